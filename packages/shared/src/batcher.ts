@@ -1,0 +1,62 @@
+import { AppError } from './errors.ts'
+
+export interface BatcherOptions<In, Out> {
+  /** The most items one call carries. */
+  maxBatch: number
+  /** The most items that may wait; one more is refused with a retryable `overloaded`. */
+  maxQueued: number
+  /** Handles a batch; the result has one place per item, in order. */
+  run: (items: In[]) => Promise<(Out | AppError)[]>
+}
+
+interface Waiting<In, Out> {
+  item: In
+  resolve: (value: Out) => void
+  reject: (cause: unknown) => void
+}
+
+/**
+ * Natural batching: with nothing in flight an item goes at the end of the current tick; while a batch is in
+ * flight items gather and go together when it returns. There is no timer, so one request costs one round
+ * trip and a flood costs a few large ones.
+ */
+export function createBatcher<In, Out>({ maxBatch, maxQueued, run }: BatcherOptions<In, Out>) {
+  let waiting: Waiting<In, Out>[] = []
+  let busy = false
+
+  async function drain(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)
+      waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch)
+      try {
+        const results = await run(batch.map(({ item }) => item))
+        batch.forEach(({ resolve, reject }, i) => {
+          const result = results[i]
+          if (result instanceof AppError) reject(result)
+          else if (result === undefined) reject(new AppError('internal', 'a batch returned too few results'))
+          else resolve(result)
+        })
+      } catch (cause) {
+        for (const { reject } of batch) reject(cause)
+      }
+    }
+    busy = false
+  }
+
+  return {
+    get queued(): number {
+      return waiting.length
+    },
+    add(item: In): Promise<Out> {
+      if (waiting.length >= maxQueued) {
+        return Promise.reject(new AppError('overloaded', 'too much is waiting', { retryAfterMs: 1_000 }))
+      }
+      return new Promise((resolve, reject) => {
+        waiting.push({ item, resolve, reject })
+        if (busy) return
+        busy = true
+        setImmediate(() => void drain())
+      })
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { MediaId } from './ids.ts'
+
+const appType = /^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$/
+
+const caption = z.string().max(4_096).optional()
+
+/** What each type of message carries. An app's own type has a dot in its name and any JSON object as content. */
+export const contentByType = {
+  text: z.strictObject({ text: z.string().min(1).refine(utf8AtMost(16_384), 'at most 16 KB') }),
+  image: z.strictObject({ mediaId: MediaId, caption }),
+  video: z.strictObject({ mediaId: MediaId, caption }),
+  voice: z.strictObject({ mediaId: MediaId, durationMs: z.int().positive().max(3_600_000).optional() }),
+  file: z.strictObject({ mediaId: MediaId, caption }),
+  location: z.strictObject({
+    latitude: z.number().min(-90).max(90),
+    longitude: z.number().min(-180).max(180),
+    name: z.string().max(256).optional(),
+    detail: z.string().max(1_024).optional(),
+  }),
+} as const
+
+export type BuiltInType = keyof typeof contentByType
+
+export const MessageType = z
+  .string()
+  .max(64)
+  .refine(
+    (type) => type in contentByType || appType.test(type),
+    `one of ${Object.keys(contentByType).join(', ')}, or a name of your own with a dot in it`,
+  )
+
+export const Content = z
+  .record(z.string().max(128), z.unknown())
+  .refine(jsonAtMost(20_480), 'at most 20 KB as JSON')
+export type Content = z.output<typeof Content>
+
+/** Whether content is what its type asks for; to be used as a refinement of the draft that holds both. */
+export function checkContent(draft: { type: string; content: unknown }, ctx: z.RefinementCtx): void {
+  if (!(draft.type in contentByType)) return
+  const result = contentByType[draft.type as BuiltInType].safeParse(draft.content)
+  if (result.success) return
+  for (const issue of result.error.issues) {
+    ctx.addIssue({ code: 'custom', message: issue.message, path: ['content', ...issue.path] })
+  }
+}
+
+/** The media a message refers to, if its type refers to any. */
+export function mediaIdOf(draft: { type: string; content: Record<string, unknown> }): MediaId | undefined {
+  const refers =
+    draft.type === 'image' || draft.type === 'video' || draft.type === 'voice' || draft.type === 'file'
+  return refers ? (draft.content['mediaId'] as MediaId) : undefined
+}
+
+/** Whether a value is at most so long as JSON in UTF-8. */
+export function jsonAtMost(bytes: number) {
+  return (value: unknown) => Buffer.byteLength(JSON.stringify(value)) <= bytes
+}
+
+function utf8AtMost(bytes: number) {
+  return (text: string) => Buffer.byteLength(text) <= bytes
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+/**
+ * Parses the environment once, at the process edge. The failure names variables, never their values.
+ * A variable `X` may also come from a file named by `X_FILE`, as container secrets do.
+ */
+export function parseEnv<Schema extends z.ZodObject>(
+  schema: Schema,
+  env: NodeJS.ProcessEnv,
+): z.output<Schema> {
+  const result = schema.safeParse(withSecretFiles(Object.keys(schema.shape), env))
+  if (!result.success) throw new ConfigError(`configuration is wrong\n${z.prettifyError(result.error)}`)
+  return result.data
+}
+
+function withSecretFiles(names: string[], env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  return Object.fromEntries(
+    names.map((name) => {
+      // An empty variable counts as absent: compose files and CI write `X=` for "not set".
+      const file = env[`${name}_FILE`]
+      return [name, file ? readSecret(name, file) : env[name] || undefined]
+    }),
+  )
+}
+
+function readSecret(name: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (cause) {
+    throw new ConfigError(`configuration is wrong\n✖ ${name}_FILE cannot be read`, { cause })
+  }
+}
+
+export const port = z.coerce.number().int().min(0).max(65_535)
+export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info')
+export const positiveInt = z.coerce.number().int().positive()
+export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ })
+export const redisUrl = z.url({ protocol: /^rediss?$/ })
+export const httpUrl = z.url({ protocol: /^https?$/ })
+/** One or more base URLs, separated by commas. */
+export const httpUrls = z
+  .string()
+  .transform((text) => text.split(',').map((url) => url.trim()))
+  .pipe(z.array(httpUrl).min(1))
+/** What one of our services shows another on its internal port. */
+export const internalSecret = z.string().min(16)

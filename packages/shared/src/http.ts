@@ -1,0 +1,79 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from '@fastify/type-provider-zod'
+import {
+  fastify,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type RawServerDefault,
+} from 'fastify'
+import { checkBounds } from './bounds.ts'
+import { AppError } from './errors.ts'
+
+export type HttpApp = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+interface HttpOptions {
+  /** Bytes of a JSON body. */
+  bodyLimit?: number
+}
+
+/** The HTTP server every service starts from: bounds and zod at the edges, one error shape. */
+export function createHttpApp(log: FastifyBaseLogger, { bodyLimit = 100 * 1024 }: HttpOptions = {}): HttpApp {
+  const app = fastify({
+    loggerInstance: log,
+    bodyLimit,
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    disableRequestLogging: true,
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+
+  app.addHook('preValidation', async (request) => {
+    checkBounds(request.body)
+    checkBounds(request.query)
+    checkBounds(request.params)
+  })
+
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url,
+        status: reply.statusCode,
+        durationMs: reply.elapsedTime,
+      },
+      'request',
+    )
+  })
+
+  app.setErrorHandler<FastifyError>((cause, request, reply) => {
+    const error = fromFastify(cause)
+    if (error.code === 'internal') request.log.error({ err: error }, 'request failed')
+    if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1_000))
+    return reply.status(error.status).send({ error: error.toJSON() })
+  })
+
+  app.setNotFoundHandler(() => {
+    throw new AppError('not_found', 'no such route')
+  })
+
+  return app
+}
+
+/** Fastify and its validators mark the caller's mistakes with a status below 500; anything else is ours. */
+function fromFastify(cause: FastifyError): AppError {
+  if (cause instanceof AppError || !(cause.statusCode && cause.statusCode < 500)) return AppError.from(cause)
+  return new AppError(codeByStatus[cause.statusCode] ?? 'invalid_request', cause.message, { cause })
+}
+
+const codeByStatus: Partial<Record<number, 'too_large' | 'unsupported_media'>> = {
+  413: 'too_large',
+  415: 'unsupported_media',
+}

@@ -1,0 +1,50 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { Registry } from 'prom-client'
+import { AppError } from './errors.ts'
+import { createHttpApp, type HttpApp } from './http.ts'
+import type { Logger } from './log.ts'
+
+interface InternalOptions {
+  log: Logger
+  metrics: Registry
+  /** What callers of `/rpc/*` must show in `x-parley-internal`. */
+  secret: string
+  /** Throws while the service should get no new work. */
+  ready: () => Promise<void>
+}
+
+/**
+ * The listener no ingress may reach: probes, metrics and calls between services.
+ * `/livez` depends on nothing but the event loop, so an outage of a database never restarts the pods.
+ */
+export function createInternalApp({ log, metrics, secret, ready }: InternalOptions): HttpApp {
+  const app = createHttpApp(log.child({ component: 'internal' }, { level: quieter(log.level) }), {
+    bodyLimit: 16 * 1024 * 1024,
+  })
+  app.get('/livez', async () => ({ ok: true }))
+  app.get('/startupz', async () => ({ ok: true }))
+  app.get('/readyz', async () => {
+    await ready()
+    return { ok: true }
+  })
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.metrics()),
+  )
+  app.addHook('onRequest', async (request) => {
+    if (request.url.startsWith('/rpc/') && !sameSecret(request.headers['x-parley-internal'], secret)) {
+      throw new AppError('forbidden', 'for services of this cluster only')
+    }
+  })
+  return app
+}
+
+function sameSecret(given: unknown, secret: string): boolean {
+  if (typeof given !== 'string') return false
+  const [a, b] = [Buffer.from(given), Buffer.from(secret)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
+
+// Probes and calls between services are many; only what goes wrong with them is worth a line.
+function quieter(level: string): string {
+  return level === 'info' ? 'warn' : level
+}

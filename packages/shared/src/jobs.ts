@@ -1,0 +1,80 @@
+import { type JobsOptions, Queue, UnrecoverableError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+
+/** A kind of background job: its queue, what it carries, how it is retried. Producer and worker import the same value. */
+export interface JobKind<Data extends z.ZodType> {
+  queue: string
+  data: Data
+  options: JobsOptions
+}
+
+export const jobKind = <Data extends z.ZodType>(kind: JobKind<Data>): JobKind<Data> => kind
+
+// The braces keep a queue's keys in one slot of a Redis Cluster.
+const prefix = '{parley}'
+
+export interface JobToAdd<Data> {
+  data: Data
+  /** Adding the same id again while the first is remembered does nothing. BullMQ refuses `:` in it. */
+  id: string
+  delayMs?: number
+}
+
+export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connection: Redis, log: Logger) {
+  const queue = new Queue<unknown, void, string>(kind.queue, {
+    connection,
+    prefix,
+    defaultJobOptions: kind.options,
+  })
+  queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
+  return {
+    async add(jobs: JobToAdd<z.input<Data>>[]): Promise<void> {
+      await queue.addBulk(
+        jobs.map(({ data, id, delayMs }) => ({
+          name: kind.queue,
+          data,
+          opts: { jobId: id, ...(delayMs ? { delay: delayMs } : {}) },
+        })),
+      )
+    },
+    [Symbol.asyncDispose]: () => queue.close(),
+  }
+}
+
+export type JobQueue<Data extends z.ZodType> = ReturnType<typeof openQueue<Data>>
+
+export interface JobInHand<Data> {
+  id: string
+  /** Attempts begun, this one included. */
+  attempt: number
+  /** Replaces the data, so that a later attempt knows what this one already did. */
+  remember: (data: Data) => Promise<void>
+}
+
+/** Disposing waits for the jobs in hand. Data that does not parse will never parse, so it is failed at once. */
+export function startWorker<Data extends z.ZodType>(
+  kind: JobKind<Data>,
+  { connection, log, concurrency = 8 }: { connection: Redis; log: Logger; concurrency?: number },
+  work: (data: z.output<Data>, job: JobInHand<z.input<Data>>) => Promise<void>,
+): AsyncDisposable {
+  const worker = new Worker<unknown>(
+    kind.queue,
+    async (job) => {
+      const data = kind.data.safeParse(job.data)
+      if (!data.success) throw new UnrecoverableError(z.prettifyError(data.error))
+      await work(data.data, {
+        id: job.id ?? '',
+        attempt: job.attemptsMade + 1,
+        remember: (next) => job.updateData(next),
+      })
+    },
+    { connection, prefix, concurrency },
+  )
+  worker.on('failed', (job, err) =>
+    log.warn({ err, jobId: job?.id, attempt: job?.attemptsMade }, 'job failed'),
+  )
+  worker.on('error', (err) => log.error({ err, queue: kind.queue }, 'worker error'))
+  return { [Symbol.asyncDispose]: () => worker.close() }
+}

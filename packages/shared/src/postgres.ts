@@ -1,0 +1,57 @@
+import { promises as fs } from 'node:fs'
+import path from 'node:path'
+import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
+import { FileMigrationProvider, Migrator } from 'kysely/migration'
+import { Pool, TypeOverrides, types } from 'pg'
+import type { Logger } from './log.ts'
+
+export interface PostgresConfig {
+  url: string
+  poolSize: number
+  /** The schema the service owns; nothing of another service is in its search path. */
+  schema: string
+}
+
+/** A pool that reads bigint as number: ours count messages, which stay far below 2^53. */
+export function openPool({ url, poolSize, schema }: PostgresConfig, log: Logger): Pool {
+  const overrides = new TypeOverrides()
+  overrides.setTypeParser(types.builtins.INT8, Number)
+  const pool = new Pool({
+    connectionString: url,
+    max: poolSize,
+    types: overrides,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: 15_000,
+    application_name: `parley-${schema}`,
+    options: `-c search_path=${schema}`,
+  })
+  // A connection that breaks while idle is replaced; without a listener it would end the process.
+  pool.on('error', (err) => log.warn({ err }, 'idle postgres connection lost'))
+  return pool
+}
+
+/** Queries over a pool the caller owns. */
+export function queryBuilder<Database>(pool: Pool): Kysely<Database> {
+  return new Kysely<Database>({
+    dialect: new PostgresDialect({ pool }),
+    // Without this option the plugin also renames keys inside jsonb values.
+    plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
+  })
+}
+
+/** Brings a schema to its newest version, or throws with the database as it was. Safe to run from many places at once. */
+export async function migrateToLatest(
+  pool: Pool,
+  { folder, schema }: { folder: string; schema: string },
+): Promise<string[]> {
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  const migrator = new Migrator({
+    db,
+    provider: new FileMigrationProvider({ fs, path, migrationFolder: folder }),
+    migrationTableSchema: schema,
+  })
+  const { error, results } = await migrator.migrateToLatest()
+  if (error) throw new Error('migration failed', { cause: error })
+  return (results ?? []).map(({ migrationName }) => migrationName)
+}

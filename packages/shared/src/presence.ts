@@ -1,0 +1,56 @@
+import type { Redis } from 'ioredis'
+import type { UserId } from './ids.ts'
+
+/** How long a gateway's word holds without being renewed. A gateway that dies takes its users offline after this. */
+export const leaseMs = 15_000
+
+/** Gateways by the time their lease ends. */
+const gatewaysKey = 'parley:gateways'
+/** A gateway's users and how many sockets each has there: one key, so one lease holds for all of them. */
+const usersKey = (gatewayId: string) => `parley:presence:${gatewayId}`
+
+/** A gateway's side: what it says of its own users. `counts` gives them all, for when Redis has lost them. */
+export function createPresenceLease(
+  redis: Redis,
+  gatewayId: string,
+  counts: () => Iterable<[UserId, number]>,
+) {
+  const key = usersKey(gatewayId)
+  return {
+    async set(userId: UserId, sockets: number): Promise<void> {
+      if (sockets > 0) await redis.hset(key, userId, sockets)
+      else await redis.hdel(key, userId)
+    },
+
+    /** Renews the one lease, and rewrites the users if Redis has forgotten them. */
+    async renew(): Promise<void> {
+      const [held] = await Promise.all([
+        redis.pexpire(key, leaseMs),
+        redis.zadd(gatewaysKey, Date.now() + leaseMs, gatewayId),
+        redis.zremrangebyscore(gatewaysKey, 0, Date.now() - leaseMs),
+      ])
+      const users = [...counts()]
+      if (users.length === 0 || (held === 1 && (await redis.hlen(key)) === users.length)) return
+      await redis.del(key)
+      for (let i = 0; i < users.length; i += 1_000) {
+        await redis.hset(
+          key,
+          new Map(users.slice(i, i + 1_000).map(([userId, sockets]) => [userId, String(sockets)])),
+        )
+      }
+      await redis.pexpire(key, leaseMs)
+    },
+
+    async release(): Promise<void> {
+      await Promise.all([redis.del(key), redis.zrem(gatewaysKey, gatewayId)])
+    },
+  }
+}
+
+/** Which of these users have a socket on a gateway that is alive. One round trip to find the gateways, one to ask them. */
+export async function findConnected(redis: Redis, userIds: UserId[]): Promise<Set<UserId>> {
+  if (userIds.length === 0) return new Set()
+  const gateways = await redis.zrangebyscore(gatewaysKey, Date.now(), '+inf')
+  const answers = await Promise.all(gateways.map((gatewayId) => redis.hmget(usersKey(gatewayId), ...userIds)))
+  return new Set(userIds.filter((_, i) => answers.some((sockets) => sockets[i] !== null)))
+}

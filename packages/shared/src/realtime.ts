@@ -1,0 +1,48 @@
+import type { Redis } from 'ioredis'
+import type { ConversationId, SessionId, UserId } from './ids.ts'
+import type { ServerEvent, ServerEventName } from './protocol.ts'
+
+/** Sockets of a user. */
+export const userRoom = (userId: UserId) => `u:${userId}`
+/** Sockets of a group's members. */
+export const conversationRoom = (conversationId: ConversationId) => `c:${conversationId}`
+
+/** The channels of the sharded Redis adapter (`@socket.io/redis-adapter` 8.3), namespace `/`. */
+export const clusterChannel = 'socket.io#/#'
+export const roomChannel = (room: string) => `${clusterChannel}${room}#`
+export const roomOfChannel = (channel: string) => channel.slice(clusterChannel.length, -1)
+
+/**
+ * The text of an event as it goes to a client: Engine.IO message (4), Socket.IO event (2).
+ * It is what travels through Redis too, so an event is encoded once for the whole cluster.
+ */
+export function encodeEvent<E extends ServerEventName>(event: E, payload: ServerEvent<E>): string {
+  return `42${JSON.stringify([event, payload])}`
+}
+
+/** Orders to the gateways, each carried out on the node's own sockets. */
+export type GatewayOrder =
+  | { kind: 'join'; userIds: UserId[]; conversationId: ConversationId }
+  | { kind: 'leave'; userIds: UserId[]; conversationId: ConversationId }
+  | { kind: 'end-sessions'; sessionIds: SessionId[]; reason: 'revoked' | 'replaced' }
+
+export const gatewayOrders = 'parley:gateway-orders'
+
+/**
+ * Speaks to gateways from a service that holds no socket. Everything here is best effort: a Redis that is
+ * away loses it, and what must not be lost is found again in Postgres.
+ */
+export function createAnnouncer(redis: Redis) {
+  return {
+    /** One pipelined round trip for all of them. */
+    async ring(rings: { room: string; text: string }[]): Promise<void> {
+      if (rings.length === 0) return
+      await Promise.all(rings.map(({ room, text }) => redis.spublish(roomChannel(room), text)))
+    },
+    async order(order: GatewayOrder): Promise<void> {
+      await redis.spublish(gatewayOrders, JSON.stringify(order))
+    },
+  }
+}
+
+export type Announcer = ReturnType<typeof createAnnouncer>

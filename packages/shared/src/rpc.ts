@@ -1,0 +1,174 @@
+import { Pool } from 'undici'
+import { AppError, type ErrorBody } from './errors.ts'
+import type { ConversationId, DeviceId, MediaId, SessionId, UserId } from './ids.ts'
+import type { MessageDraft, PushTokenKind, ReceiptKind } from './protocol.ts'
+import type { Identity } from './tokens.ts'
+
+/**
+ * What services ask of each other on their internal ports: `POST /rpc/<method>`, JSON both ways.
+ * Both ends are ours and show a secret, and what came from outside was parsed at the edge it came in by;
+ * so these are types, checked at compile time, and not parsed a second time. A batch answers in order, and
+ * one item's failure is that item's alone.
+ */
+export interface Rpc {
+  /** messages: commit a batch of sends. */
+  'messages/send': { request: { sends: SendCall[] }; reply: BatchReply<Sent> }
+  /** messages: move delivered and read watermarks forward. */
+  'receipts/mark': { request: { marks: MarkCall[] }; reply: BatchReply<{ seq: number }> }
+  /** messages: any other client event, by its name in the protocol table. */
+  'events/ask': { request: { identity: Caller; event: string; request: unknown }; reply: unknown }
+  /** messages: whether sessions may connect, and the conversations each is to hear. */
+  'sessions/open': {
+    request: { sessions: Caller[] }
+    reply: BatchReply<{ conversationIds: ConversationId[] }>
+  }
+  /** messages: which of these sessions have ended. */
+  'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { sessionIds: SessionId[] } }
+  /** messages: who is still to be told of these entries, and where. */
+  'deliveries/due': { request: DueQuery; reply: { deliveries: Delivery[] } }
+  /** messages: what became of each push. */
+  'deliveries/report': { request: { conversationId: ConversationId; outcomes: PushOutcome[] }; reply: object }
+  /** messages: whether a user may see a media object through some message. */
+  'media-access/check': { request: { userId: UserId; mediaId: MediaId }; reply: { visible: boolean } }
+  /** media: the facts of media a sender wants to refer to; refused unless ready and the sender's own. */
+  'media/claim': {
+    request: { claims: { userId: UserId; mediaId: MediaId }[] }
+    reply: BatchReply<MediaFacts>
+  }
+}
+
+export interface BatchReply<T> {
+  results: ({ ok: true; data: T } | { ok: false; error: ErrorBody })[]
+}
+
+/** The part of an identity that travels between services. */
+export type Caller = Pick<Identity, 'userId' | 'deviceId' | 'sessionId' | 'platform'>
+
+export interface SendCall {
+  userId: UserId
+  deviceId: DeviceId
+  draft: MessageDraft
+}
+
+export interface Sent {
+  messageId: string
+  conversationId: string
+  seq: number
+  /** ISO 8601. */
+  sentAt: string
+}
+
+export interface MarkCall {
+  userId: UserId
+  conversationId: ConversationId
+  kind: ReceiptKind
+  seq: number
+}
+
+export interface DueQuery {
+  conversationId: ConversationId
+  firstSeq: number
+  lastSeq: number
+  userIds: UserId[]
+}
+
+/** One device that is still to be told, and everything its alert needs. */
+export interface Delivery {
+  userId: UserId
+  deviceId: DeviceId
+  platform: string
+  token: {
+    kind: PushTokenKind
+    value: string
+    topic?: string
+    environment: 'sandbox' | 'production'
+    updatedAt: string
+  }
+  /** The user's total unread. */
+  badge: number
+  /** Oldest first. */
+  alerts: { messageId: string; seq: number; title: string; body: string; sentAt: string }[]
+}
+
+export interface PushOutcome {
+  userId: UserId
+  deviceId: DeviceId
+  kind: PushTokenKind
+  seq: number
+  /** `retry` is still open; the others are final. */
+  result: 'accepted' | 'dropped-token' | 'refused' | 'retry'
+  reason?: string
+  /** With `dropped-token`: the token that is dead, and since when, so that a newer registration survives. */
+  deadToken?: { value: string; since?: string }
+}
+
+/** What a chat shows of a media object. */
+export interface MediaFacts {
+  mediaId: MediaId
+  contentType: string
+  sizeBytes: number
+  fileName: string
+  width?: number
+  height?: number
+  thumbnail?: { width: number; height: number }
+  /** Base64 of a thumbhash: a blurred preview in some 25 bytes. */
+  thumbhash?: string
+}
+
+interface RpcOptions {
+  baseUrl: string
+  secret: string
+  connections?: number
+}
+
+export interface RpcClient extends AsyncDisposable {
+  call<M extends keyof Rpc>(
+    method: M,
+    request: Rpc[M]['request'],
+    options?: { deadlineMs?: number },
+  ): Promise<Rpc[M]['reply']>
+}
+
+/** Calls to one instance of a service. What its handler throws is thrown here again, with its code. */
+export function openRpc({ baseUrl, secret, connections = 16 }: RpcOptions): RpcClient {
+  const pool = new Pool(baseUrl, {
+    connections,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: 2_000 },
+  })
+  return {
+    async call(method, request, { deadlineMs = 10_000 } = {}) {
+      const response = await pool
+        .request({
+          method: 'POST',
+          path: `/rpc/${method}`,
+          headers: { 'content-type': 'application/json', 'x-parley-internal': secret },
+          body: JSON.stringify(request),
+          headersTimeout: deadlineMs,
+          bodyTimeout: deadlineMs,
+        })
+        .catch((cause: unknown) => {
+          throw new AppError('unavailable', 'a service cannot be reached', { cause, retryAfterMs: 500 })
+        })
+      // eslint-disable-next-line typescript/no-unsafe-assignment -- the contract above is the type of what comes back.
+      const body = await response.body.json()
+      if (response.statusCode >= 400) throw AppError.fromBody((body as { error: ErrorBody }).error)
+      return body as never
+    },
+    [Symbol.asyncDispose]: () => pool.destroy(),
+  }
+}
+
+/** A batch's results as its batcher wants them: values and errors, in order. */
+export function fromBatchReply<T>({ results }: BatchReply<T>): (T | AppError)[] {
+  return results.map((result) => (result.ok ? result.data : AppError.fromBody(result.error)))
+}
+
+export function toBatchReply<T>(results: (T | AppError)[]): BatchReply<T> {
+  return {
+    results: results.map((result) =>
+      result instanceof AppError ? { ok: false, error: result.toJSON() } : { ok: true, data: result },
+    ),
+  }
+}

@@ -21,10 +21,12 @@ export type HttpApp = FastifyInstance<
 interface HttpOptions {
   /** Bytes of a JSON body. */
   bodyLimit?: number
+  /** Callers are services of ours: no bounds to check, no line per request. */
+  trusted?: boolean
 }
 
 /** The HTTP server every service starts from: bounds and zod at the edges, one error shape. */
-export function createHttpApp(log: FastifyBaseLogger, { bodyLimit = 100 * 1024 }: HttpOptions = {}): HttpApp {
+export function createHttpApp(log: FastifyBaseLogger, { bodyLimit = 100 * 1024, trusted = false }: HttpOptions = {}): HttpApp {
   const app = fastify({
     loggerInstance: log,
     bodyLimit,
@@ -35,6 +37,24 @@ export function createHttpApp(log: FastifyBaseLogger, { bodyLimit = 100 * 1024 }
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
 
+  if (!trusted) guardAndLog(app)
+
+  app.setErrorHandler<FastifyError>((cause, request, reply) => {
+    const error = fromFastify(cause)
+    if (error.code === 'internal') request.log.error({ err: error }, 'request failed')
+    if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1_000))
+    return reply.status(error.status).send({ error: error.toJSON() })
+  })
+
+  app.setNotFoundHandler(() => {
+    throw new AppError('not_found', 'no such route')
+  })
+
+  return app
+}
+
+/** What every request from outside passes: bounds before its schema, one line after its answer. */
+function guardAndLog(app: HttpApp): void {
   app.addHook('preValidation', async (request) => {
     checkBounds(request.body)
     checkBounds(request.query)
@@ -52,19 +72,6 @@ export function createHttpApp(log: FastifyBaseLogger, { bodyLimit = 100 * 1024 }
       'request',
     )
   })
-
-  app.setErrorHandler<FastifyError>((cause, request, reply) => {
-    const error = fromFastify(cause)
-    if (error.code === 'internal') request.log.error({ err: error }, 'request failed')
-    if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1_000))
-    return reply.status(error.status).send({ error: error.toJSON() })
-  })
-
-  app.setNotFoundHandler(() => {
-    throw new AppError('not_found', 'no such route')
-  })
-
-  return app
 }
 
 /** Fastify and its validators mark the caller's mistakes with a status below 500; anything else is ours. */

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import { AppError } from './errors.ts'
 import { createHttpApp, type HttpApp } from './http.ts'
 import type { Logger } from './log.ts'
+import type { Rpc } from './rpc.ts'
 
 interface InternalOptions {
   log: Logger
@@ -18,9 +19,7 @@ interface InternalOptions {
  * `/livez` depends on nothing but the event loop, so an outage of a database never restarts the pods.
  */
 export function createInternalApp({ log, metrics, secret, ready }: InternalOptions): HttpApp {
-  const app = createHttpApp(log.child({ component: 'internal' }, { level: quieter(log.level) }), {
-    bodyLimit: 16 * 1024 * 1024,
-  })
+  const app = createHttpApp(log.child({ component: 'internal' }), { bodyLimit: 16 * 1024 * 1024, trusted: true })
   app.get('/livez', async () => ({ ok: true }))
   app.get('/startupz', async () => ({ ok: true }))
   app.get('/readyz', async () => {
@@ -44,7 +43,11 @@ function sameSecret(given: unknown, secret: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-// Probes and calls between services are many; only what goes wrong with them is worth a line.
-function quieter(level: string): string {
-  return level === 'info' ? 'warn' : level
+/** Answers one of the calls of the contract in `rpc.ts`. */
+export function serveRpc<M extends keyof Rpc>(
+  app: HttpApp,
+  method: M,
+  handle: (request: Rpc[M]['request']) => Promise<Rpc[M]['reply']>,
+): void {
+  app.post(`/rpc/${method}`, async (request, reply) => reply.send(await handle(request.body as Rpc[M]['request'])))
 }

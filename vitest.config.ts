@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config'
+
+const setupFiles = ['./packages/testing/src/fail-on-console.ts']
+const servers = ['./packages/testing/src/vitest-setup.ts']
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    reporters: ['default', './packages/testing/src/plain-reporter.ts'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{packages,services,infra}/*/src/**/*.test.ts'],
+          setupFiles,
+        },
+      },
+      {
+        test: {
+          name: 'service',
+          include: ['{packages,services,infra}/*/test/**/*.test.ts'],
+          setupFiles,
+          globalSetup: servers,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['system/**/*.test.ts'],
+          setupFiles,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})

@@ -37,6 +37,8 @@ function readSecret(name: string, file: string): string {
 }
 
 export const port = z.coerce.number().int().min(0).max(65_535)
+/** The address to listen on. */
+export const host = z.string().default('0.0.0.0')
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info')
 export const positiveInt = z.coerce.number().int().positive()
 export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ })

@@ -7,6 +7,7 @@ import {
   type FastifyInstance,
   type RawServerDefault,
 } from 'fastify'
+import { z } from 'zod'
 import { checkBounds } from './bounds.ts'
 import { AppError } from './errors.ts'
 
@@ -26,7 +27,10 @@ interface HttpOptions {
 }
 
 /** The HTTP server every service starts from: bounds and zod at the edges, one error shape. */
-export function createHttpApp(log: FastifyBaseLogger, { bodyLimit = 100 * 1024, trusted = false }: HttpOptions = {}): HttpApp {
+export function createHttpApp(
+  log: FastifyBaseLogger,
+  { bodyLimit = 100 * 1024, trusted = false }: HttpOptions = {},
+): HttpApp {
   const app = fastify({
     loggerInstance: log,
     bodyLimit,
@@ -76,6 +80,7 @@ function guardAndLog(app: HttpApp): void {
 
 /** Fastify and its validators mark the caller's mistakes with a status below 500; anything else is ours. */
 function fromFastify(cause: FastifyError): AppError {
+  if (cause instanceof z.ZodError) return new AppError('invalid_request', z.prettifyError(cause), { cause })
   if (cause instanceof AppError || !(cause.statusCode && cause.statusCode < 500)) return AppError.from(cause)
   return new AppError(codeByStatus[cause.statusCode] ?? 'invalid_request', cause.message, { cause })
 }

@@ -19,7 +19,10 @@ interface InternalOptions {
  * `/livez` depends on nothing but the event loop, so an outage of a database never restarts the pods.
  */
 export function createInternalApp({ log, metrics, secret, ready }: InternalOptions): HttpApp {
-  const app = createHttpApp(log.child({ component: 'internal' }), { bodyLimit: 16 * 1024 * 1024, trusted: true })
+  const app = createHttpApp(log.child({ component: 'internal' }), {
+    bodyLimit: 16 * 1024 * 1024,
+    trusted: true,
+  })
   app.get('/livez', async () => ({ ok: true }))
   app.get('/startupz', async () => ({ ok: true }))
   app.get('/readyz', async () => {
@@ -49,5 +52,7 @@ export function serveRpc<M extends keyof Rpc>(
   method: M,
   handle: (request: Rpc[M]['request']) => Promise<Rpc[M]['reply']>,
 ): void {
-  app.post(`/rpc/${method}`, async (request, reply) => reply.send(await handle(request.body as Rpc[M]['request'])))
+  app.post(`/rpc/${method}`, async (request, reply) =>
+    reply.send(await handle(request.body as Rpc[M]['request'])),
+  )
 }

@@ -10,10 +10,15 @@ export interface PostgresConfig {
   poolSize: number
   /** The schema the service owns; nothing of another service is in its search path. */
   schema: string
+  /**
+   * `by-index`: only plans that look rows up by index. For statements that always name a few rows of large
+   * tables: a plan made while the tables were small must not become a scan when they are not.
+   */
+  plans?: 'by-index'
 }
 
 /** A pool that reads bigint as number: ours count messages, which stay far below 2^53. */
-export function openPool({ url, poolSize, schema }: PostgresConfig, log: Logger): Pool {
+export function openPool({ url, poolSize, schema, plans }: PostgresConfig, log: Logger): Pool {
   const overrides = new TypeOverrides()
   overrides.setTypeParser(types.builtins.INT8, Number)
   const pool = new Pool({
@@ -24,12 +29,21 @@ export function openPool({ url, poolSize, schema }: PostgresConfig, log: Logger)
     idleTimeoutMillis: 30_000,
     statement_timeout: 15_000,
     application_name: `parley-${schema}`,
-    options: `-c search_path=${schema}`,
+    options: [`search_path=${schema}`, ...(plans === 'by-index' ? byIndex : [])]
+      .map((setting) => `-c ${setting}`)
+      .join(' '),
   })
   // A connection that breaks while idle is replaced; without a listener it would end the process.
   pool.on('error', (err) => log.warn({ err }, 'idle postgres connection lost'))
   return pool
 }
+
+const byIndex = [
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'plan_cache_mode=force_generic_plan',
+]
 
 /** Queries over a pool the caller owns. */
 export function queryBuilder<Database>(pool: Pool): Kysely<Database> {

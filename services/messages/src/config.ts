@@ -1,0 +1,54 @@
+import {
+  host,
+  httpUrl,
+  internalSecret,
+  logLevel,
+  parseEnv,
+  port,
+  positiveInt,
+  postgresUrl,
+  redisUrl,
+} from '@parley/shared/env'
+import { z } from 'zod'
+
+export const Env = z.object({
+  HOST: host,
+  PORT: port.default(3001),
+  INTERNAL_PORT: port.default(3101),
+  LOG_LEVEL: logLevel,
+  DATABASE_URL: postgresUrl,
+  DATABASE_POOL_SIZE: positiveInt.default(10),
+  REDIS_URL: redisUrl,
+  INTERNAL_SECRET: internalSecret,
+  MEDIA_URL: httpUrl.default('http://127.0.0.1:3102'),
+  AUTH_SIGNING_KEY: z.string().includes('PRIVATE KEY', { error: 'an Ed25519 private key in PEM (PKCS #8)' }),
+  ACCESS_TOKEN_TTL_SECONDS: positiveInt.max(3_600).default(900),
+  REFRESH_TOKEN_TTL_DAYS: positiveInt.default(60),
+  PASSWORD_SCRYPT_COST: z.coerce.number().int().min(10).max(20).default(15),
+  COMMIT_LANES: positiveInt.max(64).default(4),
+  ACK_WAIT_MS: positiveInt.default(8_000),
+})
+
+export type Config = ReturnType<typeof loadConfig>
+
+export function loadConfig(env: NodeJS.ProcessEnv) {
+  const parsed = parseEnv(Env, env)
+  return {
+    http: { host: parsed.HOST, port: parsed.PORT, internalPort: parsed.INTERNAL_PORT },
+    log: { level: parsed.LOG_LEVEL },
+    database: { url: parsed.DATABASE_URL, poolSize: parsed.DATABASE_POOL_SIZE },
+    redis: { url: parsed.REDIS_URL },
+    internalSecret: parsed.INTERNAL_SECRET,
+    mediaUrl: parsed.MEDIA_URL,
+    tokens: {
+      signingKey: parsed.AUTH_SIGNING_KEY,
+      accessTtlSeconds: parsed.ACCESS_TOKEN_TTL_SECONDS,
+      refreshTtlDays: parsed.REFRESH_TOKEN_TTL_DAYS,
+    },
+    passwords: { scryptCost: parsed.PASSWORD_SCRYPT_COST },
+    /** Writers to the logs. A conversation always goes through the same one. */
+    commitLanes: parsed.COMMIT_LANES,
+    /** How long a connected device may stay silent about an entry before its user is pushed. */
+    ackWaitMs: parsed.ACK_WAIT_MS,
+  }
+}

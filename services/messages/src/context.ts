@@ -1,0 +1,97 @@
+import { openQueue, type JobQueue } from '@parley/shared/jobs'
+import { createLogger, type Logger } from '@parley/shared/log'
+import { createMetrics } from '@parley/shared/metrics'
+import { openPool, queryBuilder } from '@parley/shared/postgres'
+import { chatPush } from '@parley/shared/queues'
+import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
+import { openRedis } from '@parley/shared/redis'
+import { openRpc, type RpcClient } from '@parley/shared/rpc'
+import { createTokenVerifier, type VerifyToken } from '@parley/shared/tokens'
+import type { Redis } from 'ioredis'
+import { createLocalJWKSet } from 'jose'
+import type { Kysely } from 'kysely'
+import type { Pool } from 'pg'
+import type { Registry } from 'prom-client'
+import type { Config } from './config.ts'
+import { schema } from './db/database.ts'
+import type { Database } from './db/schema.ts'
+import { createAbsentees, type Absentees } from './deliveries/absentees.ts'
+import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
+import { createCommitter, type Committer } from './messages/committer.ts'
+import { createMarker, type Marker } from './receipts/marker.ts'
+import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
+import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
+
+/** Everything a use case may reach for. Handlers take this, or the part of it they need. */
+export interface Context {
+  config: Config
+  log: Logger
+  metrics: Registry
+  pool: Pool
+  db: Kysely<Database>
+  redis: Redis
+  announcer: Announcer
+  media: RpcClient
+  pushQueue: JobQueue<typeof chatPush.data>
+  signingKey: SigningKey
+  verifyToken: VerifyToken
+  loginThrottle: LoginThrottle
+  absentees: Absentees
+  dispatcher: Dispatcher
+  committer: Committer
+  marker: Marker
+}
+
+/**
+ * The composition root: the one place that turns configuration into live resources.
+ * Each is registered for release as it is opened, so a failure half-way leaks nothing
+ * and disposal runs in reverse order.
+ */
+export async function createContext(config: Config): Promise<Context & AsyncDisposable> {
+  await using opened = new AsyncDisposableStack()
+
+  const log = createLogger('messages', config.log)
+  const metrics = createMetrics('messages')
+  const signingKey = await loadSigningKey(config.tokens.signingKey)
+  const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks))
+
+  const pool = opened.adopt(openPool({ ...config.database, schema }, log), (it) => it.end())
+  const db = queryBuilder<Database>(pool)
+  const redis = opened.adopt(openRedis({ url: config.redis.url }, log), (it) => it.disconnect())
+  const publisher = opened.adopt(openRedis({ url: config.redis.url, use: 'publish' }, log), (it) =>
+    it.disconnect(),
+  )
+  // Redis may be away at start as at any other time; what needs it then fails on its own and is found again.
+  await Promise.allSettled([redis.connect(), publisher.connect()])
+  const announcer = createAnnouncer(publisher)
+  const pushQueue = opened.use(openQueue(chatPush, redis, log))
+  const media = opened.use(
+    openRpc({ baseUrl: config.mediaUrl, secret: config.internalSecret, connections: 8 }),
+  )
+
+  const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
+  const dispatcher = opened.use(createDispatcher({ log, db, announcer, absentees }))
+  const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
+  const marker = createMarker({ pool, announcer, log })
+
+  const owned = opened.move()
+  return {
+    config,
+    log,
+    metrics,
+    pool,
+    db,
+    redis,
+    announcer,
+    media,
+    pushQueue,
+    signingKey,
+    verifyToken,
+    loginThrottle: createLoginThrottle(),
+    absentees,
+    dispatcher,
+    committer,
+    marker,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

@@ -1,0 +1,130 @@
+import type { PushTokenKind } from '@parley/shared/protocol'
+import type { ColumnType, Generated, Selectable } from 'kysely'
+
+export interface Database {
+  account: AccountTable
+  device: DeviceTable
+  session: SessionTable
+  pushToken: PushTokenTable
+  conversation: ConversationTable
+  member: MemberTable
+  entry: EntryTable
+  mediaReference: MediaReferenceTable
+  dispatch: DispatchTable
+  logEpoch: { epoch: string }
+}
+
+interface AccountTable {
+  userId: string
+  passwordHash: string
+  displayName: string | null
+  createdAt: Generated<Date>
+}
+
+interface DeviceTable {
+  userId: string
+  deviceId: string
+  platform: string
+  lastSeenAt: Generated<Date>
+}
+
+interface SessionTable {
+  sessionId: string
+  userId: string
+  deviceId: string
+  platform: string
+  refreshHash: Buffer
+  /** The token before the last rotation, good for a short while in case the reply was lost. */
+  previousHash: Buffer | null
+  rotatedAt: Generated<Date>
+  expiresAt: Date
+  createdAt: Generated<Date>
+  endedAt: Date | null
+}
+
+interface PushTokenTable {
+  userId: string
+  deviceId: string
+  kind: PushTokenKind
+  token: string
+  topic: string | null
+  environment: 'sandbox' | 'production'
+  updatedAt: Generated<Date>
+}
+
+export type ConversationKind = 'direct' | 'group' | 'live'
+
+interface ConversationTable {
+  conversationId: string
+  kind: ConversationKind
+  name: string | null
+  /** The two people of a direct conversation, in order. */
+  userIds: string[] | null
+  creatorId: string
+  createdAt: Generated<Date>
+  lastSeq: number
+  /** Counted entries so far. */
+  lastCount: number
+  /** Grows with every change of who may do what, so that a send can tell that its view of the members is old. */
+  membersVersion: Generated<number>
+  lastAt: Generated<Date>
+  /** The transaction that changed the row last (xid8 as text): what sync cursors compare. */
+  changedXid: Generated<string>
+}
+
+export type Role = 'owner' | 'admin' | 'member'
+
+interface MemberTable {
+  conversationId: string
+  userId: string
+  role: Role
+  /** Entries up to here came before this member. */
+  joinedSeq: number
+  clearedSeq: Generated<number>
+  deliveredSeq: number
+  readSeq: number
+  /** Every device of the user has been told, or cannot be told, of what is up to here. */
+  notifiedSeq: number
+  muted: Generated<boolean>
+  pinned: Generated<boolean>
+  changedXid: Generated<string>
+}
+
+interface EntryTable {
+  conversationId: string
+  seq: number
+  kind: string
+  senderId: string
+  clientMessageId: string | null
+  type: string
+  content: ColumnType<Record<string, unknown>, string, string>
+  replyTo: string | null
+  mentions: ColumnType<string[] | null, string | null, string | null>
+  ext: ColumnType<Record<string, unknown> | null, string | null, string | null>
+  /** Whether it counts as unread. */
+  counted: boolean
+  /** Whether it is told to people who are away. */
+  pushed: boolean
+  /** Counted entries up to and including this one. */
+  count: number
+  sentAt: Generated<Date>
+  editedAt: Date | null
+  recalledAt: Date | null
+}
+
+interface MediaReferenceTable {
+  mediaId: string
+  conversationId: string
+  seq: number
+}
+
+/** One committed batch whose doorbells and offline deliveries are not all out yet. */
+interface DispatchTable {
+  dispatchId: Generated<number>
+  conversationIds: string[]
+  firstSeqs: number[]
+  lastSeqs: number[]
+  claimedAt: Generated<Date>
+}
+
+export type EntryRow = Selectable<EntryTable>

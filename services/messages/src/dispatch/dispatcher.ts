@@ -1,0 +1,84 @@
+import { createBatcher } from '@parley/shared/batcher'
+import { AppError } from '@parley/shared/errors'
+import type { Logger } from '@parley/shared/log'
+import type { ConversationSummary, Entry } from '@parley/shared/protocol'
+import type { Announcer } from '@parley/shared/realtime'
+import type { Kysely } from 'kysely'
+import type { Database } from '../db/schema.ts'
+import type { Absentees } from '../deliveries/absentees.ts'
+import { messageKind, toEntry, toSummary } from '../log/entry.ts'
+import type { SettledBatch } from '../messages/commit-until-settled.ts'
+import { doorbellsOf } from './doorbell.ts'
+import * as store from './store.ts'
+import { startSweep } from './sweep.ts'
+
+interface DispatcherOptions {
+  log: Logger
+  db: Kysely<Database>
+  announcer: Announcer
+  absentees: Absentees
+}
+
+/**
+ * Carries out what follows a commit: rings the doorbells, notes who may be away, then forgets the dispatch row
+ * that the commit left. Whatever stops this half-way leaves the row, and a sweep does it again: a doorbell that
+ * rings twice is harmless.
+ */
+export function createDispatcher({ log, db, announcer, absentees }: DispatcherOptions) {
+  const forget = createBatcher<number, true>({
+    maxBatch: 1_000,
+    maxQueued: 100_000,
+    async run(dispatchIds) {
+      await store.removeDispatches(db, dispatchIds)
+      return dispatchIds.map(() => true as const)
+    },
+  })
+
+  async function ringAndForget(
+    rings: { room: string; text: string }[],
+    dispatchIds: number[],
+  ): Promise<void> {
+    await announcer.ring(rings)
+    await Promise.all(dispatchIds.map((dispatchId) => forget.add(dispatchId)))
+  }
+
+  const unsent = (err: unknown) => log.warn({ err }, 'dispatch is left to the sweep')
+  const sweep = startSweep({ log, db, absentees, ringAndForget })
+
+  return {
+    /** Announces what a lane has committed. Never throws: the commit is done, and its senders have their answer. */
+    announce({ sends, outcomes, dispatches }: SettledBatch): void {
+      const rings: { room: string; text: string }[] = []
+      for (const [i, send] of sends.entries()) {
+        const outcome = outcomes[i]
+        if (outcome === undefined || outcome instanceof AppError || outcome.kind !== 'committed') continue
+        const entry = toEntry({
+          ...send,
+          seq: outcome.seq,
+          kind: messageKind,
+          sentAt: outcome.sentAt,
+          editedAt: null,
+          recalledAt: null,
+        })
+        rings.push(
+          ...doorbellsOf(
+            entry,
+            toSummary({ ...outcome.conversation, conversationId: send.conversationId }, outcome.seq),
+          ),
+        )
+        absentees.note({ conversationId: send.conversationId, firstSeq: outcome.seq, lastSeq: outcome.seq })
+      }
+      ringAndForget(rings, dispatches).catch(unsent)
+    },
+
+    /** Announces an entry that was committed outside the lanes, such as a change of members. */
+    announceEntry(entry: Entry, summary: ConversationSummary, dispatchId: number): void {
+      absentees.note({ conversationId: entry.conversationId, firstSeq: entry.seq, lastSeq: entry.seq })
+      ringAndForget(doorbellsOf(entry, summary), [dispatchId]).catch(unsent)
+    },
+
+    [Symbol.asyncDispose]: () => sweep[Symbol.asyncDispose](),
+  }
+}
+
+export type Dispatcher = ReturnType<typeof createDispatcher>

@@ -1,0 +1,28 @@
+import { AppError } from '@parley/shared/errors'
+
+/** Also the answer for a conversation that does not exist: who may not see one must not learn which exist. */
+export const notAMember = () => new AppError('forbidden', 'you are not a member of this conversation')
+export const notAllowed = (what: string) =>
+  new AppError('forbidden', `your role does not allow you to ${what}`)
+export const unknownUser = () => new AppError('not_found', 'no such user')
+export const userIdTaken = () => new AppError('conflict', 'this user id is taken')
+export const conversationIdTaken = () => new AppError('conflict', 'this conversation id is taken')
+/** The same for a wrong password and an unknown user. */
+export const wrongCredentials = () => new AppError('unauthenticated', 'user id or password is wrong')
+export const sessionEnded = () => new AppError('unauthenticated', 'this session has ended')
+export const refreshRefused = () => new AppError('unauthenticated', 'refresh token is not valid')
+export const tooManyLogins = (retryAfterMs: number) =>
+  new AppError('rate_limited', 'too many attempts to log in', { retryAfterMs })
+export const tooManyConversations = (limit: number) =>
+  new AppError('conflict', `a user is in at most ${limit} groups`)
+export const noSelfChat = () => new AppError('invalid_request', 'a direct conversation needs two people')
+export const badCursor = () => new AppError('invalid_request', 'cursor is not one of ours')
+export const contendedConversation = () =>
+  new AppError('unavailable', 'the conversation is busy', { retryAfterMs: 100 })
+export const commitUnknown = (cause: unknown) =>
+  new AppError('unavailable', 'it is not known whether this was stored; send it again', {
+    cause,
+    retryAfterMs: 500,
+  })
+export const unstorable = (cause: unknown) =>
+  new AppError('invalid_request', 'this content cannot be stored', { cause })

@@ -1,0 +1,85 @@
+import type { UserId } from '@parley/shared/ids'
+import type { ConversationChange, Entry, SyncPage, SyncQuery } from '@parley/shared/protocol'
+import type { Context } from '../context.ts'
+import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts'
+import { toEntry, toSummary } from './entry.ts'
+import * as store from './store.ts'
+
+/** Entries told at most with one conversation; the rest is read with `log:read`. */
+const entriesEach = 50
+/** Of a conversation the device knows nothing of, only the newest. */
+const newestOfUnknown = 20
+
+/**
+ * One page of what a device lacks: its user's conversations that changed, each with watermarks, unread and the
+ * entries after those the device has. Two statements, however many conversations there are.
+ */
+export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: SyncQuery): Promise<SyncPage> {
+  const asked = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
+  const rows = await store.listChanges(db, {
+    userId,
+    since: asked?.since ?? null,
+    after: asked?.after ?? null,
+    limit: query.limit + 1,
+  })
+  const here = rows[0] ?? (await store.findPosition(db))
+  // A cursor of another history says nothing about this one: everything is told again.
+  if (asked && asked.epoch !== here.epoch) return sync({ db }, userId, { ...query, cursor: undefined })
+
+  const page = rows.slice(0, query.limit)
+  const more = rows.length > query.limit
+  const known = new Map(query.known?.map(({ conversationId, seq }) => [conversationId as string, seq]))
+  const entries = Map.groupBy(
+    await store.listEntriesOfMany(
+      db,
+      page.map((row) => ({ ...row, after: startOf(row, known) })),
+      entriesEach,
+    ),
+    ({ conversationId }) => conversationId,
+  )
+  return {
+    conversations: page.map((row) =>
+      toChange(row, known, (entries.get(row.conversationId) ?? []).map(toEntry)),
+    ),
+    cursor: encodeCursor(nextCursor(asked, here, more ? page.at(-1) : undefined)),
+    complete: !more,
+  }
+}
+
+/** The first page fixes where the next sync begins; later pages keep it. */
+function nextCursor(
+  asked: Cursor | undefined,
+  here: { position: string; epoch: string },
+  last: store.ChangedConversation | undefined,
+): Cursor {
+  const next = asked?.after ? asked.next : here.position
+  if (!last) return { epoch: here.epoch, since: next, next, after: null }
+  const after = { lastAt: last.lastAt, conversationId: last.conversationId }
+  return { epoch: here.epoch, since: asked?.since ?? null, next, after }
+}
+
+function startOf(row: store.ChangedConversation, known: Map<string, number>): number {
+  const has = known.get(row.conversationId)
+  return Math.max(has ?? row.lastSeq - newestOfUnknown, row.floorSeq)
+}
+
+function toChange(
+  row: store.ChangedConversation,
+  known: Map<string, number>,
+  entries: Entry[],
+): ConversationChange {
+  const after = startOf(row, known)
+  const lacking = entries.filter(({ seq }) => seq > after)
+  const reachesEnd = (lacking.at(-1)?.seq ?? after) >= row.lastSeq
+  const lastEntry = entries.find(({ seq }) => seq === row.lastSeq)
+  return {
+    conversationId: row.conversationId,
+    summary: toSummary(row, row.lastSeq),
+    role: row.role,
+    watermarks: { deliveredSeq: row.deliveredSeq, readSeq: row.readSeq },
+    unread: row.unread,
+    ...(lastEntry ? { lastEntry } : {}),
+    entries: lacking,
+    complete: reachesEnd && (known.has(row.conversationId) || after <= row.floorSeq),
+  }
+}

@@ -1,0 +1,175 @@
+import type { Pool } from 'pg'
+import type { ConversationKind } from '../db/schema.ts'
+
+/** A send whose shape, media and sender are settled, ready to be committed. */
+export interface PreparedSend {
+  conversationId: string
+  senderId: string
+  /** The other person, if the send may open a direct conversation. */
+  directTo: string | null
+  clientMessageId: string
+  type: string
+  content: Record<string, unknown>
+  replyTo: string | null
+  mentions: string[] | null
+  ext: Record<string, unknown> | null
+  mediaId: string | null
+  /** Whether it counts as unread. */
+  counted: boolean
+  /** Whether it is told to people who are away. */
+  pushed: boolean
+}
+
+/** What became of one send of a batch. */
+export type Standing =
+  | { kind: 'committed'; seq: number; sentAt: Date; conversation: CommittedConversation }
+  /** The same client message id was committed before. */
+  | { kind: 'known'; seq: number; sentAt: Date }
+  /** No such conversation, or the sender is not in it. */
+  | { kind: 'refused'; exists: boolean }
+  /** Somebody else changed the conversation meanwhile; nothing was stored. */
+  | { kind: 'stale' }
+
+export interface CommittedConversation {
+  kind: ConversationKind
+  name: string | null
+  userIds: string[] | null
+}
+
+export interface CommittedBatch {
+  /** In the order of the sends. */
+  standings: Standing[]
+  /** The row that remembers what is still to be announced; absent if nothing was committed. */
+  dispatchId: number | undefined
+}
+
+/**
+ * Commits a batch of sends, none of them twice the same, in one statement: rights are checked and known sends
+ * found before anything is counted, numbers are given out under the conversation's row lock, and the work that
+ * follows the commit is noted in the same transaction.
+ *
+ * A conversation advances only if its row is still as the statement's snapshot shows it. So what the snapshot
+ * says of members and of earlier sends holds at the moment of the commit: a kick, or the same send on another
+ * node, that slips in between makes the sends of that conversation `stale`, and they are tried again.
+ */
+export async function commitBatch(
+  connection: Pick<Pool, 'query'>,
+  sends: PreparedSend[],
+): Promise<CommittedBatch> {
+  const { rows } = await connection.query<Row>({
+    name: 'commit-batch',
+    text: statement,
+    values: [
+      sends.map((send) => send.conversationId),
+      sends.map((send) => send.senderId),
+      sends.map((send) => send.clientMessageId),
+      sends.map((send) => send.type),
+      sends.map((send) => JSON.stringify(send.content)),
+      sends.map((send) => send.replyTo),
+      sends.map((send) => send.mentions && JSON.stringify(send.mentions)),
+      sends.map((send) => send.ext && JSON.stringify(send.ext)),
+      sends.map((send) => send.mediaId),
+      sends.map((send) => send.counted),
+      sends.map((send) => send.pushed),
+    ],
+  })
+  const standings: Standing[] = sends.map(() => ({ kind: 'stale' }))
+  for (const row of rows) standings[row.place - 1] = standingOf(row)
+  return { standings, dispatchId: rows.find((row) => row.dispatch_id !== null)?.dispatch_id ?? undefined }
+}
+
+interface Row {
+  place: number
+  known_seq: number | null
+  known_at: Date | null
+  is_member: boolean
+  conversation_exists: boolean
+  seq: number | null
+  sent_at: Date
+  kind: ConversationKind | null
+  name: string | null
+  user_ids: string[] | null
+  dispatch_id: number | null
+}
+
+function standingOf(row: Row): Standing {
+  if (!row.is_member) return { kind: 'refused', exists: row.conversation_exists }
+  if (row.known_seq !== null && row.known_at)
+    return { kind: 'known', seq: row.known_seq, sentAt: row.known_at }
+  if (row.seq === null || row.kind === null) return { kind: 'stale' }
+  const conversation = { kind: row.kind, name: row.name, userIds: row.user_ids }
+  return { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation }
+}
+
+const statement = `
+with input as materialized (
+  select * from unnest(
+    $1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[], $8::jsonb[], $9::uuid[],
+    $10::boolean[], $11::boolean[]
+  ) with ordinality as i (
+    conversation_id, sender_id, client_message_id, type, content, reply_to, mentions, ext, media_id, counted, pushed, place
+  )
+),
+standing as materialized (
+  select i.place, i.conversation_id, i.counted, c.last_seq, c.members_version,
+    c.conversation_id is not null as conversation_exists,
+    m.user_id is not null as is_member,
+    e.seq as known_seq, e.sent_at as known_at
+  from input i
+  left join conversation c on c.conversation_id = i.conversation_id
+  left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
+  left join entry e on e.conversation_id = i.conversation_id and e.sender_id = i.sender_id
+    and e.client_message_id = i.client_message_id
+),
+fresh as materialized (
+  select place, conversation_id, last_seq, members_version,
+    row_number() over by_place as nth,
+    count(*) filter (where counted) over by_place as nth_counted
+  from standing
+  where is_member and known_seq is null
+  window by_place as (partition by conversation_id order by place)
+),
+advanced as (
+  update conversation c
+  set last_seq = c.last_seq + n.entries,
+      last_count = c.last_count + n.counted,
+      last_at = now(),
+      changed_xid = pg_current_xact_id()
+  from (
+    select conversation_id, max(nth) as entries, max(nth_counted) as counted,
+      min(last_seq) as last_seq, min(members_version) as members_version
+    from fresh group by conversation_id
+  ) n
+  where c.conversation_id = n.conversation_id
+    and c.last_seq = n.last_seq and c.members_version = n.members_version
+  returning c.conversation_id, c.kind, c.name, c.user_ids, c.last_seq,
+    c.last_seq - n.entries as base_seq, c.last_count - n.counted as base_count
+),
+inserted as (
+  insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, reply_to, mentions, ext,
+    counted, pushed, count)
+  select i.conversation_id, a.base_seq + f.nth, 'message', i.sender_id, i.client_message_id, i.type, i.content, i.reply_to,
+    i.mentions, i.ext, i.counted, i.pushed, a.base_count + f.nth_counted
+  from fresh f
+  join input i on i.place = f.place
+  join advanced a on a.conversation_id = f.conversation_id
+),
+referred as (
+  insert into media_reference (media_id, conversation_id, seq)
+  select i.media_id, i.conversation_id, a.base_seq + f.nth
+  from fresh f
+  join input i on i.place = f.place and i.media_id is not null
+  join advanced a on a.conversation_id = f.conversation_id
+),
+noted as (
+  insert into dispatch (conversation_ids, first_seqs, last_seqs)
+  select array_agg(conversation_id), array_agg(base_seq + 1), array_agg(last_seq) from advanced
+  having count(*) > 0
+  returning dispatch_id
+)
+select s.place::int as place, s.known_seq, s.known_at, s.is_member, s.conversation_exists,
+  a.base_seq + f.nth as seq, now() as sent_at, a.kind, a.name, a.user_ids,
+  (select dispatch_id from noted) as dispatch_id
+from standing s
+left join fresh f on f.place = s.place
+left join advanced a on a.conversation_id = f.conversation_id`

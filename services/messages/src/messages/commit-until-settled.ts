@@ -1,0 +1,145 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { AppError } from '@parley/shared/errors'
+import type { Logger } from '@parley/shared/log'
+import type { Pool } from 'pg'
+import { commitUnknown, contendedConversation, notAMember, unstorable } from '../errors.ts'
+import { commitBatch, type PreparedSend, type Standing } from './commit-batch.ts'
+import { openDirectConversations } from './open-direct.ts'
+
+type Outcome = Extract<Standing, { kind: 'committed' | 'known' }> | AppError
+
+export interface SettledBatch {
+  sends: PreparedSend[]
+  /** In the order of the sends. */
+  outcomes: Outcome[]
+  dispatches: number[]
+}
+
+/** Postgres that restarts is back within a few seconds; a client's own deadline is not much longer. */
+const retryDelaysMs = [50, 200, 500, 1_000, 1_500, 2_000]
+
+/**
+ * Commits a batch and deals with what one statement cannot: the first message of a direct conversation, a
+ * conversation that somebody else changed meanwhile, a deadlock, a connection lost with the commit in doubt
+ * (safe to repeat, since known sends are found), and content that Postgres refuses, which must not take the
+ * rest of its batch with it.
+ */
+export async function commitUntilSettled(
+  pool: Pool,
+  sends: PreparedSend[],
+  log: Logger,
+): Promise<SettledBatch> {
+  const outcomes = new Map<PreparedSend, Outcome>()
+  const dispatches: number[] = []
+  let open = sends
+  let opened = false
+
+  for (let attempt = 0; open.length > 0; attempt++) {
+    const again: PreparedSend[] = []
+    const missing: PreparedSend[] = []
+    try {
+      const { standings, dispatchId } = await (attempt === 0
+        ? commitBatch(pool, open)
+        : commitHolding(pool, open))
+      if (dispatchId !== undefined) dispatches.push(dispatchId)
+      for (const [i, send] of open.entries()) {
+        const standing = standings[i] ?? { kind: 'stale' }
+        if (standing.kind === 'stale') again.push(send)
+        else if (standing.kind === 'refused' && !standing.exists && !opened && send.directTo)
+          missing.push(send)
+        else outcomes.set(send, standing.kind === 'refused' ? notAMember() : standing)
+      }
+      if (missing.length > 0) {
+        opened = true
+        for (const [send, error] of await openDirectConversations(pool, missing)) outcomes.set(send, error)
+        again.push(...missing.filter((send) => !outcomes.has(send)))
+      }
+    } catch (cause) {
+      const delayMs = retryDelaysMs[attempt]
+      if (isRefusedData(cause)) {
+        return merge(outcomes, dispatches, sends, await settleApart(pool, open, log, cause))
+      }
+      if (delayMs === undefined || !isTransient(cause)) {
+        log.error({ err: cause, sends: open.length }, 'commit failed')
+        for (const send of open) outcomes.set(send, commitUnknown(cause))
+        break
+      }
+      log.warn({ err: cause, attempt }, 'commit is tried again')
+      await wait(delayMs * (0.5 + Math.random()))
+      continue
+    }
+    if (attempt >= retryDelaysMs.length)
+      for (const send of again.splice(0)) outcomes.set(send, contendedConversation())
+    open = again
+  }
+  return { sends, outcomes: sends.map((send) => outcomes.get(send) ?? contendedConversation()), dispatches }
+}
+
+/** Takes the conversations' locks first, in order, so that the statement's snapshot cannot be old. */
+async function commitHolding(pool: Pool, sends: PreparedSend[]) {
+  const client = await pool.connect()
+  let broken = true
+  try {
+    await client.query('begin')
+    await client.query(
+      'select from conversation where conversation_id = any($1) order by conversation_id for no key update',
+      [[...new Set(sends.map((send) => send.conversationId))]],
+    )
+    const batch = await commitBatch(client, sends)
+    await client.query('commit')
+    broken = false
+    return batch
+  } finally {
+    // A connection in doubt is closed, which rolls back what it had not committed.
+    client.release(broken)
+  }
+}
+
+/** One bad row fails its whole batch; so the batch is halved until the row stands alone. */
+async function settleApart(
+  pool: Pool,
+  sends: PreparedSend[],
+  log: Logger,
+  cause: unknown,
+): Promise<SettledBatch> {
+  const [only] = sends
+  if (only && sends.length === 1) return { sends, outcomes: [unstorable(cause)], dispatches: [] }
+  const middle = sends.length >> 1
+  const first = await commitUntilSettled(pool, sends.slice(0, middle), log)
+  const second = await commitUntilSettled(pool, sends.slice(middle), log)
+  return {
+    sends,
+    outcomes: [...first.outcomes, ...second.outcomes],
+    dispatches: [...first.dispatches, ...second.dispatches],
+  }
+}
+
+function merge(
+  outcomes: Map<PreparedSend, Outcome>,
+  dispatches: number[],
+  sends: PreparedSend[],
+  rest: SettledBatch,
+): SettledBatch {
+  for (const [i, send] of rest.sends.entries())
+    outcomes.set(send, rest.outcomes[i] ?? contendedConversation())
+  return {
+    sends,
+    outcomes: sends.map((send) => outcomes.get(send) ?? contendedConversation()),
+    dispatches: [...dispatches, ...rest.dispatches],
+  }
+}
+
+/** SQLSTATE class 22: the data itself is refused. */
+const isRefusedData = (cause: unknown) => sqlState(cause).startsWith('22')
+
+/** Connection lost, server going down or coming up, deadlock, serialization, a race on a unique key. */
+function isTransient(cause: unknown): boolean {
+  const state = sqlState(cause)
+  if (state === '') return true
+  return /^(08|57P|40)/.test(state) || state === '23505' || state === '53300'
+}
+
+function sqlState(cause: unknown): string {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  return /^[0-9A-Z]{5}$/.test(code) ? code : ''
+}

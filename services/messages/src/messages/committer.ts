@@ -1,0 +1,98 @@
+import { createBatcher } from '@parley/shared/batcher'
+import { AppError } from '@parley/shared/errors'
+import { messageIdOf } from '@parley/shared/ids'
+import { laneOf } from '@parley/shared/instances'
+import type { Logger } from '@parley/shared/log'
+import { openPool } from '@parley/shared/postgres'
+import type { Sent } from '@parley/shared/rpc'
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { Config } from '../config.ts'
+import { schema } from '../db/database.ts'
+import type { Dispatcher } from '../dispatch/dispatcher.ts'
+import { notAMember } from '../errors.ts'
+import type { PreparedSend } from './commit-batch.ts'
+import { commitUntilSettled, type SettledBatch } from './commit-until-settled.ts'
+
+const maxBatch = 256
+const maxQueuedPerLane = 4_096
+
+interface CommitterOptions {
+  config: Config
+  log: Logger
+  metrics: Registry
+  dispatcher: Dispatcher
+}
+
+/**
+ * Writes messages. A conversation always goes through the same lane, and a lane has one batch in flight: what
+ * arrives meanwhile makes the next batch. So two batches of one instance never wait for each other's rows.
+ * The promise of a send is kept after its commit; announcing it to others happens after that.
+ */
+export function createCommitter({ config, log, metrics, dispatcher }: CommitterOptions) {
+  const pool = openPool(
+    { url: config.database.url, poolSize: config.commitLanes, schema, plans: 'by-index' },
+    log,
+  )
+  const count = new Counter({
+    name: 'parley_messages_sent_total',
+    help: 'Sends by outcome',
+    labelNames: ['outcome'],
+    registers: [metrics],
+  })
+  const seconds = new Histogram({
+    name: 'parley_message_commit_seconds',
+    help: 'Time of one commit, whatever number of sends it holds',
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5],
+    registers: [metrics],
+  })
+
+  const lanes = Array.from({ length: config.commitLanes }, () =>
+    createBatcher<PreparedSend, Sent>({ maxBatch, maxQueued: maxQueuedPerLane, run: commitLane }),
+  )
+
+  async function commitLane(sends: PreparedSend[]): Promise<(Sent | AppError)[]> {
+    const distinct = firstOfEach(sends)
+    const observe = seconds.startTimer()
+    const settled = await commitUntilSettled(pool, distinct, log)
+    observe()
+    if (settled.dispatches.length > 0) setImmediate(() => dispatcher.announce(settled))
+    const resultByKey = new Map(distinct.map((send, i) => [keyOf(send), resultOf(send, settled.outcomes[i])]))
+    for (const outcome of settled.outcomes)
+      count.inc({ outcome: outcome instanceof AppError ? outcome.code : outcome.kind })
+    return sends.map((send) => resultByKey.get(keyOf(send)) ?? notAMember())
+  }
+
+  return {
+    commit(send: PreparedSend): Promise<Sent> {
+      const lane = lanes[laneOf(send.conversationId, lanes.length)]
+      if (!lane) throw new Error('there are no lanes')
+      return lane.add(send)
+    },
+    [Symbol.asyncDispose]: () => pool.end(),
+  }
+}
+
+export type Committer = ReturnType<typeof createCommitter>
+
+const keyOf = (send: PreparedSend) => `${send.conversationId}\n${send.senderId}\n${send.clientMessageId}`
+
+/** The same send twice in one batch is one send. */
+function firstOfEach(sends: PreparedSend[]): PreparedSend[] {
+  const firsts = new Map<string, PreparedSend>()
+  for (const send of sends) if (!firsts.has(keyOf(send))) firsts.set(keyOf(send), send)
+  return firsts.size === sends.length ? sends : [...firsts.values()]
+}
+
+function resultOf(
+  send: PreparedSend,
+  outcome: SettledBatch['outcomes'][number] | undefined,
+): Sent | AppError {
+  if (outcome === undefined) return notAMember()
+  if (outcome instanceof AppError) return outcome
+  return {
+    messageId: messageIdOf(send.conversationId, outcome.seq),
+    conversationId: send.conversationId,
+    seq: outcome.seq,
+    sentAt: outcome.sentAt.toISOString(),
+  }
+}

@@ -1,0 +1,58 @@
+import { mediaIdOf } from '@parley/shared/content'
+import { AppError } from '@parley/shared/errors'
+import { type ConversationId, directConversationId, type MediaId } from '@parley/shared/ids'
+import { fromBatchReply, type SendCall, type Sent } from '@parley/shared/rpc'
+import type { Context } from '../context.ts'
+import { noSelfChat } from '../errors.ts'
+import type { PreparedSend } from './commit-batch.ts'
+
+/** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
+export async function sendMessage(ctx: Pick<Context, 'committer' | 'media'>, call: SendCall): Promise<Sent> {
+  const send = prepare(call)
+  const mediaId = mediaIdOf(call.draft)
+  if (mediaId !== undefined) {
+    // What a message says of its media comes from the media service, never from the sender.
+    const facts = await claimMedia(ctx, call, mediaId)
+    send.content = { ...call.draft.content, ...facts }
+    send.mediaId = mediaId
+  }
+  return ctx.committer.commit(send)
+}
+
+/** Each send by itself: one that fails leaves the others alone. */
+export function sendMessages(
+  ctx: Pick<Context, 'committer' | 'media'>,
+  calls: SendCall[],
+): Promise<(Sent | AppError)[]> {
+  return Promise.all(calls.map((call) => sendMessage(ctx, call).catch(AppError.from)))
+}
+
+function prepare({ userId, draft }: SendCall): PreparedSend {
+  const direct = 'userId' in draft.to ? draft.to.userId : null
+  if (direct === userId) throw noSelfChat()
+  const conversationId: ConversationId =
+    'userId' in draft.to ? directConversationId(userId, draft.to.userId) : draft.to.conversationId
+  return {
+    conversationId,
+    senderId: userId,
+    directTo: direct,
+    clientMessageId: draft.clientMessageId,
+    type: draft.type,
+    content: draft.content,
+    replyTo: draft.replyTo ?? null,
+    mentions: draft.mentions ?? null,
+    ext: draft.ext ?? null,
+    mediaId: null,
+    counted: true,
+    pushed: true,
+  }
+}
+
+async function claimMedia({ media }: Pick<Context, 'media'>, { userId }: SendCall, mediaId: MediaId) {
+  const [facts] = fromBatchReply(
+    await media.call('media/claim', { claims: [{ userId, mediaId }] }, { deadlineMs: 5_000 }),
+  )
+  if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
+  if (facts instanceof AppError) throw facts
+  return facts
+}

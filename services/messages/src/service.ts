@@ -1,0 +1,53 @@
+import { createHttpApp } from '@parley/shared/http'
+import { createInternalApp } from '@parley/shared/internal-http'
+import { sql } from 'kysely'
+import { accountRoutes } from './accounts/routes.ts'
+import type { Config } from './config.ts'
+import { createContext } from './context.ts'
+import { conversationRoutes } from './conversations/routes.ts'
+import { deliveryRpc } from './deliveries/rpc.ts'
+import { deviceRoutes } from './devices/routes.ts'
+import { logRoutes } from './log/routes.ts'
+import { logRpc } from './log/rpc.ts'
+import { mediaAccessRpc } from './media-access/rpc.ts'
+import { messageRoutes, messageRpc } from './messages/routes.ts'
+import { receiptRoutes } from './receipts/routes.ts'
+import { receiptRpc } from './receipts/rpc.ts'
+import { sessionRoutes, sessionRpc } from './sessions/routes.ts'
+
+export async function startMessages(config: Config) {
+  await using opened = new AsyncDisposableStack()
+  const ctx = opened.use(await createContext(config))
+
+  const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
+  accountRoutes(app, ctx)
+  sessionRoutes(app, ctx)
+  deviceRoutes(app, ctx)
+  conversationRoutes(app, ctx)
+  messageRoutes(app, ctx)
+  logRoutes(app, ctx)
+  receiptRoutes(app, ctx)
+
+  const internal = opened.adopt(
+    createInternalApp({
+      log: ctx.log,
+      metrics: ctx.metrics,
+      secret: config.internalSecret,
+      ready: async () => void (await sql`select 1`.execute(ctx.db)),
+    }),
+    (server) => server.close(),
+  )
+  sessionRpc(internal, ctx)
+  messageRpc(internal, ctx)
+  receiptRpc(internal, ctx)
+  logRpc(internal, ctx)
+  deliveryRpc(internal, ctx)
+  mediaAccessRpc(internal, ctx)
+
+  const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
+  const url = await app.listen({ host: config.http.host, port: config.http.port })
+  ctx.log.info({ url, internalUrl }, 'messages is up')
+
+  const owned = opened.move()
+  return { url, internalUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}

@@ -1,0 +1,45 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/tokens'
+import { SignJWT } from 'jose'
+import type { Context } from '../context.ts'
+
+export interface Tokens {
+  accessToken: string
+  refreshToken: string
+  /** When the access token ends, ISO 8601. */
+  expiresAt: string
+}
+
+interface SessionOf {
+  sessionId: string
+  userId: string
+  deviceId: string
+  platform: string
+}
+
+export const newRefreshToken = () => randomBytes(32).toString('base64url')
+
+/** 256 random bits need no slow hash: nobody guesses them. */
+export const hashRefreshToken = (token: string): Buffer => createHash('sha256').update(token).digest()
+
+/** A short-lived JWT that every service checks by itself. */
+export async function issueTokens(
+  { config, signingKey }: Pick<Context, 'config' | 'signingKey'>,
+  session: SessionOf,
+  refreshToken: string,
+): Promise<Tokens> {
+  const expiresAt = Math.floor(Date.now() / 1_000) + config.tokens.accessTtlSeconds
+  const accessToken = await new SignJWT({
+    did: session.deviceId,
+    sid: session.sessionId,
+    plat: session.platform,
+  })
+    .setProtectedHeader({ alg: tokenAlgorithm, kid: signingKey.keyId, typ: 'JWT' })
+    .setSubject(session.userId)
+    .setIssuer(tokenIssuer)
+    .setAudience(tokenAudience)
+    .setIssuedAt()
+    .setExpirationTime(expiresAt)
+    .sign(signingKey.privateKey)
+  return { accessToken, refreshToken, expiresAt: new Date(expiresAt * 1_000).toISOString() }
+}

@@ -1,0 +1,22 @@
+import { createPublicKey } from 'node:crypto'
+import { tokenAlgorithm } from '@parley/shared/tokens'
+import { type CryptoKey, calculateJwkThumbprint, exportJWK, importPKCS8, type JSONWebKeySet } from 'jose'
+
+/** The key that signs access tokens, and what others need to check them. */
+export interface SigningKey {
+  privateKey: CryptoKey
+  keyId: string
+  jwks: JSONWebKeySet
+}
+
+/** The key's id is its thumbprint (RFC 7638), so every instance with the same key names it alike. */
+export async function loadSigningKey(pem: string): Promise<SigningKey> {
+  const privateKey = await importPKCS8(pem, tokenAlgorithm)
+  const publicJwk = await exportJWK(createPublicKey(pem))
+  const keyId = await calculateJwkThumbprint(publicJwk)
+  return {
+    privateKey,
+    keyId,
+    jwks: { keys: [{ ...publicJwk, kid: keyId, alg: tokenAlgorithm, use: 'sig' }] },
+  }
+}

@@ -1,0 +1,70 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { type ApnsSimulator, startApnsSimulator } from './apns-simulator.ts'
+import { createCertificate } from './certificates.ts'
+import { type FcmSimulator, startFcmSimulator } from './fcm-simulator.ts'
+import { startPushInspector } from './push-simulator-inspector.ts'
+
+interface PushSimulatorsOptions {
+  inspectorPort?: number
+  /** Where credentials are written, readable by their owner only; without it they are in the variables themselves. */
+  stateDir?: string
+  /** The topic of tokens that name none. */
+  topic?: string
+}
+
+export interface PushSimulators extends AsyncDisposable {
+  /** What points services/push at them. */
+  env: Record<string, string>
+  inspectorUrl: string
+  apns: ApnsSimulator
+  fcm: FcmSimulator
+}
+
+/** Both providers on this machine, credentials they accept, and a page that shows what they received. */
+export async function startPushSimulators({
+  inspectorPort = 0,
+  stateDir,
+  topic = 'dev.parley.app',
+}: PushSimulatorsOptions = {}): Promise<PushSimulators> {
+  await using opened = new AsyncDisposableStack()
+  const certificate = await createCertificate()
+  const apns = opened.use(await startApnsSimulator({ certificate }))
+  const fcm = opened.use(await startFcmSimulator({ certificate }))
+  const inspector = opened.use(await startPushInspector({ apns, fcm, port: inspectorPort }))
+
+  const secrets = {
+    APNS_CA: certificate.ca,
+    APNS_PRIVATE_KEY: apns.credentials.privateKey,
+    FCM_CA: certificate.ca,
+    FCM_SERVICE_ACCOUNT: JSON.stringify(fcm.serviceAccount),
+  }
+  const env = {
+    APNS_PRODUCTION_URL: apns.url,
+    APNS_SANDBOX_URL: apns.url,
+    APNS_TEAM_ID: apns.credentials.teamId,
+    APNS_KEY_ID: apns.credentials.keyId,
+    APNS_TOPIC: topic,
+    FCM_URL: fcm.url,
+    ...(stateDir ? await writeSecrets(secrets, stateDir) : secrets),
+  }
+
+  const owned = opened.move()
+  return { env, inspectorUrl: inspector.url, apns, fcm, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** Each secret in a file of its own, named by the variable `X_FILE`. */
+async function writeSecrets(
+  secrets: Record<string, string>,
+  stateDir: string,
+): Promise<Record<string, string>> {
+  await mkdir(stateDir, { recursive: true, mode: 0o700 })
+  const written = await Promise.all(
+    Object.entries(secrets).map(async ([name, value]) => {
+      const file = path.join(stateDir, name.toLowerCase().replaceAll('_', '-'))
+      await writeFile(file, value, { mode: 0o600 })
+      return [`${name}_FILE`, file] as const
+    }),
+  )
+  return Object.fromEntries(written)
+}

@@ -18,8 +18,8 @@ export function createPresenceLease(
   const key = usersKey(gatewayId)
   return {
     async set(userId: UserId, sockets: number): Promise<void> {
-      if (sockets > 0) await redis.hset(key, userId, sockets)
-      else await redis.hdel(key, userId)
+      if (sockets === 0) return void (await redis.hdel(key, userId))
+      await Promise.all([redis.hset(key, userId, sockets), redis.pexpire(key, leaseMs)])
     },
 
     /** Renews the one lease, and rewrites the users if Redis has forgotten them. */

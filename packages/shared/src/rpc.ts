@@ -20,7 +20,7 @@ export interface Rpc {
   /** messages: whether sessions may connect, and the conversations each is to hear. */
   'sessions/open': {
     request: { sessions: Caller[] }
-    reply: BatchReply<{ conversationIds: ConversationId[] }>
+    reply: BatchReply<OpenedSession>
   }
   /** messages: which of these sessions have ended. */
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { sessionIds: SessionId[] } }
@@ -56,6 +56,11 @@ export interface Sent {
   seq: number
   /** ISO 8601. */
   sentAt: string
+}
+
+/** The groups a session's user is to hear. */
+export interface OpenedSession {
+  conversationIds: ConversationId[]
 }
 
 export interface MarkCall {

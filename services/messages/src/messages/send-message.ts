@@ -24,7 +24,9 @@ export function sendMessages(
   ctx: Pick<Context, 'committer' | 'media'>,
   calls: SendCall[],
 ): Promise<(Sent | AppError)[]> {
-  return Promise.all(calls.map((call) => sendMessage(ctx, call).catch(AppError.from)))
+  return Promise.all(
+    calls.map((call) => sendMessage(ctx, call).catch((cause: unknown) => AppError.from(cause))),
+  )
 }
 
 function prepare({ userId, draft }: SendCall): PreparedSend {

@@ -6,6 +6,10 @@ import type { Context } from '../context.ts'
 
 export function receiptRpc(app: HttpApp, { marker }: Pick<Context, 'marker'>): void {
   serveRpc(app, 'receipts/mark', async ({ marks }) =>
-    toBatchReply(await Promise.all(marks.map((mark) => marker.mark(mark).catch(AppError.from)))),
+    toBatchReply(
+      await Promise.all(
+        marks.map((mark) => marker.mark(mark).catch((cause: unknown) => AppError.from(cause))),
+      ),
+    ),
   )
 }

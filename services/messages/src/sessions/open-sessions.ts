@@ -1,6 +1,6 @@
-import { AppError } from '@parley/shared/errors'
+import type { AppError } from '@parley/shared/errors'
 import type { ConversationId, SessionId } from '@parley/shared/ids'
-import type { Caller } from '@parley/shared/rpc'
+import type { Caller, OpenedSession } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { sessionEnded } from '../errors.ts'
 import * as store from './store.ts'
@@ -9,7 +9,7 @@ import * as store from './store.ts'
 export async function openSessions(
   { db }: Pick<Context, 'db'>,
   sessions: Caller[],
-): Promise<({ conversationIds: ConversationId[] } | AppError)[]> {
+): Promise<(OpenedSession | AppError)[]> {
   const rows = await store.listAliveWithGroups(
     db,
     sessions.map(({ sessionId }) => sessionId),

@@ -1,0 +1,75 @@
+import { hostname } from 'node:os'
+import {
+  host,
+  httpUrl,
+  httpUrls,
+  internalSecret,
+  logLevel,
+  parseEnv,
+  port,
+  positiveInt,
+  redisUrl,
+} from '@parley/shared/env'
+import { z } from 'zod'
+
+export const Env = z.object({
+  HOST: host,
+  PORT: port.default(8081),
+  INTERNAL_PORT: port.default(3111),
+  LOG_LEVEL: logLevel,
+  GATEWAY_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9-]{1,63}$/)
+    .default(
+      () =>
+        hostname()
+          .replaceAll(/[^A-Za-z0-9-]/g, '-')
+          .slice(0, 63) || 'gateway',
+    ),
+  REDIS_URL: redisUrl,
+  INTERNAL_SECRET: internalSecret,
+  MESSAGES_URLS: httpUrls.default(['http://127.0.0.1:3101']),
+  AUTH_JWKS_URL: httpUrl.default('http://127.0.0.1:3001/v1/jwks'),
+  ALLOWED_ORIGINS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ''),
+    ),
+  MAX_CONNECTIONS: positiveInt.default(20_000),
+  MAX_SOCKETS_PER_USER: positiveInt.default(10),
+  SENDS_PER_SECOND: positiveInt.default(20),
+  SENDS_BURST: positiveInt.default(60),
+  REQUESTS_PER_SECOND: positiveInt.default(50),
+  REQUESTS_BURST: positiveInt.default(200),
+  DRAIN_MS: z.coerce.number().int().min(0).max(300_000).default(10_000),
+})
+
+export type Config = ReturnType<typeof loadConfig>
+
+export function loadConfig(env: NodeJS.ProcessEnv) {
+  const parsed = parseEnv(Env, env)
+  return {
+    http: { host: parsed.HOST, port: parsed.PORT, internalPort: parsed.INTERNAL_PORT },
+    log: { level: parsed.LOG_LEVEL },
+    /** Stands in front of every Engine.IO session id, so that a balancer can send polling requests to their node. */
+    gatewayId: parsed.GATEWAY_ID,
+    redis: { url: parsed.REDIS_URL },
+    internalSecret: parsed.INTERNAL_SECRET,
+    messagesUrls: parsed.MESSAGES_URLS,
+    jwksUrl: parsed.AUTH_JWKS_URL,
+    /** Browsers may connect from these alone. */
+    allowedOrigins: parsed.ALLOWED_ORIGINS,
+    limits: {
+      connections: parsed.MAX_CONNECTIONS,
+      socketsPerUser: parsed.MAX_SOCKETS_PER_USER,
+      sends: { perSecond: parsed.SENDS_PER_SECOND, burst: parsed.SENDS_BURST },
+      requests: { perSecond: parsed.REQUESTS_PER_SECOND, burst: parsed.REQUESTS_BURST },
+    },
+    /** Over what time sockets are closed when the node goes away. */
+    drainMs: parsed.DRAIN_MS,
+  }
+}

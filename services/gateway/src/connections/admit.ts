@@ -1,0 +1,64 @@
+import { AppError } from '@parley/shared/errors'
+import { conversationRoom, userRoom } from '@parley/shared/realtime'
+import type { Identity } from '@parley/shared/tokens'
+import { Counter } from 'prom-client'
+import type { Context } from '../context.ts'
+import { nodeFull, tooManySockets } from '../errors.ts'
+import type { ChatSocket } from '../realtime.ts'
+import { authenticate, refusal } from './authenticate.ts'
+
+/** A Redis that is slow or away does not keep people out: they sync when they are in, and again when it is back. */
+const subscribedWithinMs = 1_000
+
+type AdmitContext = Pick<
+  Context,
+  'config' | 'log' | 'metrics' | 'registry' | 'messages' | 'subscriber' | 'verifyToken'
+>
+
+/**
+ * Decides a handshake: a valid token, a session that has not ended, room on this node. The socket has its rooms,
+ * and this node hears them, before the client is told that it is connected; so what it syncs after that and what
+ * it hears leave nothing between them.
+ */
+export function createAdmission(ctx: AdmitContext) {
+  const { config, log, metrics, registry, messages, subscriber, verifyToken } = ctx
+  const refused = new Counter({
+    name: 'parley_gateway_handshakes_refused_total',
+    help: 'Refused handshakes by error code',
+    labelNames: ['code'],
+    registers: [metrics],
+  })
+
+  return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
+    try {
+      if (registry.connections >= config.limits.connections) throw nodeFull()
+      const identity = await authenticate(socket, verifyToken)
+      await enter(socket, identity)
+      next()
+    } catch (cause) {
+      const error = AppError.from(cause)
+      if (error.code === 'internal') log.error({ err: error }, 'handshake failed')
+      refused.inc({ code: error.code })
+      next(refusal(error))
+    }
+  }
+
+  async function enter(socket: ChatSocket, identity: Identity): Promise<void> {
+    if ((registry.user(identity.userId)?.sockets.size ?? 0) >= config.limits.socketsPerUser)
+      throw tooManySockets()
+    const { userId, deviceId, sessionId, platform } = identity
+    const { conversationIds } = await messages.openSession({ userId, deviceId, sessionId, platform })
+    socket.data = { identity, inFlight: 0, refused: 0, warnedOfExpiry: false }
+    await socket.join([userRoom(userId), ...conversationIds.map(conversationRoom)])
+    await heardBy(Date.now() + subscribedWithinMs)
+  }
+
+  /** Redis answers in order: when the ping is back, the subscriptions before it hold. */
+  async function heardBy(deadline: number): Promise<void> {
+    if (subscriber.status !== 'ready') return
+    await Promise.race([
+      subscriber.ping().catch(() => undefined),
+      new Promise((resolve) => setTimeout(resolve, Math.max(0, deadline - Date.now())).unref()),
+    ])
+  }
+}

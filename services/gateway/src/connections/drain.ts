@@ -1,0 +1,41 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { closeCodes } from '@parley/shared/protocol'
+import type { ChatSocket } from '../realtime.ts'
+import { closeSocket } from './close-socket.ts'
+import type { Registry } from './registry.ts'
+
+const slices = 20
+const comeBackWithinMs = 5_000
+const answerWithinMs = 5_000
+
+/**
+ * Sends everybody elsewhere: in slices over the given time, in random order, each told a moment of its own to
+ * come back at, so that the other nodes meet a stream and not a wave. A socket with a request in hand is closed
+ * after its answer.
+ */
+export async function drain(registry: Registry, { drainMs }: { drainMs: number }): Promise<void> {
+  const sockets = shuffle([...registry.sockets()])
+  const perSlice = Math.ceil(sockets.length / slices)
+  const pauseMs = drainMs / slices
+  for (let i = 0; i < sockets.length; i += perSlice) {
+    const slice = sockets.slice(i, i + perSlice)
+    await Promise.race([Promise.all(slice.map(idle)), wait(answerWithinMs)])
+    for (const socket of slice) {
+      if (!socket.connected) continue
+      socket.emit('session:draining', { reconnectAfterMs: Math.floor(Math.random() * comeBackWithinMs) })
+      closeSocket(socket, closeCodes.draining, 'draining')
+    }
+    if (i + perSlice < sockets.length) await wait(pauseMs)
+  }
+}
+
+async function idle(socket: ChatSocket): Promise<void> {
+  while (socket.connected && socket.data.inFlight > 0) await wait(20)
+}
+
+function shuffle<T>(items: T[]): T[] {
+  return items
+    .map((item) => ({ item, at: Math.random() }))
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ item }) => item)
+}

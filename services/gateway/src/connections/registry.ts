@@ -1,0 +1,63 @@
+import type { SessionId, UserId } from '@parley/shared/ids'
+import type { Config } from '../config.ts'
+import { createTokenBucket, type TokenBucket } from '../events/token-bucket.ts'
+import type { ChatSocket } from '../realtime.ts'
+
+export interface UserHere {
+  sockets: Set<ChatSocket>
+  sends: TokenBucket
+  requests: TokenBucket
+}
+
+/** Who is connected to this node. Limits are a user's, not a socket's: a second socket does not double them. */
+export function createRegistry({ limits }: Pick<Config, 'limits'>) {
+  const users = new Map<UserId, UserHere>()
+  const sessions = new Map<SessionId, Set<ChatSocket>>()
+  let connections = 0
+
+  return {
+    get connections(): number {
+      return connections
+    },
+    user: (userId: UserId) => users.get(userId),
+    socketsOf: (userId: UserId): Iterable<ChatSocket> => users.get(userId)?.sockets ?? [],
+    socketsOfSession: (sessionId: SessionId): Iterable<ChatSocket> => [...(sessions.get(sessionId) ?? [])],
+    sessionIds: (): SessionId[] => [...sessions.keys()],
+    *sockets(): Iterable<ChatSocket> {
+      for (const { sockets } of users.values()) yield* sockets
+    },
+    *counts(): Iterable<[UserId, number]> {
+      for (const [userId, { sockets }] of users) yield [userId, sockets.size]
+    },
+
+    add(socket: ChatSocket): UserHere {
+      const { userId, sessionId } = socket.data.identity
+      let here = users.get(userId)
+      if (!here) {
+        here = {
+          sockets: new Set(),
+          sends: createTokenBucket(limits.sends),
+          requests: createTokenBucket(limits.requests),
+        }
+        users.set(userId, here)
+      }
+      here.sockets.add(socket)
+      connections++
+      sessions.set(sessionId, (sessions.get(sessionId) ?? new Set()).add(socket))
+      return here
+    },
+
+    remove(socket: ChatSocket): void {
+      const { userId, sessionId } = socket.data.identity
+      const here = users.get(userId)
+      if (!here?.sockets.delete(socket)) return
+      connections--
+      if (here.sockets.size === 0) users.delete(userId)
+      const ofSession = sessions.get(sessionId)
+      ofSession?.delete(socket)
+      if (ofSession?.size === 0) sessions.delete(sessionId)
+    },
+  }
+}
+
+export type Registry = ReturnType<typeof createRegistry>

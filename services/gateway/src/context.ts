@@ -1,0 +1,72 @@
+import { createLogger, type Logger } from '@parley/shared/log'
+import { createMetrics } from '@parley/shared/metrics'
+import { openRedis } from '@parley/shared/redis'
+import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
+import type { Redis } from 'ioredis'
+import type { Registry as Metrics } from 'prom-client'
+import type { Config } from './config.ts'
+import { createRegistry, type Registry } from './connections/registry.ts'
+import { type MessagesClient, openMessagesClient } from './messages-client.ts'
+import { createDeliveryMarks, type DeliveryMarks } from './receipts/delivery-marks.ts'
+
+/** Everything a handler may reach for. */
+export interface Context {
+  config: Config
+  log: Logger
+  metrics: Metrics
+  /** Presence. */
+  redis: Redis
+  /** The adapter's two: one that fails at once when Redis is away, one that only listens. */
+  publisher: Redis
+  subscriber: Redis
+  verifyToken: VerifyToken
+  messages: MessagesClient
+  deliveryMarks: DeliveryMarks
+  registry: Registry
+}
+
+/** The composition root. Redis may be away at start as at any other time: people can send and sync without it. */
+export async function createContext(config: Config): Promise<Context & AsyncDisposable> {
+  await using opened = new AsyncDisposableStack()
+  const log = createLogger('gateway', config.log).child({ gatewayId: config.gatewayId })
+  const metrics = createMetrics('gateway')
+
+  const open = (use: 'request' | 'publish' | 'worker') =>
+    opened.adopt(openRedis({ url: config.redis.url, use }, log), (client) => client.disconnect())
+  const redis = open('request')
+  const publisher = open('publish')
+  const subscriber = swallowRejections(open('worker'), log)
+  await Promise.allSettled([redis, publisher, subscriber].map((client) => client.connect()))
+
+  const messages = opened.use(
+    openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
+  )
+  const deliveryMarks = opened.use(createDeliveryMarks(messages))
+  const verifyToken = createTokenVerifier(remoteKeys(config.jwksUrl))
+  const registry = createRegistry(config)
+
+  const owned = opened.move()
+  return {
+    config,
+    log,
+    metrics,
+    redis,
+    publisher,
+    subscriber,
+    verifyToken,
+    messages,
+    deliveryMarks,
+    registry,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** The adapter neither awaits nor catches its subscriptions, so one that fails would end the process. */
+function swallowRejections(subscriber: Redis, log: Logger): Redis {
+  for (const command of ['ssubscribe', 'sunsubscribe'] as const) {
+    const stock = subscriber[command].bind(subscriber) as (...channels: string[]) => Promise<unknown>
+    subscriber[command] = ((...channels: string[]) =>
+      stock(...channels).catch((err: unknown) => log.warn({ err, command }, 'subscription failed'))) as never
+  }
+  return subscriber
+}

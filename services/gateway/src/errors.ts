@@ -1,0 +1,18 @@
+import { AppError } from '@parley/shared/errors'
+
+export const unknownEvent = () => new AppError('unknown_event', 'there is no such event')
+export const ackRequired = () =>
+  new AppError('ack_required', 'ask for an acknowledgement: every event is answered')
+export const onePayload = () => new AppError('invalid_request', 'an event carries one payload')
+export const malformed = (details: string) => new AppError('invalid_request', details)
+export const tooFast = (retryAfterMs: number) =>
+  new AppError('rate_limited', 'too many requests', { retryAfterMs })
+export const tooSlow = () => new AppError('deadline_exceeded', 'no answer in time; it is safe to ask again')
+export const tokenRequired = () => new AppError('unauthenticated', 'an access token is required')
+export const deviceMismatch = () => new AppError('unauthenticated', 'the token belongs to another device')
+export const tooManySockets = () =>
+  new AppError('rate_limited', 'too many connections of this user', { retryAfterMs: 30_000 })
+export const nodeFull = () =>
+  new AppError('overloaded', 'this node takes no more connections', { retryAfterMs: 5_000 })
+export const messagesUnavailable = (cause: unknown) =>
+  new AppError('unavailable', 'messages cannot be reached', { cause, retryAfterMs: 1_000 })

@@ -1,0 +1,125 @@
+import { checkBounds } from '@parley/shared/bounds'
+import { AppError } from '@parley/shared/errors'
+import type { Logger } from '@parley/shared/log'
+import {
+  type Ack,
+  type ClientEventName,
+  clientEvents,
+  closeCodes,
+  type Result,
+} from '@parley/shared/protocol'
+import { Counter, Histogram, type Registry as Metrics } from 'prom-client'
+import { z } from 'zod'
+import { closeSocket } from '../connections/close-socket.ts'
+import type { Registry } from '../connections/registry.ts'
+import { ackRequired, malformed, onePayload, tooFast, tooSlow, unknownEvent } from '../errors.ts'
+import type { ChatSocket } from '../realtime.ts'
+import type { Handlers } from './handlers.ts'
+
+/** Beneath a client's own 20 s, above the time a service needs to come back from a restart. */
+const deadlineMs = 15_000
+/** Refusals without one success between them. */
+const floodAfter = 500
+
+interface AnswerOptions {
+  log: Logger
+  metrics: Metrics
+  registry: Registry
+  handlers: Handlers
+}
+
+/**
+ * The one way in for whatever a client emits: the name is known, an acknowledgement was asked for, the user is
+ * within the rate, the payload within bounds and of its shape. Then the client hears back exactly once, within
+ * the deadline, whatever the handler does; nothing that is thrown leaves here.
+ */
+export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions) {
+  const seconds = new Histogram({
+    name: 'parley_gateway_event_duration_seconds',
+    help: 'From the arrival of a client event to its answer',
+    labelNames: ['event'],
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 15],
+    registers: [metrics],
+  })
+  const count = new Counter({
+    name: 'parley_gateway_events_total',
+    help: 'Client events by outcome',
+    labelNames: ['event', 'outcome'],
+    registers: [metrics],
+  })
+
+  return async (socket: ChatSocket, [name, ...args]: unknown[]): Promise<void> => {
+    const event = isKnown(name) ? name : undefined
+    const last = args.at(-1)
+    // A function can only come from Socket.IO, for a client that wants an answer: JSON has none.
+    const ack = typeof last === 'function' ? (last as Ack<unknown>) : undefined
+    const payloads = ack ? args.slice(0, -1) : args
+    const observe = seconds.startTimer({ event: event ?? 'unknown' })
+    socket.data.inFlight++
+
+    const result = await respond(socket, event, payloads, ack !== undefined)
+
+    socket.data.inFlight--
+    observe()
+    count.inc({ event: event ?? 'unknown', outcome: result.ok ? 'ok' : result.error.code })
+    if (ack) ack(result)
+    else if (!result.ok) socket.emit('request:refused', { event: shown(name), error: { ...result.error } })
+    watchForFlood(socket, result)
+  }
+
+  async function respond(
+    socket: ChatSocket,
+    event: ClientEventName | undefined,
+    payloads: unknown[],
+    hasAck: boolean,
+  ): Promise<Result<unknown>> {
+    try {
+      const waitMs = takeToken(socket, event)
+      if (waitMs > 0) throw tooFast(waitMs)
+      if (!event) throw unknownEvent()
+      if (!hasAck) throw ackRequired()
+      if (payloads.length > 1) throw onePayload()
+      checkBounds(payloads[0])
+      // Each event's handler takes what its own schema gives, which a table indexed by name cannot say.
+      const handle = handlers[event] as (socket: ChatSocket, request: unknown) => Promise<unknown>
+      const request = clientEvents[event].request.safeParse(payloads[0])
+      if (!request.success) throw malformed(z.prettifyError(request.error))
+      return { ok: true, data: await within(deadlineMs, handle(socket, request.data)) }
+    } catch (cause) {
+      const error = AppError.from(cause)
+      if (error.code === 'internal') log.error({ err: error, event }, 'socket request failed')
+      return { ok: false, error: error.toJSON() }
+    }
+  }
+
+  function takeToken(socket: ChatSocket, event: ClientEventName | undefined): number {
+    const here = registry.user(socket.data.identity.userId)
+    return (event === 'message:send' ? here?.sends.take() : here?.requests.take()) ?? 0
+  }
+
+  function watchForFlood(socket: ChatSocket, result: Result<unknown>): void {
+    if (result.ok) socket.data.refused = 0
+    else if (++socket.data.refused === floodAfter)
+      closeSocket(socket, closeCodes.flood, 'too many refused requests')
+  }
+}
+
+function isKnown(name: unknown): name is ClientEventName {
+  return typeof name === 'string' && Object.hasOwn(clientEvents, name)
+}
+
+const shown = (name: unknown) => String(name).slice(0, 64)
+
+async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  try {
+    return await Promise.race([
+      promise,
+      new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(tooSlow()), ms)
+      }),
+    ])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,56 @@
+import type { Server } from 'socket.io'
+
+type Engine = Server['engine']
+
+interface Connection {
+  flush(): void
+  writeBuffer: unknown[]
+  transport: { name: string; socket?: { _socket?: { cork(): void; uncork(): void } } }
+}
+
+const isDeferred = Symbol('deferred flush')
+const isDirty = Symbol('waits for its flush')
+
+type Prototype = Connection & { [isDeferred]?: boolean }
+type Waiting = Connection & { [isDirty]?: boolean }
+
+/**
+ * Writes each WebSocket once per turn of the event loop, whatever was emitted to it meanwhile: stock Engine.IO
+ * flushes after every packet, at a system call each. Order per socket stays. Where Engine.IO is not as expected,
+ * its own flush is left alone.
+ */
+export function deferFlushes(engine: Engine): void {
+  engine.once('connection', (connection: Connection) => {
+    const prototype = Object.getPrototypeOf(connection) as Prototype
+    if (prototype[isDeferred] || typeof prototype.flush !== 'function') return
+    prototype[isDeferred] = true
+    const stockFlush = prototype.flush
+    let waiting: Waiting[] = []
+
+    function flushAll(): void {
+      const connections = waiting
+      waiting = []
+      for (const conn of connections) {
+        conn[isDirty] = false
+        flushOnce(conn, stockFlush)
+      }
+    }
+
+    prototype.flush = function flush(this: Waiting) {
+      if (this.transport.name !== 'websocket') return stockFlush.call(this)
+      if (this[isDirty]) return
+      this[isDirty] = true
+      if (waiting.push(this) === 1) setImmediate(flushAll)
+    }
+  })
+}
+
+function flushOnce(conn: Connection, stockFlush: () => void): void {
+  const tcp = conn.writeBuffer.length > 1 ? conn.transport.socket?._socket : undefined
+  tcp?.cork()
+  try {
+    stockFlush.call(conn)
+  } finally {
+    tcp?.uncork()
+  }
+}

@@ -1,0 +1,36 @@
+import { roomOfChannel } from '@parley/shared/realtime'
+import type { Namespace } from 'socket.io'
+import type { Adapter } from 'socket.io-adapter'
+import { closeIfTooSlow } from './slow-readers.ts'
+import { textFrame } from './text-frame.ts'
+
+/** Every encoded Socket.IO event begins with 42; the adapter's own messages begin with `{` or are MessagePack. */
+const firstByteOfEvent = 0x34
+
+interface ShardedAdapter extends Adapter {
+  onRawMessage(message: Buffer, channel: Buffer): void
+}
+
+/**
+ * Lets doorbells through the adapter without taking them apart: what messages publishes to a room's channel is
+ * the text a client gets, so a gateway makes one WebSocket frame of it and writes that to each socket of the
+ * room. Everything else goes the adapter's own way.
+ */
+export function hearDoorbells(adapter: Adapter, nsp: Namespace): void {
+  const sharded = adapter as ShardedAdapter
+  const stock = sharded.onRawMessage.bind(sharded)
+  sharded.onRawMessage = (message, channel) => {
+    if (message[0] !== firstByteOfEvent) return stock(message, channel)
+    const sids = adapter.rooms.get(roomOfChannel(channel.toString()))
+    if (sids === undefined) return
+    const options = { preEncoded: true, compress: false, wsPreEncodedFrame: [textFrame(message)] }
+    let text: string | undefined
+    for (const sid of sids) {
+      const conn = nsp.sockets.get(sid)?.conn
+      if (!conn || conn.readyState !== 'open' || closeIfTooSlow(conn)) continue
+      // A WebSocket takes the frame. Polling takes the text, without the 4 that Engine.IO puts before it.
+      text ??= conn.transport.name === 'websocket' ? undefined : message.toString('utf8', 1)
+      conn.write(text ?? '2', options as never)
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { createBatcher } from '@parley/shared/batcher'
+import { AppError } from '@parley/shared/errors'
+import { directConversationId } from '@parley/shared/ids'
+import { rankInstances } from '@parley/shared/instances'
+import {
+  type Caller,
+  fromBatchReply,
+  type MarkCall,
+  openRpc,
+  type OpenedSession,
+  type SendCall,
+  type Sent,
+} from '@parley/shared/rpc'
+import { messagesUnavailable } from './errors.ts'
+
+const maxQueued = 10_000
+/** An instance that restarts is back within moments. Every call here is safe to repeat. */
+const retryDelaysMs = [100, 400, 1_000, 2_000]
+
+/** Calls to messages: batched by nature, each conversation to the instance it belongs to, another if that is away. */
+export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
+  const instances = urls.map((baseUrl) => openInstance(baseUrl, secret))
+
+  async function onInstanceOf<T>(key: string, call: (instance: Instance) => Promise<T>): Promise<T> {
+    const ranked = rankInstances(instances, key)
+    let failure: unknown
+    for (const delayMs of [0, ...retryDelaysMs]) {
+      if (delayMs > 0) await wait(delayMs * (0.5 + Math.random()))
+      for (const instance of ranked) {
+        try {
+          return await call(instance)
+        } catch (cause) {
+          if (!(cause instanceof AppError) || cause.code !== 'unavailable') throw cause
+          failure = cause
+        }
+      }
+    }
+    throw messagesUnavailable(failure)
+  }
+
+  return {
+    send: (call: SendCall): Promise<Sent> =>
+      onInstanceOf(conversationOf(call), (instance) => instance.sends.add(call)),
+    mark: (call: MarkCall) => onInstanceOf(call.conversationId, (instance) => instance.marks.add(call)),
+    openSession: (caller: Caller) => onInstanceOf(caller.userId, (instance) => instance.sessions.add(caller)),
+    ask: (caller: Caller, event: string, request: unknown) =>
+      onInstanceOf(caller.userId, ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request })),
+    findEnded: (sessionIds: Caller['sessionId'][]) =>
+      onInstanceOf('', ({ rpc }) => rpc.call('sessions/ended', { sessionIds })),
+    async [Symbol.asyncDispose]() {
+      await Promise.all(instances.map(({ rpc }) => rpc[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+export type MessagesClient = ReturnType<typeof openMessagesClient>
+
+type Instance = ReturnType<typeof openInstance>
+
+function openInstance(baseUrl: string, secret: string) {
+  const rpc = openRpc({ baseUrl, secret })
+  return {
+    name: baseUrl,
+    rpc,
+    sends: createBatcher<SendCall, Sent>({
+      maxBatch: 256,
+      maxQueued,
+      run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends })),
+    }),
+    marks: createBatcher<MarkCall, { seq: number }>({
+      maxBatch: 1_000,
+      maxQueued,
+      run: async (marks) => fromBatchReply(await rpc.call('receipts/mark', { marks })),
+    }),
+    sessions: createBatcher<Caller, OpenedSession>({
+      maxBatch: 200,
+      maxQueued,
+      run: async (sessions) => fromBatchReply(await rpc.call('sessions/open', { sessions })),
+    }),
+  }
+}
+
+function conversationOf({ userId, draft: { to } }: SendCall): string {
+  return 'userId' in to ? directConversationId(userId, to.userId) : to.conversationId
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import type { HttpApp } from '@parley/shared/http'
+import type { ClientToServer, ServerToClient } from '@parley/shared/protocol'
+import type { Identity } from '@parley/shared/tokens'
+import { createShardedAdapter } from '@socket.io/redis-adapter'
+import type { Redis } from 'ioredis'
+import { type Namespace, Server, type Socket } from 'socket.io'
+import type { Config } from './config.ts'
+import { deferFlushes } from './fanout/defer-flushes.ts'
+import { hearDoorbells } from './fanout/hear-doorbells.ts'
+
+/** What a socket carries for as long as it lives; kept small, since there are many. */
+export interface SocketData {
+  identity: Identity
+  /** Requests that are being answered. */
+  inFlight: number
+  /** Refusals in a row; many of them are a flood. */
+  refused: number
+  warnedOfExpiry: boolean
+}
+
+export type ChatServer = Server<ClientToServer, ServerToClient, Record<string, never>, SocketData>
+export type ChatSocket = Socket<ClientToServer, ServerToClient, Record<string, never>, SocketData>
+
+/** Engine.IO's frame limit: a bigger one closes the socket with 1009. */
+const maxFrameBytes = 100 * 1024
+
+interface RealtimeOptions {
+  app: HttpApp
+  config: Config
+  publisher: Redis
+  subscriber: Redis
+  isDraining: () => boolean
+}
+
+/** The Socket.IO server: sharded adapter, one namespace, nothing served but sockets. */
+export function createRealtime({
+  app,
+  config,
+  publisher,
+  subscriber,
+  isDraining,
+}: RealtimeOptions): ChatServer {
+  const sharded = createShardedAdapter(publisher, subscriber, { subscriptionMode: 'dynamic' })
+  const io: ChatServer = new Server(app.server, {
+    adapter: function adapter(nsp: Namespace) {
+      const made = sharded(nsp)
+      hearDoorbells(made, nsp)
+      return made
+    },
+    serveClient: false,
+    maxHttpBufferSize: maxFrameBytes,
+    connectTimeout: 10_000,
+    cleanupEmptyChildNamespaces: true,
+    cors: { origin: config.allowedOrigins },
+    // `cors` governs polling alone: a WebSocket from another origin passes it.
+    allowRequest: (request, decide) => {
+      if (isDraining()) return decide('this node is going away', false)
+      const { origin } = request.headers
+      decide(undefined, origin === undefined || config.allowedOrigins.includes(origin))
+    },
+  })
+  io.engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
+  deferFlushes(io.engine)
+  return io
+}

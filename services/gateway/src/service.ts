@@ -1,0 +1,88 @@
+import { AppError } from '@parley/shared/errors'
+import { createHttpApp } from '@parley/shared/http'
+import { createInternalApp } from '@parley/shared/internal-http'
+import { Gauge } from 'prom-client'
+import type { Config } from './config.ts'
+import { createAdmission } from './connections/admit.ts'
+import { drain } from './connections/drain.ts'
+import { followOrders } from './connections/follow-orders.ts'
+import { startPresence } from './connections/presence.ts'
+import { renewRooms, watchSessions } from './connections/watch-sessions.ts'
+import { createContext } from './context.ts'
+import { createAnswer } from './events/answer.ts'
+import { createHandlers } from './events/handlers.ts'
+import { createRealtime } from './realtime.ts'
+
+/** Doorbells that were missed while Redis was away are asked for within this time, each client at its own moment. */
+const staleWithinMs = 5_000
+
+export async function startGateway(config: Config) {
+  await using opened = new AsyncDisposableStack()
+  const ctx = opened.use(await createContext(config))
+  const { log, registry, subscriber } = ctx
+  let draining = false
+
+  const internal = opened.adopt(
+    createInternalApp({
+      log,
+      metrics: ctx.metrics,
+      secret: config.internalSecret,
+      // Not Redis: were it down, every gateway would leave at once, and a hindrance would be an outage.
+      ready: async () => {
+        if (draining) throw new AppError('draining', 'this node is going away')
+      },
+    }),
+    (server) => server.close(),
+  )
+  new Gauge({
+    name: 'parley_gateway_connections',
+    help: 'Authenticated sockets on this node',
+    registers: [ctx.metrics],
+    collect() {
+      this.set(registry.connections)
+    },
+  })
+
+  const app = opened.adopt(createHttpApp(log), (server) => server.close())
+  const io = createRealtime({ app, config, publisher: ctx.publisher, subscriber, isDraining: () => draining })
+  // Fastify waits for open connections and sockets never end by themselves.
+  // `local` because the adapter would pass the order on to every other node.
+  app.addHook('preClose', async () => {
+    io.local.disconnectSockets(true)
+    io.engine.close()
+  })
+
+  const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
+  opened.use(watchSessions({ log, registry, messages: ctx.messages }))
+  await followOrders({ subscriber, log, registry })
+  subscriber.on('ready', () => {
+    io.local.emit('log:stale', { withinMs: staleWithinMs })
+    renewRooms({ registry, messages: ctx.messages }).catch((err: unknown) =>
+      log.warn({ err }, 'rooms were not renewed'),
+    )
+  })
+
+  const admit = createAdmission(ctx)
+  const answer = createAnswer({ log, metrics: ctx.metrics, registry, handlers: createHandlers(ctx) })
+  io.use((socket, next) => void admit(socket, next))
+  io.on('connection', (socket) => {
+    registry.add(socket)
+    presence.changed(socket.data.identity.userId)
+    socket.use((packet) => void answer(socket, packet))
+    socket.on('disconnect', () => {
+      registry.remove(socket)
+      presence.changed(socket.data.identity.userId)
+    })
+  })
+
+  opened.defer(async () => {
+    draining = true
+    await drain(registry, config)
+  })
+  const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
+  const url = await app.listen({ host: config.http.host, port: config.http.port })
+  log.info({ url, internalUrl }, 'gateway is up')
+
+  const owned = opened.move()
+  return { url, internalUrl, ctx, io, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}

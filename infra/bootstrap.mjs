@@ -16,6 +16,8 @@ const installCommand = [
   'install',
   '--frozen-lockfile',
   '--config.confirmModulesPurge=false',
+  // The version is the one named here; pnpm need not fetch itself a second time.
+  '--config.pmOnFail=ignore',
 ]
 
 const commands = {
@@ -34,33 +36,37 @@ if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
   process.stdout.write('installing what pnpm-lock.yaml names\n')
   const code = await run('npx', installCommand)
   if (code !== 0) {
-    process.stderr.write(
-      'the packages could not be installed: the npm registry must be reachable for this first time\n',
-    )
+    process.stderr.write('the packages could not be installed; the lines above say why\n')
     process.exit(code)
   }
   writeFileSync(stamp, wanted)
 }
 
-process.exit(await run(inRoot('node_modules/.bin/node'), [...commands[name], ...args]))
+const tools = [inRoot('node_modules/.bin'), process.env.PATH].join(path.delimiter)
+process.exit(await run(inRoot('node_modules/.bin/node'), [...commands[name], ...args], { PATH: tools }))
+
+function byText(a, b) {
+  return a < b ? -1 : 1
+}
 
 /** Changes whenever an install would give something else. */
 function fingerprint() {
   const hash = createHash('sha256')
   const manifests = ['packages', 'services', 'infra'].flatMap((folder) =>
-    readdirSync(inRoot(folder)).map((entry) => path.join(folder, entry, 'package.json')),
+    readdirSync(inRoot(folder))
+      .toSorted(byText)
+      .map((entry) => path.join(folder, entry, 'package.json')),
   )
-  const files = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', ...manifests.toSorted()]
+  const files = ['pnpm-lock.yaml', 'pnpm-workspace.yaml', 'package.json', ...manifests]
   for (const file of files)
     if (existsSync(inRoot(file))) hash.update(`${file}\n`).update(readFileSync(inRoot(file)))
   return hash.digest('hex')
 }
 
 /** Runs a program in our place: its streams are ours, signals are passed on, its exit code comes back. */
-function run(file, parameters) {
+function run(file, parameters, env = {}) {
   return new Promise((resolve) => {
-    const env = { ...process.env, PATH: [inRoot('node_modules/.bin'), process.env.PATH].join(path.delimiter) }
-    const child = spawn(file, parameters, { cwd: root, env, stdio: 'inherit' })
+    const child = spawn(file, parameters, { cwd: root, env: { ...process.env, ...env }, stdio: 'inherit' })
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
     const passOn = (signal) => child.kill(signal)
     for (const signal of signals) process.on(signal, passOn)

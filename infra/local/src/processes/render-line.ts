@@ -21,33 +21,25 @@ export function levelOf(line: string): number | undefined {
 
 /** A service's JSON log line as a person reads it: time, who, level, message, fields. */
 export function renderLine(name: string, line: string, { colour }: { colour: boolean }): string {
-  const text = render(name, line)
-  return colour ? text : stripVTControlCharacters(text)
-}
-
-function render(name: string, line: string): string {
-  const prefix = paint(colourOf(name), name.padEnd(10))
+  const paint = (tone: 'red' | (typeof nameColours)[number], text: string) =>
+    colour ? styleText(tone, text, { validateStream: false }) : text
+  const prefix = paint(nameColours[laneOf(name, nameColours.length)] ?? 'cyan', name.padEnd(10))
   const record = parse(line)
-  if (!record) return `${prefix} ${line}`
+  if (!record) return `${prefix} ${harmless(line)}`
   const level = levels[Number(record['level'])] ?? 'info'
-  const tone = level in levelColours ? levelColours[level as keyof typeof levelColours] : undefined
-  const time = new Date(Number(record['time'])).toTimeString().slice(0, 8)
+  const label = level in levelColours ? paint(levelColours[level as keyof typeof levelColours], level) : level
   const fields = Object.entries(record)
     .filter(([key]) => !ownFields.has(key))
     .map(([key, value]) => `${key}=${textOf(value)}`)
-  const err = errorText(record['err'])
-  const label = tone ? paint(tone, level) : level
-  return [time, prefix, label, textOf(record['msg'] ?? ''), ...fields, ...(err ? [`(${err})`] : [])].join(' ')
+  const time = new Date(Number(record['time'])).toTimeString().slice(0, 8)
+  const told = [textOf(record['msg'] ?? ''), ...fields, ...errorText(record['err'])]
+  return [time, prefix, label, harmless(told.join(' '))].join(' ')
 }
 
-function errorText(err: unknown): string | undefined {
-  if (typeof err !== 'object' || err === null) return undefined
+function errorText(err: unknown): string[] {
+  if (typeof err !== 'object' || err === null) return []
   const { type, message } = err as { type?: unknown; message?: unknown }
-  return `${textOf(type)}: ${textOf(message)}`
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
+  return [`(${textOf(type)}: ${textOf(message)})`]
 }
 
 function parse(line: string): Record<string, unknown> | undefined {
@@ -59,10 +51,11 @@ function parse(line: string): Record<string, unknown> | undefined {
   }
 }
 
-function colourOf(name: string) {
-  return nameColours[laneOf(name, nameColours.length)] ?? 'cyan'
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')
 }
 
-function paint(colour: 'red' | (typeof nameColours)[number], text: string): string {
-  return styleText(colour, text, { validateStream: false })
+/** Log lines hold text that came from outside, which must not steer the terminal. */
+function harmless(text: string): string {
+  return stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, ' ')
 }

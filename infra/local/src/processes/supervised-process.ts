@@ -16,6 +16,8 @@ export interface ProcessPlan {
   ready: () => Promise<void>
   stopSignal?: NodeJS.Signals
   graceMs?: number
+  /** The pause before the start that follows this many failures in a row. */
+  pauseMs?: (failures: number) => number
 }
 
 interface Listeners {
@@ -30,7 +32,7 @@ const maxFailures = 10
 /** A run as long as this forgets the failures before it. */
 const lastedMs = 10_000
 const deadly = new Set<NodeJS.Signals>(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGABRT'])
-const backoffMs = (failures: number) => Math.min(100 * 2 ** failures, 5_000)
+const growingPause = (failures: number) => Math.min(100 * 2 ** failures, 5_000)
 
 /** Keeps one process running: started again when it ends by itself, with growing pauses, a bounded number of times. */
 export class SupervisedProcess implements AsyncDisposable {
@@ -123,7 +125,7 @@ export class SupervisedProcess implements AsyncDisposable {
         return this.#giveUp(new Error(`${this.name} keeps ending`))
       }
       this.#listeners.onNews(`${this.name} ended (${this.#howItEnded()}) and is started again`)
-      await delay(backoffMs(failures), stop)
+      await delay((this.#plan.pauseMs ?? growingPause)(failures), stop)
     }
   }
 
@@ -156,7 +158,7 @@ export class SupervisedProcess implements AsyncDisposable {
       return cause instanceof Error ? cause : new Error(String(cause))
     }
     await ended
-    this.#unready()
+    if (!stop.aborted) this.#unready()
     return undefined
   }
 

@@ -1,0 +1,142 @@
+import {
+  httpUrl,
+  httpUrls,
+  internalSecret,
+  logLevel,
+  parseEnv,
+  port,
+  positiveInt,
+  postgresUrl,
+  redisUrl,
+} from '@parley/shared/env'
+import { z } from 'zod'
+
+const database = {
+  DATABASE_URL: postgresUrl,
+  DATABASE_POOL_SIZE: positiveInt.default(5),
+}
+
+const storage = {
+  STORAGE: z.enum(['fs', 's3']).default('fs'),
+  STORAGE_FS_PATH: z.string().optional(),
+  /** Signs the links of `fs`; those of `s3` are signed by its own keys. */
+  LINK_SECRET: z.string().min(32).optional(),
+  S3_ENDPOINT: httpUrl.optional(),
+  /** The store as clients reach it, where that differs from how this service does. */
+  S3_PUBLIC_ENDPOINT: httpUrl.optional(),
+  S3_REGION: z.string().default('us-east-1'),
+  S3_BUCKET: z.string().optional(),
+  S3_ACCESS_KEY_ID: z.string().optional(),
+  S3_SECRET_ACCESS_KEY: z.string().optional(),
+  S3_FORCE_PATH_STYLE: z.stringbool().default(true),
+}
+
+const requiredBy = {
+  fs: ['STORAGE_FS_PATH', 'LINK_SECRET'],
+  s3: ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+} as const
+
+const Env = z
+  .object({
+    PORT: port.default(3002),
+    INTERNAL_PORT: port.default(3102),
+    LOG_LEVEL: logLevel,
+    ...database,
+    REDIS_URL: redisUrl,
+    INTERNAL_SECRET: internalSecret,
+    MESSAGES_URLS: httpUrls,
+    AUTH_JWKS_URL: httpUrl,
+    PUBLIC_URL: httpUrl.default('http://localhost:8080'),
+    LINK_TTL_SECONDS: positiveInt.max(3_600).default(300),
+    UPLOAD_TTL_SECONDS: positiveInt.max(86_400).default(3_600),
+    MAX_UPLOAD_BYTES: positiveInt.max(5 * 1024 ** 3).default(50 * 1024 ** 2),
+    MAX_PENDING_UPLOADS: positiveInt.default(20),
+    PROCESSING_CONCURRENCY: positiveInt.max(64).default(2),
+    DRAIN_WAIT_MS: z.coerce.number().int().min(0).max(20_000).default(0),
+    ...storage,
+  })
+  .superRefine(requireDriverVariables)
+
+const MigrationEnv = z
+  .object({ LOG_LEVEL: logLevel, ...database, ...storage })
+  // A migration alone needs no storage; with `s3` it also makes the bucket, and so needs its address.
+  .superRefine((env, ctx) => {
+    if (env.STORAGE === 's3') requireDriverVariables(env, ctx)
+  })
+
+export type Config = ReturnType<typeof loadConfig>
+export type StorageConfig = Config['storage']
+export type S3Config = Extract<StorageConfig, { driver: 's3' }>
+export type FsConfig = Extract<StorageConfig, { driver: 'fs' }>
+
+export function loadConfig(env: NodeJS.ProcessEnv) {
+  const parsed = parseEnv(Env, env)
+  return {
+    http: { port: parsed.PORT, internalPort: parsed.INTERNAL_PORT, drainWaitMs: parsed.DRAIN_WAIT_MS },
+    log: { level: parsed.LOG_LEVEL },
+    database: databaseOf(parsed),
+    redis: { url: parsed.REDIS_URL },
+    internalSecret: parsed.INTERNAL_SECRET,
+    messagesUrls: parsed.MESSAGES_URLS,
+    jwksUrl: parsed.AUTH_JWKS_URL,
+    storage: parsed.STORAGE === 'fs' ? fsOf(parsed) : s3Of(parsed),
+    uploads: {
+      ttlSeconds: parsed.UPLOAD_TTL_SECONDS,
+      maxBytes: parsed.MAX_UPLOAD_BYTES,
+      maxPending: parsed.MAX_PENDING_UPLOADS,
+    },
+    linkTtlSeconds: parsed.LINK_TTL_SECONDS,
+    processing: { concurrency: parsed.PROCESSING_CONCURRENCY, timeLimitMs: 30_000 },
+    sweep: { everyMs: 30_000, requeueAfterMs: 60_000 },
+  }
+}
+
+export function loadMigrationConfig(env: NodeJS.ProcessEnv) {
+  const parsed = parseEnv(MigrationEnv, env)
+  return {
+    log: { level: parsed.LOG_LEVEL },
+    database: databaseOf(parsed),
+    bucket: parsed.STORAGE === 's3' ? s3Of(parsed) : undefined,
+  }
+}
+
+type StorageEnv = z.output<z.ZodObject<typeof storage>>
+
+function databaseOf(env: z.output<z.ZodObject<typeof database>>) {
+  return { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE, schema: 'media' }
+}
+
+function fsOf(env: StorageEnv & { PUBLIC_URL: string }) {
+  return {
+    driver: 'fs' as const,
+    path: present(env.STORAGE_FS_PATH),
+    linkSecret: present(env.LINK_SECRET),
+    publicUrl: env.PUBLIC_URL,
+  }
+}
+
+function s3Of(env: StorageEnv) {
+  const endpoint = present(env.S3_ENDPOINT)
+  return {
+    driver: 's3' as const,
+    endpoint,
+    publicEndpoint: env.S3_PUBLIC_ENDPOINT ?? endpoint,
+    region: env.S3_REGION,
+    bucket: present(env.S3_BUCKET),
+    accessKeyId: present(env.S3_ACCESS_KEY_ID),
+    secretAccessKey: present(env.S3_SECRET_ACCESS_KEY),
+    forcePathStyle: env.S3_FORCE_PATH_STYLE,
+  }
+}
+
+function requireDriverVariables(env: StorageEnv, ctx: z.RefinementCtx): void {
+  for (const name of requiredBy[env.STORAGE]) {
+    if (env[name]) continue
+    ctx.addIssue({ code: 'custom', path: [name], message: `required with STORAGE=${env.STORAGE}` })
+  }
+}
+
+/** The refinement above has already refused what is absent; the type does not know it. */
+function present(value: string | undefined): string {
+  return value ?? ''
+}

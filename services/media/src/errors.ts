@@ -1,0 +1,39 @@
+import { AppError } from '@parley/shared/errors'
+
+/** The same words for an id that was never given out and for one that belongs to somebody else. */
+export const mediaNotFound = () => new AppError('not_found', 'no such media')
+export const thumbnailNotFound = () => new AppError('not_found', 'this media has no thumbnail')
+export const mediaNotReady = () => new AppError('conflict', 'this media is not ready')
+export const bytesNotArrived = () =>
+  new AppError('conflict', 'the bytes have not arrived; put them to the link first')
+
+export const sessionEnded = () => new AppError('unauthenticated', 'this session has ended')
+export const messagesUnavailable = (cause: unknown) =>
+  new AppError('unavailable', 'the right to do this cannot be checked now', { cause, retryAfterMs: 1_000 })
+
+export const uploadTooLarge = (maxBytes: number) =>
+  new AppError('too_large', `an upload holds at most ${maxBytes} bytes`)
+export const tooManyPending = (max: number) =>
+  new AppError('rate_limited', `complete some uploads first; at most ${max} may be open`, {
+    retryAfterMs: 30_000,
+  })
+export const typeNotAccepted = () =>
+  new AppError('unsupported_media', 'this type is not accepted; send it as application/octet-stream')
+export const typeMismatch = () =>
+  new AppError('unsupported_media', 'the content is not of the type that was declared')
+export const sizeMismatch = () =>
+  new AppError('invalid_request', 'the bytes are not as many as were declared')
+
+export const linkNotValid = () => new AppError('forbidden', 'this link is not valid, or no longer')
+export const lengthRequired = () =>
+  new AppError('invalid_request', 'content-length must be the declared number of bytes')
+export const uploadInterrupted = (cause: unknown) =>
+  new AppError('invalid_request', 'the upload broke off', { cause })
+export const uploadTypeDiffers = () =>
+  new AppError('unsupported_media', 'content-type must be the one the link was made for')
+export const objectGone = () => new AppError('not_found', 'no such object')
+
+export const storageUnavailable = (cause: unknown) =>
+  new AppError('unavailable', 'storage cannot be reached', { cause, retryAfterMs: 1_000 })
+export const completionTooSlow = () =>
+  new AppError('unavailable', 'completing took too long', { retryAfterMs: 1_000 })

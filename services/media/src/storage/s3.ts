@@ -1,0 +1,175 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import type { S3Config } from '../config.ts'
+import { storageUnavailable } from '../errors.ts'
+import type { Storage } from './storage.ts'
+
+/** Objects in an S3-compatible store. Links are presigned, so no byte of a client passes through this service. */
+export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
+  const { bucket: Bucket } = config
+  const client = openClient(config, config.endpoint)
+  // Signing needs no connection, only the address that clients will use.
+  const signer = openClient(config, config.publicEndpoint)
+
+  return {
+    async uploadLink(key, { contentType, sizeBytes, ttlSeconds }) {
+      const put = new PutObjectCommand({
+        Bucket,
+        Key: key,
+        ContentType: contentType,
+        ContentLength: sizeBytes,
+      })
+      const url = await getSignedUrl(signer, put, {
+        expiresIn: ttlSeconds,
+        // Under the signature, so that the store refuses any other length or type.
+        signableHeaders: new Set(['host', 'content-type', 'content-length']),
+      })
+      return { method: 'PUT', url, headers: { 'content-type': contentType } }
+    },
+
+    downloadLink(key, { contentType, disposition, ttlSeconds }) {
+      const get = new GetObjectCommand({
+        Bucket,
+        Key: key,
+        ResponseContentType: contentType,
+        ResponseContentDisposition: disposition,
+        ResponseCacheControl: `private, max-age=${ttlSeconds}`,
+      })
+      return getSignedUrl(signer, get, { expiresIn: ttlSeconds })
+    },
+
+    async peek(key, bytes) {
+      const got = await optional(
+        client.send(new GetObjectCommand({ Bucket, Key: key, Range: `bytes=0-${bytes - 1}` })),
+      )
+      if (got === 'absent') return undefined
+      if (got === 'empty') return { sizeBytes: 0, start: Buffer.alloc(0) }
+      const start = Buffer.from((await got.Body?.transformToByteArray()) ?? [])
+      // `bytes 0-99/1234`; a store that ignores the range sends the whole and no such header.
+      const total = got.ContentRange?.split('/')[1] ?? got.ContentLength
+      return { sizeBytes: Number(total), start: start.subarray(0, bytes) }
+    },
+
+    async copy(from, to) {
+      const copied = await optional(
+        client.send(
+          new CopyObjectCommand({
+            Bucket,
+            Key: to,
+            CopySource: `${Bucket}/${from}`,
+            // Nothing is kept under a type that its uploader chose.
+            MetadataDirective: 'REPLACE',
+            ContentType: 'application/octet-stream',
+          }),
+        ),
+      )
+      return copied !== 'absent'
+    },
+
+    async fetchFile(key, file) {
+      const got = await optional(client.send(new GetObjectCommand({ Bucket, Key: key })))
+      if (got === 'absent' || got === 'empty') return false
+      await pipeline(got.Body as Readable, createWriteStream(file), {
+        signal: AbortSignal.timeout(transferDeadlineMs),
+      }).catch(asUnavailable)
+      return true
+    },
+
+    async putFile(key, file) {
+      const { size } = await stat(file)
+      const put = new PutObjectCommand({
+        Bucket,
+        Key: key,
+        Body: createReadStream(file),
+        ContentLength: size,
+        ContentType: 'application/octet-stream',
+      })
+      await client.send(put, { abortSignal: AbortSignal.timeout(transferDeadlineMs) }).catch(asUnavailable)
+    },
+
+    async remove(keys) {
+      if (keys.length === 0) return
+      const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true }
+      const { Errors = [] } = await client
+        .send(new DeleteObjectsCommand({ Bucket, Delete }))
+        .catch(asUnavailable)
+      if (Errors.length > 0) throw storageUnavailable(new Error(`${Errors[0]?.Code} on delete`))
+    },
+
+    async [Symbol.asyncDispose]() {
+      client.destroy()
+      signer.destroy()
+    },
+  }
+}
+
+/** Makes the bucket unless it is there already. */
+export async function ensureBucket(config: Omit<S3Config, 'driver'>): Promise<void> {
+  const { bucket: Bucket } = config
+  const client = openClient(config, config.endpoint)
+  try {
+    const found = await optional(client.send(new HeadBucketCommand({ Bucket })))
+    if (found === 'absent') await client.send(new CreateBucketCommand({ Bucket }))
+  } finally {
+    client.destroy()
+  }
+}
+
+/** For the bytes of one object, whose size is bounded by MAX_UPLOAD_BYTES. */
+const transferDeadlineMs = 120_000
+
+function openClient(config: Omit<S3Config, 'driver'>, endpoint: string): S3Client {
+  return new S3Client({
+    endpoint,
+    region: config.region,
+    forcePathStyle: config.forcePathStyle,
+    credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
+    // A presigned PUT would carry the checksum of an empty body, and older stores refuse a checksum in a trailer.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    maxAttempts: 3,
+    requestHandler: {
+      connectionTimeout: 2_000,
+      requestTimeout: 60_000,
+      throwOnRequestTimeout: true,
+      socketTimeout: 20_000,
+    },
+    // Without one the SDK prints to the console. What it has to say comes back as an error.
+    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  })
+}
+
+async function optional<T>(sent: Promise<T>): Promise<T | 'absent' | 'empty'> {
+  try {
+    return await sent
+  } catch (cause) {
+    const status = statusOf(cause)
+    if (status === 404) return 'absent'
+    // No range of an object without bytes can be satisfied.
+    if (status === 416) return 'empty'
+    return asUnavailable(cause)
+  }
+}
+
+/** A store that is away, slow or failing comes back; a refusal of what we asked is a defect and stays one. */
+function asUnavailable(cause: unknown): never {
+  const status = statusOf(cause)
+  if (status === undefined || status >= 500 || status === 429) throw storageUnavailable(cause)
+  throw cause
+}
+
+function statusOf(cause: unknown): number | undefined {
+  return (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+}

@@ -5,6 +5,7 @@ import {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  LogController,
   type RawServerDefault,
 } from 'fastify'
 import { z } from 'zod'
@@ -36,7 +37,7 @@ export function createHttpApp(
     bodyLimit,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)

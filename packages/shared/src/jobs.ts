@@ -1,4 +1,4 @@
-import { type JobsOptions, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { type JobsOptions, type MinimalJob, Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { z } from 'zod'
@@ -45,10 +45,37 @@ export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connectio
 
 export type JobQueue<Data extends z.ZodType> = ReturnType<typeof openQueue<Data>>
 
+/** Thrown by a job that is to be tried again no sooner than after `afterMs`. It counts as an attempt. */
+export class RetryLater extends Error {
+  override name = 'RetryLater'
+  readonly afterMs: number
+
+  constructor(message: string, afterMs: number) {
+    super(message)
+    this.afterMs = afterMs
+  }
+}
+
+const longestDelayMs = 3_600_000
+
+/** A wait that doubles from `delayMs` with each attempt, up to an hour, and is as long as a `RetryLater` asks. */
+export const patientBackoff = (delayMs: number) => ({ type: 'patient', delay: delayMs })
+
+// BullMQ asks this for every type of backoff that it does not know itself.
+function backoffStrategy(attempt: number, _type?: string, err?: Error, job?: MinimalJob): number {
+  const backoff = job?.opts.backoff
+  const firstMs = (typeof backoff === 'object' ? backoff.delay : backoff) ?? 1_000
+  const doubledMs = firstMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
+  const askedMs = err instanceof RetryLater ? err.afterMs : 0
+  return Math.round(Math.min(Math.max(doubledMs, askedMs), longestDelayMs))
+}
+
 export interface JobInHand<Data> {
   id: string
   /** Attempts begun, this one included. */
   attempt: number
+  /** Whether a failure of this attempt is the job's end. */
+  lastAttempt: boolean
   /** Replaces the data, so that a later attempt knows what this one already did. */
   remember: (data: Data) => Promise<void>
 }
@@ -67,10 +94,11 @@ export function startWorker<Data extends z.ZodType>(
       await work(data.data, {
         id: job.id ?? '',
         attempt: job.attemptsMade + 1,
+        lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
         remember: (next) => job.updateData(next),
       })
     },
-    { connection, prefix, concurrency },
+    { connection, prefix, concurrency, settings: { backoffStrategy } },
   )
   worker.on('failed', (job, err) =>
     log.warn({ err, jobId: job?.id, attempt: job?.attemptsMade }, 'job failed'),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { ConversationId, MediaId, UserId } from './ids.ts'
-import { jobKind } from './jobs.ts'
+import { jobKind, patientBackoff } from './jobs.ts'
 
 const forgetful = {
   removeOnComplete: { age: 3_600, count: 10_000 },
@@ -18,10 +18,8 @@ export const chatPush = jobKind({
     firstSeq: z.int().positive(),
     lastSeq: z.int().positive(),
     userIds: z.array(UserId).min(1).max(100),
-    /** `apns-id`s the provider has answered for good, so that a retry leaves them alone. */
-    settled: z.array(z.string()).max(10_000).default([]),
   }),
-  options: { attempts: 8, backoff: { type: 'exponential', delay: 1_000, jitter: 0.5 }, ...forgetful },
+  options: { attempts: 8, backoff: patientBackoff(1_000), ...forgetful },
 })
 
 /** Make what a chat shows of an upload: pixel size, thumbnail, then `ready`. media adds it and does it. */

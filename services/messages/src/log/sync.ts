@@ -69,7 +69,8 @@ function toChange(
   entries: Entry[],
 ): ConversationChange {
   const after = startOf(row, known)
-  const lacking = entries.filter(({ seq }) => seq > after)
+  // The newest entry is told in any case; as part of `entries` it would hide the gap before it.
+  const lacking = entries.filter(({ seq }) => seq > after && seq <= after + entriesEach)
   const reachesEnd = (lacking.at(-1)?.seq ?? after) >= row.lastSeq
   const lastEntry = entries.find(({ seq }) => seq === row.lastSeq)
   return {

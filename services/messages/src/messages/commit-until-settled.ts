@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { AppError } from '@parley/shared/errors'
+import type { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import type { Pool } from 'pg'
 import { commitUnknown, contendedConversation, notAMember, unstorable } from '../errors.ts'

@@ -1,5 +1,5 @@
 import { createBatcher } from '@parley/shared/batcher'
-import { AppError } from '@parley/shared/errors'
+import type { AppError } from '@parley/shared/errors'
 import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { Logger } from '@parley/shared/log'
 import type { ReceiptKind } from '@parley/shared/protocol'

@@ -1,0 +1,141 @@
+import type { Entry, LogPage, Result, SyncPage } from '@parley/shared/protocol'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as wait } from 'node:timers/promises'
+import { io, type Socket } from 'socket.io-client'
+
+export type Target = { userId: string } | { conversationId: string }
+
+interface ChatClientOptions {
+  url: string
+  /** Asked before each connection, so that a client that comes back has a fresh one. */
+  token: () => string | Promise<string>
+  transports?: ('websocket' | 'polling')[]
+}
+
+export interface SentMessage {
+  messageId: string
+  conversationId: string
+  seq: number
+  sentAt: string
+}
+
+/**
+ * A client as apps should be: it keeps an outbox and sends again under the same id until it has the answer, takes
+ * doorbells as hints, fetches what a jump in `seq` leaves out, syncs whenever it connects, and acknowledges what
+ * it has. Its logs are what a person would see.
+ */
+export class ChatClient implements AsyncDisposable {
+  readonly socket: Socket
+  /** By conversation, in order, without holes from the first entry known. */
+  readonly logs = new Map<string, Entry[]>()
+  readonly events: { name: string; payload: unknown }[] = []
+  #cursor: string | undefined
+  #mending = new Map<string, Promise<void>>()
+  #ended = false
+
+  constructor({ url, token, transports = ['websocket'] }: ChatClientOptions) {
+    this.socket = io(url, {
+      transports,
+      forceNew: true,
+      reconnectionDelay: 100,
+      reconnectionDelayMax: 1_000,
+      auth: (give) => void Promise.resolve(token()).then((value) => give({ token: value, platform: 'ios', protocolVersion: 1 })),
+    })
+    this.socket.on('connect', () => void this.#retry(() => this.sync()))
+    this.socket.on('entry:new', ({ entry }: { entry: Entry }) => this.#hear(entry))
+    this.socket.on('log:stale', () => void this.#retry(() => this.sync()))
+    this.socket.onAny((name: string, payload: unknown) => void this.events.push({ name, payload }))
+    // Socket.IO comes back by itself after most closes, not after one it was told of by a refused handshake.
+    this.socket.on('connect_error', () => {
+      if (!this.socket.active && !this.#ended) setTimeout(() => this.socket.connect(), 300).unref()
+    })
+  }
+
+  async connected(): Promise<this> {
+    while (!this.socket.connected) await wait(20)
+    return this
+  }
+
+  /** Asks once. A refusal is returned; no answer in time is thrown. */
+  ask<T>(event: string, payload: unknown, timeoutMs = 10_000): Promise<Result<T>> {
+    return this.socket.timeout(timeoutMs).emitWithAck(event, payload) as Promise<Result<T>>
+  }
+
+  /** Sends until it is acknowledged, always under the same id; a refusal that no repetition mends is thrown. */
+  async send(to: Target, type: string, content: object, clientMessageId: string = randomUUID()): Promise<SentMessage> {
+    return this.#retry(() => this.ask<SentMessage>('message:send', { clientMessageId, to, type, content }, 5_000))
+  }
+
+  /** Entries of a conversation as this client has them. */
+  entries(conversationId: string): Entry[] {
+    return this.logs.get(conversationId) ?? []
+  }
+
+  lastSeq(conversationId: string): number {
+    return this.entries(conversationId).at(-1)?.seq ?? 0
+  }
+
+  /** Brings every log up to date, page by page. */
+  async sync(): Promise<Result<object>> {
+    for (;;) {
+      const known = [...this.logs.keys()].slice(0, 1_000).map((conversationId) => ({ conversationId, seq: this.lastSeq(conversationId) }))
+      const result = await this.ask<SyncPage>('log:sync', { ...(this.#cursor ? { cursor: this.#cursor } : {}), known })
+      if (!result.ok) return result
+      for (const change of result.data.conversations) {
+        for (const entry of change.entries) this.#apply(entry)
+        if (this.lastSeq(change.conversationId) < change.summary.lastSeq) await this.#mend(change.conversationId)
+      }
+      this.#cursor = result.data.cursor
+      if (result.data.complete) return { ok: true, data: {} }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true
+    this.socket.disconnect()
+  }
+
+  #hear(entry: Entry): void {
+    const next = this.lastSeq(entry.conversationId) + 1
+    if (entry.seq === next || (next === 1 && !this.logs.has(entry.conversationId))) {
+      if (entry.seq === 1 || this.logs.has(entry.conversationId)) return this.#apply(entry)
+    }
+    if (entry.seq >= next) void this.#mend(entry.conversationId)
+  }
+
+  #apply(entry: Entry): void {
+    const log = this.logs.get(entry.conversationId) ?? []
+    this.logs.set(entry.conversationId, log)
+    const last = log.at(-1)?.seq
+    if (last !== undefined && entry.seq !== last + 1) return
+    log.push(entry)
+    this.socket.emit('receipt:deliver', { conversationId: entry.conversationId, seq: entry.seq }, () => undefined)
+  }
+
+  /** Fetches what lies between what it has and the end of the log; one fetch at a time for each conversation. */
+  #mend(conversationId: string): Promise<void> {
+    const running = this.#mending.get(conversationId)
+    if (running) return running
+    const mending = this.#fetchOn(conversationId).finally(() => this.#mending.delete(conversationId))
+    this.#mending.set(conversationId, mending)
+    return mending
+  }
+
+  async #fetchOn(conversationId: string): Promise<void> {
+    for (;;) {
+      const page = await this.#retry(() => this.ask<LogPage>('log:read', { conversationId, after: this.lastSeq(conversationId), limit: 200 }))
+      for (const entry of page.entries) this.#apply(entry)
+      if (page.complete || this.#ended) return
+    }
+  }
+
+  async #retry<T>(ask: () => Promise<Result<T>>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      const result = await ask().catch(() => undefined)
+      if (result?.ok) return result.data
+      if (result && !result.error.retryable) throw new Error(`${result.error.code}: ${result.error.message}`)
+      if (this.#ended || attempt > 100) throw new Error('gave up')
+      await wait(result?.ok === false ? (result.error.retryAfterMs ?? 200) : 50 + Math.random() * 100)
+    }
+  }
+}

@@ -1,0 +1,238 @@
+import { randomUUID as uuid } from 'node:crypto'
+import { startWorker } from '@parley/shared/jobs'
+import { createLogger } from '@parley/shared/log'
+import { createPresenceLease } from '@parley/shared/presence'
+import { chatPush } from '@parley/shared/queues'
+import { gatewayOrders, roomChannel } from '@parley/shared/realtime'
+import type { DueQuery } from '@parley/shared/rpc'
+import { signUp, type Api, type Person } from '@parley/testing/chat-api'
+import { Redis } from 'ioredis'
+import { describe, expect, vi } from 'vitest'
+import { test as base } from './fixture.ts'
+
+const log = createLogger('test', { level: 'silent' })
+
+/** With the push queue's jobs as they come, and what is said on Redis channels. */
+const test = base
+  .extend('jobs', { scope: 'file' }, async ({ redisUrl }, { onCleanup }) => {
+    const opened = new AsyncDisposableStack()
+    onCleanup(() => opened.disposeAsync())
+    const connection = opened.adopt(new Redis(redisUrl, { maxRetriesPerRequest: null }), (client) =>
+      client.disconnect(),
+    )
+    const jobs: DueQuery[] = []
+    opened.use(startWorker(chatPush, { connection, log }, async (data) => void jobs.push(data)))
+    return jobs
+  })
+  .extend('listen', { scope: 'file' }, ({ redisUrl }, { onCleanup }) => {
+    const client = new Redis(redisUrl)
+    onCleanup(() => client.disconnect())
+    return async (channel: string): Promise<string[]> => {
+      const heard: string[] = []
+      client.on('smessage', (from: string, text: string) => void (from === channel && heard.push(text)))
+      await client.ssubscribe(channel)
+      return heard
+    }
+  })
+
+async function say(api: Api, from: Person, to: Person, body = 'hi') {
+  const draft = { clientMessageId: uuid(), to: { userId: to.userId }, type: 'text', content: { text: body } }
+  const { body: sent } = await api.post('/v1/messages', draft, from.token)
+  return sent as unknown as { conversationId: string; seq: number; messageId: string }
+}
+
+const bind = (api: Api, who: Person, token: string = uuid()) =>
+  api.put('/v1/devices/current/push', { kind: 'fcm', token }, who.token)
+
+describe('after a commit', () => {
+  test('the doorbell rings in the rooms of both people, as the text a client gets', async ({
+    api,
+    listen,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    const heard = await listen(roomChannel(`u:${bob.userId}`))
+    const echo = await listen(roomChannel(`u:${alice.userId}`))
+    const sent = await say(api, alice, bob)
+    await vi.waitUntil(() => heard.length > 0 && echo.length > 0)
+    expect(heard[0]?.startsWith('42')).toBe(true)
+    const [event, payload] = JSON.parse(heard[0]?.slice(2) ?? '[]')
+    expect(event).toBe('entry:new')
+    expect(payload).toMatchObject({
+      entry: { messageId: sent.messageId, seq: 1, senderId: alice.userId },
+      summary: { kind: 'direct', lastSeq: 1 },
+    })
+    expect(echo).toEqual(heard)
+  })
+
+  test('an announcement that a crash left undone is made up for', async ({ api, service, listen }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    const { conversationId } = await say(api, alice, bob)
+    const heard = await listen(roomChannel(`u:${bob.userId}`))
+    // What a commit leaves behind when the process ends right after it.
+    await service.ctx.pool.query(
+      `insert into dispatch (conversation_ids, first_seqs, last_seqs, claimed_at) values (array[$1], array[1], array[1], now() - interval '1 minute')`,
+      [conversationId],
+    )
+    await vi.waitUntil(() => heard.length > 0, { timeout: 10_000 })
+    await vi.waitUntil(
+      async () => (await service.ctx.pool.query('select 1 from dispatch')).rows.length === 0,
+      { timeout: 10_000 },
+    )
+  })
+
+  test('new members are let into the room by an order to all gateways', async ({ api, listen }) => {
+    const [owner, bob] = [await signUp(api), await signUp(api)]
+    const orders = await listen(gatewayOrders)
+    const { body } = await api.post('/v1/conversations', { name: 'Team', userIds: [bob.userId] }, owner.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    await vi.waitUntil(() => orders.some((text) => text.includes(conversationId)))
+    expect(orders.map((text) => JSON.parse(text))).toContainEqual({
+      kind: 'join',
+      userIds: [owner.userId, bob.userId],
+      conversationId,
+    })
+  })
+})
+
+describe('offline deliveries', () => {
+  test('P6 somebody with no live session becomes a job, and the sender does not', async ({ api, jobs }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    const { conversationId, seq } = await say(api, alice, bob)
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId), { timeout: 10_000 })
+    expect(jobs.filter((job) => job.conversationId === conversationId)).toMatchObject([
+      { firstSeq: seq, lastSeq: seq, userIds: [bob.userId] },
+    ])
+  })
+
+  test('P6 somebody connected who stays silent becomes a job after a wait, and one who acknowledges does not', async ({
+    api,
+    jobs,
+    redisUrl,
+  }) => {
+    const [alice, silent, quick] = [await signUp(api), await signUp(api), await signUp(api)]
+    const redis = new Redis(redisUrl)
+    const users = new Map([silent, quick].map(({ userId }) => [userId as never, 1]))
+    const lease = createPresenceLease(redis, `test-${uuid()}`, () => users)
+    await lease.renew()
+    const toQuick = await say(api, alice, quick)
+    await api.put(`/v1/conversations/${toQuick.conversationId}/receipts/delivered`, { seq: 1 }, quick.token)
+    const toSilent = await say(api, alice, silent)
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === toSilent.conversationId), {
+      timeout: 10_000,
+    })
+    expect(jobs.some((job) => job.conversationId === toQuick.conversationId)).toBe(false)
+    await lease.release()
+    redis.disconnect()
+  })
+
+  test('P6 who is due is decided when asked: not the reader, not the told, not the sender', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api, 'alice', { displayName: 'Alice' }), await signUp(api)]
+    await bind(api, alice)
+    await bind(api, bob, 'token-of-bob')
+    const { conversationId } = await say(api, alice, bob, 'one')
+    await say(api, alice, bob, 'two')
+    const query = { conversationId, firstSeq: 1, lastSeq: 2, userIds: [alice.userId, bob.userId] } as never
+    const due = async () => (await rpc.call('deliveries/due', query)).deliveries
+    expect(await due()).toMatchObject([
+      {
+        userId: bob.userId,
+        token: { kind: 'fcm', value: 'token-of-bob' },
+        badge: 2,
+        alerts: [
+          { seq: 1, title: 'Alice', body: 'one' },
+          { seq: 2, title: 'Alice', body: 'two' },
+        ],
+      },
+    ])
+    await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq: 1 }, bob.token)
+    expect((await due())[0]).toMatchObject({ badge: 1, alerts: [{ seq: 2 }] })
+    const outcome = {
+      userId: bob.userId,
+      deviceId: 'phone',
+      kind: 'fcm',
+      seq: 2,
+      result: 'accepted',
+    } as never
+    await rpc.call('deliveries/report', { conversationId: conversationId as never, outcomes: [outcome] })
+    expect(await due()).toEqual([])
+  })
+
+  test('an outcome that is still open keeps its entries due', async ({ api, rpc }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    const report = (result: string) =>
+      rpc.call('deliveries/report', {
+        conversationId: conversationId as never,
+        outcomes: [
+          { userId: bob.userId, deviceId: 'phone', kind: 'fcm', seq: 1, result },
+          { userId: bob.userId, deviceId: 'tablet', kind: 'fcm', seq: 1, result: 'accepted' },
+        ] as never,
+      })
+    const due = async () =>
+      (
+        await rpc.call('deliveries/due', {
+          conversationId,
+          firstSeq: 1,
+          lastSeq: 1,
+          userIds: [bob.userId],
+        } as never)
+      ).deliveries
+    await report('retry')
+    expect(await due()).toHaveLength(1)
+    await report('refused')
+    expect(await due()).toHaveLength(0)
+  })
+
+  test('a dead token is forgotten, but not one that was bound again since', async ({ api, rpc, service }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob, 'dying-token')
+    const { conversationId } = await say(api, alice, bob)
+    const report = (since: string) =>
+      rpc.call('deliveries/report', {
+        conversationId: conversationId as never,
+        outcomes: [
+          {
+            userId: bob.userId,
+            deviceId: 'phone',
+            kind: 'fcm',
+            seq: 1,
+            result: 'dropped-token',
+            deadToken: { value: 'dying-token', since },
+          },
+        ] as never,
+      })
+    const tokens = async () =>
+      (await service.ctx.pool.query('select 1 from push_token where user_id = $1', [bob.userId])).rows.length
+    await report(new Date(Date.now() - 60_000).toISOString())
+    expect(await tokens()).toBe(1)
+    await report(new Date(Date.now() + 60_000).toISOString())
+    expect(await tokens()).toBe(0)
+  })
+
+  test('P1 a Redis that has lost everything gets the work back from the watermarks', async ({
+    api,
+    jobs,
+    service,
+    redisUrl,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId), { timeout: 10_000 })
+    const before = jobs.length
+    await service.ctx.pool.query(
+      `update conversation set last_at = now() - interval '1 minute' where conversation_id = $1`,
+      [conversationId],
+    )
+    const redis = new Redis(redisUrl)
+    await redis.flushall()
+    redis.disconnect()
+    await vi.waitUntil(() => jobs.slice(before).some((job) => job.conversationId === conversationId), {
+      timeout: 15_000,
+    })
+  })
+})

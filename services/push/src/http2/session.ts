@@ -1,0 +1,176 @@
+import { type ClientHttp2Session, connect } from 'node:http2'
+import { isIP } from 'node:net'
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+import { type Exchange, exchange } from './exchange.ts'
+import { watchIdle } from './idle-watch.ts'
+import type { ConnectionPolicy } from './policy.ts'
+import type { Http2Request } from './request.ts'
+
+export interface SessionOptions {
+  origin: string
+  secureContext: SecureContext | undefined
+  policy: ConnectionPolicy
+  number: number
+  /** Streams may have become free. */
+  changed: () => void
+  /** The peer said goodbye, with the text it gave. */
+  goneAway: (code: number, text: string) => void
+  /** The connection is over; `answered` says whether it was ever of use. */
+  closed: (end: { answered: boolean; cause: Error | undefined }) => void
+}
+
+/** Waiting for SETTINGS; one stream until its answer; as many as allowed; none any more. */
+type State = 'connecting' | 'priming' | 'open' | 'retired'
+
+const maxSilentTimeouts = 3
+const farewellMs = 2_000
+
+/**
+ * One connection. The number of streams a provider allows is not known before its SETTINGS arrive, and APNs
+ * raises it from 1 only after the first authorised request: so nothing is sent before them, and one request
+ * goes ahead of the others.
+ */
+export function openSession(options: SessionOptions) {
+  const { origin, policy, number } = options
+  let state = 'connecting' as State
+  let peerLimit = 0
+  let inFlight = 0
+  let answered = false
+  // After REFUSED_STREAM nothing more is sent until an answer shows that the peer takes on work again.
+  let held = false
+  let silentTimeouts = 0
+  let lastProcessed: number | undefined
+  let cause: Error | undefined
+  const ended = Promise.withResolvers<void>()
+
+  const socket = openSocket(origin, options.secureContext)
+  const session: ClientHttp2Session = connect(origin, {
+    createConnection: () => socket,
+    settings: { enablePush: false },
+    // Node refuses streams beyond its default of 10 MB, which a full connection of payloads comes near to.
+    maxSessionMemory: 64,
+  })
+  const idle = watchIdle(session, {
+    ...policy,
+    isIdle: () => inFlight === 0 && state !== 'connecting',
+    expired: retire,
+    dead: () => session.destroy(new Error('a ping was not answered')),
+  })
+  const connectTimer = setTimeout(
+    () => session.destroy(new Error('no SETTINGS in time')),
+    policy.connectTimeoutMs,
+  )
+  let farewell: NodeJS.Timeout | undefined
+
+  session.on('remoteSettings', (settings) => {
+    clearTimeout(connectTimer)
+    peerLimit = settings.maxConcurrentStreams ?? policy.maxStreams
+    if (state === 'connecting') state = 'priming'
+    options.changed()
+  })
+  session.on('goaway', (code, lastStreamId, data) => {
+    lastProcessed = lastStreamId
+    enterRetired()
+    options.goneAway(code, data ? Buffer.from(data).toString('utf8').slice(0, 200) : '')
+  })
+  session.on('error', (err) => {
+    cause = err
+  })
+  session.on('close', () => {
+    state = 'retired'
+    clearTimeout(connectTimer)
+    clearTimeout(farewell)
+    idle[Symbol.dispose]()
+    options.closed({ answered, cause })
+    ended.resolve()
+  })
+
+  async function run(request: Http2Request, timeoutMs: number): Promise<Exchange> {
+    // It may have closed since it was chosen; then nothing was sent.
+    if (session.closed || session.destroyed) return { kind: 'unprocessed' }
+    inFlight++
+    const result = await exchange(session, request, {
+      timeoutMs,
+      lastProcessed: () => lastProcessed,
+      released(late) {
+        inFlight--
+        idle.touch()
+        if (!late) return
+        retireIfHeld()
+        options.changed()
+      },
+    }).catch((err: unknown) => {
+      inFlight--
+      throw err
+    })
+    learn(result)
+    return result
+  }
+
+  function learn(result: Exchange): void {
+    if (result.kind === 'answered') {
+      answered = true
+      held = false
+      silentTimeouts = 0
+      if (state === 'priming') state = 'open'
+      return
+    }
+    if (result.kind === 'unprocessed') held = true
+    // Nothing was answered in all that time: the path is gone, or the peer is.
+    else if (state === 'priming' || (result.reason === 'timeout' && ++silentTimeouts >= maxSilentTimeouts)) {
+      retire()
+    }
+    retireIfHeld()
+  }
+
+  // No answer can come any more that would lift it.
+  function retireIfHeld(): void {
+    if (held && inFlight === 0) retire()
+  }
+
+  /** No new streams; those in flight finish, and then the connection closes. */
+  function retire(): void {
+    enterRetired()
+    if (!session.closed) session.close()
+  }
+
+  // Every stream has ended by then, and a peer that does not hang up must not keep the socket.
+  function enterRetired(): void {
+    state = 'retired'
+    farewell ??= setTimeout(() => socket.destroy(), policy.requestTimeoutMs + farewellMs)
+  }
+
+  return {
+    number,
+    get state(): State {
+      return state
+    },
+    /** How many streams may start at this moment. */
+    get free(): number {
+      // Asked, not remembered: the peer may have closed it in this very tick.
+      if (session.closed || session.destroyed || held) return 0
+      if (state === 'priming') return inFlight === 0 && peerLimit > 0 ? 1 : 0
+      return state === 'open' ? Math.max(0, Math.min(peerLimit, policy.maxStreams) - inFlight) : 0
+    },
+    /** Resolves when the connection is closed. */
+    ended: ended.promise,
+    run,
+    retire,
+    /** Cuts the connection; what is in flight becomes unknown. */
+    cut: () => void socket.destroy(),
+  }
+}
+
+/** Ours, because Node ends the socket of a closing session only when the peer does, and hides its `destroy`. */
+function openSocket(origin: string, secureContext: SecureContext | undefined): TLSSocket {
+  const { hostname, port } = new URL(origin)
+  return connectTls({
+    host: hostname,
+    port: port === '' ? 443 : Number(port),
+    ALPNProtocols: ['h2'],
+    ...(isIP(hostname) ? {} : { servername: hostname }),
+    ...(secureContext ? { secureContext } : {}),
+  })
+}
+
+export type Session = ReturnType<typeof openSession>

@@ -1,0 +1,113 @@
+import { createBatcher } from '@parley/shared/batcher'
+import type { ConversationId } from '@parley/shared/ids'
+import type { Redis } from 'ioredis'
+import { z } from 'zod'
+
+/** What became of a push for good. */
+const Settled = z.object({
+  result: z.enum(['accepted', 'dropped-token', 'refused']),
+  reason: z.string().exactOptional(),
+  /** With `dropped-token`: ISO 8601. */
+  since: z.string().exactOptional(),
+  /** Of the token it was about: a push that failed for one token may still go to the next. */
+  tokenHash: z.string(),
+})
+export type Settled = z.output<typeof Settled>
+
+export type LedgerEntry =
+  /** This job may send it. */
+  | { kind: 'ours' }
+  /** Another job is sending it, or waits to send it again. */
+  | { kind: 'elsewhere' }
+  | { kind: 'settled'; settled: Settled }
+
+// Longer than a job holds a push in one attempt. A worker that was killed needs no end of it: its job comes
+// back under its own name.
+const claimMs = 5 * 60_000
+const retryMarginMs = 2 * 60_000
+// Longer than messages takes to be told, after which the push is no longer due.
+const settledMs = 60 * 60_000
+const idsPerCall = 500
+
+const claimScript = `
+local found = {}
+for i, key in ipairs(KEYS) do
+  found[i] = redis.call('get', key) or ''
+  if found[i] == '' then redis.call('set', key, ARGV[1], 'PX', ARGV[2]) end
+end
+return found`
+
+const writeScript = `
+for i, key in ipairs(KEYS) do redis.call('set', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i]) end
+return 0`
+
+interface Write {
+  id: string
+  value: string
+  ttlMs: number
+}
+
+/**
+ * Who is sending a push and what became of it, by push id, for all jobs and workers. A push can be asked for
+ * more than once: by a job that is tried again, by one whose worker was killed, and by another job made from
+ * the watermarks because the user is still untold. This is what keeps it at one alert.
+ */
+export function openLedger(
+  redis: Redis,
+  { conversationId, jobId }: { conversationId: ConversationId; jobId: string },
+) {
+  // All keys of a job in one slot of a Redis Cluster, so that a script may touch them together.
+  const keyOf = (id: string) => `parley:push:{${conversationId}}:${id}`
+  const claim = `claim ${jobId}`
+
+  const writer = createBatcher<Write, true>({
+    maxBatch: idsPerCall,
+    maxQueued: 100_000,
+    async run(writes) {
+      const values = writes.flatMap(({ value, ttlMs }) => [value, ttlMs])
+      await redis.eval(writeScript, writes.length, ...writes.map(({ id }) => keyOf(id)), ...values)
+      return writes.map(() => true)
+    },
+  })
+  const written: Promise<unknown>[] = []
+
+  function write(entry: Write): void {
+    const done = writer.add(entry)
+    // `flush` reports a failure; until it is called nobody listens.
+    done.catch(() => {})
+    written.push(done)
+  }
+
+  return {
+    /** Takes on what nobody has taken on yet, and says of the others who has. */
+    async take(ids: readonly string[]): Promise<Map<string, LedgerEntry>> {
+      const entries = new Map<string, LedgerEntry>()
+      for (let i = 0; i < ids.length; i += idsPerCall) {
+        const some = ids.slice(i, i + idsPerCall)
+        const found = await redis.eval(claimScript, some.length, ...some.map(keyOf), claim, claimMs)
+        const values = z.array(z.string()).parse(found)
+        some.forEach((id, n) => entries.set(id, readEntry(values[n] ?? '', claim)))
+      }
+      return entries
+    },
+    settle(id: string, settled: Settled): void {
+      write({ id, value: JSON.stringify(settled), ttlMs: settledMs })
+    },
+    /** Keeps others off a push that this job will try again after `afterMs`. */
+    hold(id: string, afterMs: number): void {
+      write({ id, value: claim, ttlMs: Math.max(claimMs, afterMs + retryMarginMs) })
+    },
+    /** Waits until all of it is stored. */
+    async flush(): Promise<void> {
+      await Promise.all(written.splice(0))
+    },
+  }
+}
+
+export type Ledger = ReturnType<typeof openLedger>
+
+function readEntry(value: string, claim: string): LedgerEntry {
+  if (value === '' || value === claim) return { kind: 'ours' }
+  if (!value.startsWith('{')) return { kind: 'elsewhere' }
+  return { kind: 'settled', settled: Settled.parse(JSON.parse(value)) }
+}

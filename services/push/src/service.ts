@@ -1,0 +1,34 @@
+import { createInternalApp } from '@parley/shared/internal-http'
+import type { Config } from './config.ts'
+import { createContext } from './context.ts'
+import { draining } from './errors.ts'
+import { startNotifier } from './notify/worker.ts'
+
+/** Disposing finishes the jobs in hand, while the probes still answer, and then closes everything. */
+export async function startPush(config: Config) {
+  await using opened = new AsyncDisposableStack()
+  const ctx = opened.use(await createContext(config))
+  let stopping = false
+
+  const app = opened.adopt(
+    createInternalApp({
+      log: ctx.log,
+      metrics: ctx.metrics.registry,
+      secret: config.internalSecret,
+      async ready() {
+        if (stopping) throw draining()
+        await ctx.redis.ping()
+      },
+    }),
+    (server) => server.close(),
+  )
+  const internalUrl = await app.listen({ host: '0.0.0.0', port: config.http.internalPort })
+
+  opened.use(startNotifier(ctx, config))
+  opened.defer(() => {
+    stopping = true
+  })
+
+  const owned = opened.move()
+  return { internalUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}

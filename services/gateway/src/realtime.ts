@@ -6,6 +6,7 @@ import { createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Redis } from 'ioredis'
 import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
+import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
 import { hearDoorbells } from './fanout/hear-doorbells.ts'
 
@@ -54,12 +55,9 @@ export function createRealtime({
     cleanupEmptyChildNamespaces: true,
     cors: { origin: config.allowedOrigins },
     // `cors` governs polling alone: a WebSocket from another origin passes it.
-    allowRequest: (request, decide) => {
-      if (isDraining()) return decide('this node is going away', false)
-      const { origin } = request.headers
-      decide(undefined, origin === undefined || config.allowedOrigins.includes(origin))
-    },
+    allowRequest: (request, decide) => decide(undefined, isOriginAllowed(request, config.allowedOrigins)),
   })
+  guardDoor(io.engine, { allowedOrigins: config.allowedOrigins, isDraining })
   io.engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
   deferFlushes(io.engine)
   return io

@@ -17,7 +17,7 @@ async function say(api: Api, from: Person, to: object, body: string) {
 
 async function sync(api: Api, who: Person, cursor?: string, limit = 50): Promise<SyncPage> {
   const query = new URLSearchParams({ limit: String(limit), ...(cursor ? { cursor } : {}) })
-  const { status, body } = await api.get(`/v1/sync?${query}`, who.token)
+  const { status, body } = await api.get(`/v1/sync?${query.toString()}`, who.token)
   expect(status).toBe(200)
   return body as unknown as SyncPage
 }

@@ -24,7 +24,7 @@ interface WatchOptions {
 export function watchSessions({ log, registry, messages }: WatchOptions): AsyncDisposable {
   const expiry = startLoop({ log, name: 'token expiry', everyMs: 5_000 }, async () => {
     const now = Date.now()
-    for (const socket of [...registry.sockets()]) {
+    for (const socket of registry.sockets()) {
       const { expiresAt } = socket.data.identity
       if (expiresAt.getTime() + clockToleranceMs <= now)
         closeSocket(socket, closeCodes.tokenExpired, 'access token has expired')

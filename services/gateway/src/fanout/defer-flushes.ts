@@ -3,7 +3,7 @@ import type { Server } from 'socket.io'
 type Engine = Server['engine']
 
 interface Connection {
-  flush(): void
+  flush: (this: Connection) => void
   writeBuffer: unknown[]
   transport: { name: string; socket?: { _socket?: { cork(): void; uncork(): void } } }
 }
@@ -45,7 +45,7 @@ export function deferFlushes(engine: Engine): void {
   })
 }
 
-function flushOnce(conn: Connection, stockFlush: () => void): void {
+function flushOnce(conn: Connection, stockFlush: (this: Connection) => void): void {
   const tcp = conn.writeBuffer.length > 1 ? conn.transport.socket?._socket : undefined
   tcp?.cork()
   try {

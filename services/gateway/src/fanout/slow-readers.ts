@@ -37,7 +37,10 @@ interface RawSocket {
 
 function terminateSoon(conn: Connection): void {
   const raw = (conn.transport as unknown as { socket?: RawSocket }).socket
-  if (!raw) return void conn.close(true)
+  if (!raw) {
+    conn.close(true)
+    return
+  }
   raw.close(closeCodes.slowConsumer, 'slow consumer')
   // A peer that does not read does not answer the closing handshake either.
   setTimeout(() => raw.terminate(), 1_000).unref()

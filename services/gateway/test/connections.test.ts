@@ -1,0 +1,314 @@
+import { randomUUID as uuid } from 'node:crypto'
+import { findConnected } from '@parley/shared/presence'
+import { encodeEvent } from '@parley/shared/realtime'
+import { io } from 'socket.io-client'
+import { describe, expect, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { connectClient, goodOrigin, test } from './fixture.ts'
+
+const ring = (seq: number) =>
+  encodeEvent('entry:new', {
+    entry: {
+      conversationId: 'c',
+      seq,
+      kind: 'message',
+      senderId: 'x',
+      type: 'text',
+      content: { text: 'ü€😀' },
+      sentAt: '2026-01-01T00:00:00.000Z',
+    },
+    summary: { conversationId: 'c', kind: 'direct', lastSeq: seq },
+  })
+
+const refusedWith = (url: string, auth: object, headers: Record<string, string> = {}) =>
+  new Promise<{ message: string; data?: { code: string } }>((resolve, reject) => {
+    const socket = io(url, {
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      auth,
+      extraHeaders: headers,
+    })
+    socket.on('connect_error', (err) => resolve(err as never))
+    socket.on('connect', () => reject(new Error('was let in')))
+  })
+
+describe('handshakes', () => {
+  test('P9 without a valid token nobody gets in, and the reason is a code', async ({ a, issuer }) => {
+    const other = await issuer.sign({ userId: 'late', expiresIn: '-5m' })
+    expect((await refusedWith(a.url, {})).data?.code).toBe('unauthenticated')
+    expect((await refusedWith(a.url, { token: 'nonsense' })).data?.code).toBe('unauthenticated')
+    expect((await refusedWith(a.url, { token: other })).data?.code).toBe('token_expired')
+    expect((await refusedWith(a.url, { token: { not: 'text' } })).data?.code).toBe('invalid_request')
+    const token = await issuer.sign({ userId: 'me', deviceId: 'phone' })
+    expect((await refusedWith(a.url, { token, deviceId: 'tablet' })).data?.code).toBe('unauthenticated')
+  })
+
+  test('P9 a session that has ended does not get in with a token that has not', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    const sessionId = uuid()
+    messages.ended.add(sessionId as never)
+    const token = await issuer.sign({ userId: 'gone', sessionId })
+    expect((await refusedWith(a.url, { token })).data?.code).toBe('unauthenticated')
+  })
+
+  test('the token may come in the query, for old clients', async ({ a, issuer }) => {
+    const token = await issuer.sign({ userId: 'old-client' })
+    const socket = io(a.url, {
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      query: { auth_token: token },
+    })
+    await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('connect_error', reject))
+    socket.disconnect()
+  })
+
+  test.for([
+    'https://evil.example',
+    'null',
+    'https://chat.example.evil.com',
+    'https://CHAT.example:444',
+    'http://chat.example',
+  ])(
+    'P9 a browser from %s is refused in the handshake, over WebSocket and polling',
+    async (origin, { a, issuer }) => {
+      const status = await new Promise((resolve) => {
+        const raw = new WebSocket(`${a.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`, {
+          origin,
+        })
+        raw.on('unexpected-response', (_request, response) => resolve(response.statusCode))
+        raw.on('open', () => resolve('open'))
+        raw.on('error', () => undefined)
+      })
+      expect(status).toBe(403)
+      const polled = await fetch(`${a.url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } })
+      expect(polled.status).toBe(403)
+      await using welcome = await connectClient(a.url, issuer, { headers: { origin: goodOrigin } })
+      expect(welcome.socket.connected).toBe(true)
+    },
+  )
+
+  test('P10 an eleventh socket of one user is refused, and the ten stay', async ({ start, issuer }) => {
+    await using node = await start('caps', { MAX_SOCKETS_PER_USER: '2' })
+    await using one = await connectClient(node.url, issuer, { userId: 'many' })
+    await using two = await connectClient(node.url, issuer, { userId: 'many' })
+    expect((await refusedWith(node.url, { token: await issuer.sign({ userId: 'many' }) })).data?.code).toBe(
+      'rate_limited',
+    )
+    expect([one.socket.connected, two.socket.connected]).toEqual([true, true])
+  })
+
+  test('P10 an unknown namespace is refused', async ({ a, issuer }) => {
+    expect((await refusedWith(`${a.url}/admin`, { token: await issuer.sign({ userId: 'x' }) })).message).toBe(
+      'Invalid namespace',
+    )
+  })
+
+  test('P9 nothing of the internal port is on the public one', async ({ a }) => {
+    for (const path of ['/metrics', '/readyz', '/livez', '/rpc/messages/send']) {
+      expect((await fetch(`${a.url}${path}`)).status).toBe(404)
+    }
+    expect((await fetch(`${a.internalUrl}/readyz`)).status).toBe(200)
+  })
+})
+
+describe('doorbells', () => {
+  test('ring at the sockets of a user on every node, over WebSocket and polling, and nowhere else', async ({
+    a,
+    b,
+    issuer,
+    announcer,
+  }) => {
+    await using phone = await connectClient(a.url, issuer, { userId: 'ann' })
+    await using tablet = await connectClient(b.url, issuer, { userId: 'ann', transports: ['polling'] })
+    await using other = await connectClient(a.url, issuer)
+    const heard: unknown[] = []
+    const strayed: unknown[] = []
+    for (const { socket } of [phone, tablet]) socket.on('entry:new', (payload) => heard.push(payload))
+    other.socket.on('entry:new', (payload) => strayed.push(payload))
+    await announcer.ring([{ room: 'u:ann', text: ring(1) }])
+    await vi.waitUntil(() => heard.length === 2)
+    expect(heard).toEqual([JSON.parse(ring(1).slice(2))[1], JSON.parse(ring(1).slice(2))[1]])
+    expect(strayed).toEqual([])
+  })
+
+  test('a group rings in its room from the moment the socket is told it is connected', async ({
+    a,
+    issuer,
+    announcer,
+    messages,
+  }) => {
+    messages.groups.set('member', ['g1' as never])
+    for (let i = 0; i < 20; i++) {
+      await using member = await connectClient(a.url, issuer, { userId: 'member' })
+      const heard = new Promise((resolve) => member.socket.once('entry:new', resolve))
+      await announcer.ring([{ room: 'c:g1', text: ring(i + 1) }])
+      expect(await heard).toMatchObject({ entry: { seq: i + 1 } })
+    }
+  })
+
+  test('frames of every length arrive whole and in order', async ({ a, issuer, announcer }) => {
+    await using bob = await connectClient(a.url, issuer, { userId: 'bob' })
+    const heard: string[] = []
+    bob.socket.on('log:stale', (payload: { withinMs: string }) => heard.push(payload.withinMs))
+    const texts = [0, 80, 90, 100, 200, 65_480, 65_510, 70_000].map((length) => 'é'.repeat(length))
+    await announcer.ring(
+      texts.map((text) => ({
+        room: 'u:bob',
+        text: `42${JSON.stringify(['log:stale', { withinMs: text }])}`,
+      })),
+    )
+    await vi.waitUntil(() => heard.length === texts.length)
+    expect(heard).toEqual(texts)
+  })
+
+  test('members added while connected hear the group on every node', async ({ a, b, issuer, announcer }) => {
+    await using phone = await connectClient(a.url, issuer, { userId: 'new-member' })
+    await using tablet = await connectClient(b.url, issuer, { userId: 'new-member' })
+    const heard: unknown[] = []
+    for (const { socket } of [phone, tablet]) socket.on('entry:new', (payload) => heard.push(payload))
+    await announcer.order({ kind: 'join', userIds: [phone.userId], conversationId: 'g2' as never })
+    await vi.waitUntil(async () => {
+      await announcer.ring([{ room: 'c:g2', text: ring(1) }])
+      return heard.length >= 2
+    })
+  })
+
+  test('what is no order and no event on the channels is ignored', async ({
+    a,
+    issuer,
+    redis,
+    announcer,
+  }) => {
+    await using bob = await connectClient(a.url, issuer, { userId: 'bob2' })
+    for (const text of ['{', '{"kind":"unknown"}', '\u0000', '{"type":3}']) {
+      await redis.spublish('parley:gateway-orders', text)
+      await redis.spublish('socket.io#/#u:bob2#', text)
+    }
+    const heard = new Promise((resolve) => bob.socket.once('entry:new', resolve))
+    await announcer.ring([{ room: 'u:bob2', text: ring(9) }])
+    expect(await heard).toMatchObject({ entry: { seq: 9 } })
+  })
+
+  test('P10 a client that stops reading is cut off, and the node keeps its memory', async ({
+    start,
+    issuer,
+    announcer,
+  }) => {
+    await using node = await start('slow-reader')
+    const raw = new WebSocket(`${node.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
+    await new Promise((resolve) => raw.once('open', resolve))
+    raw.send(`40${JSON.stringify({ token: await issuer.sign({ userId: 'stalled' }) })}`)
+    await vi.waitUntil(() => node.ctx.registry.connections === 1)
+    raw.pause()
+    const text = `42${JSON.stringify(['log:stale', { withinMs: 'x'.repeat(10_000) }])}`
+    await vi.waitUntil(
+      async () => {
+        await announcer.ring(Array.from({ length: 100 }, () => ({ room: 'u:stalled', text })))
+        return node.ctx.registry.connections === 0
+      },
+      { timeout: 20_000, interval: 20 },
+    )
+    raw.terminate()
+  })
+})
+
+describe('presence', () => {
+  test('a user is here from the first socket to the last, on whatever node', async ({
+    a,
+    b,
+    issuer,
+    redis,
+  }) => {
+    const here = async () => (await findConnected(redis, ['pia' as never])).size === 1
+    expect(await here()).toBe(false)
+    const phone = await connectClient(a.url, issuer, { userId: 'pia' })
+    await vi.waitUntil(here)
+    const tablet = await connectClient(b.url, issuer, { userId: 'pia' })
+    await phone[Symbol.asyncDispose]()
+    await vi.waitUntil(() => a.ctx.registry.user('pia' as never) === undefined)
+    expect(await here()).toBe(true)
+    await tablet[Symbol.asyncDispose]()
+    await vi.waitUntil(async () => !(await here()))
+  })
+
+  test('a wiped Redis learns again who is here', async ({ a, issuer, redis }) => {
+    await using phone = await connectClient(a.url, issuer, { userId: 'sticky' })
+    await redis.flushall()
+    await vi.waitUntil(async () => (await findConnected(redis, [phone.userId])).size === 1, {
+      timeout: 15_000,
+    })
+  })
+})
+
+describe('the end of a connection', () => {
+  test('P9 a revoked session is closed on every node with 4401, other sessions stay', async ({
+    a,
+    b,
+    issuer,
+    announcer,
+  }) => {
+    const sessionId = uuid()
+    await using phone = await connectClient(a.url, issuer, { userId: 'rita', sessionId })
+    await using again = await connectClient(b.url, issuer, { userId: 'rita', sessionId })
+    await using other = await connectClient(b.url, issuer, { userId: 'rita' })
+    const codes = [phone, again].map(
+      ({ socket }) =>
+        new Promise((resolve) =>
+          socket.once('disconnect', (_reason, details) =>
+            resolve((details as { context?: { code?: number } }).context?.code),
+          ),
+        ),
+    )
+    await announcer.order({ kind: 'end-sessions', sessionIds: [phone.sessionId], reason: 'revoked' })
+    expect(await Promise.all(codes)).toEqual([4401, 4401])
+    expect(other.socket.connected).toBe(true)
+  })
+
+  test('P11 a node that goes away tells its clients, closes with 4503, and leaves the others alone', async ({
+    start,
+    b,
+    issuer,
+  }) => {
+    const node = await start('leaving')
+    await using leaving = await connectClient(node.url, issuer)
+    await using staying = await connectClient(b.url, issuer)
+    const told = new Promise((resolve) => leaving.socket.once('session:draining', resolve))
+    const closed = new Promise((resolve) =>
+      leaving.socket.once('disconnect', (_reason, details) =>
+        resolve((details as { context?: { code?: number } }).context?.code),
+      ),
+    )
+    await node[Symbol.asyncDispose]()
+    expect(await told).toMatchObject({ reconnectAfterMs: expect.any(Number) })
+    expect(await closed).toBe(4503)
+    expect(staying.socket.connected).toBe(true)
+  })
+
+  test('P11 a send in hand is answered before its socket is closed', async ({ start, issuer, messages }) => {
+    const node = await start('answering')
+    await using alice = await connectClient(node.url, issuer)
+    const stock = messages.handlers['messages/send']
+    const gate = Promise.withResolvers<void>()
+    messages.handlers['messages/send'] = async (request) => {
+      await gate.promise
+      return stock?.(request) ?? { results: [] }
+    }
+    const reply = alice.ask('message:send', {
+      clientMessageId: 'x',
+      to: { userId: 'bob' },
+      type: 'text',
+      content: { text: 'last words' },
+    })
+    await vi.waitUntil(() => [...node.ctx.registry.sockets()].some(({ data }) => data.inFlight > 0))
+    const gone = node[Symbol.asyncDispose]()
+    gate.resolve()
+    expect(await reply).toMatchObject({ ok: true })
+    await gone
+    if (stock) messages.handlers['messages/send'] = stock
+  })
+})

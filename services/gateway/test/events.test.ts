@@ -1,0 +1,151 @@
+import { once } from 'node:events'
+import { describe, expect, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { connectClient, test } from './fixture.ts'
+
+const draft = (text = 'hi', clientMessageId = 'c1') => ({
+  clientMessageId,
+  to: { userId: 'bob' },
+  type: 'text',
+  content: { text },
+})
+
+describe('whatever a client emits', () => {
+  test('a send is answered with what messages committed, and the sender comes from the token', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    await using alice = await connectClient(a.url, issuer)
+    const reply = await alice.ask('message:send', draft())
+    expect(reply).toMatchObject({ ok: true, data: { conversationId: 'c', seq: expect.any(Number) } })
+    expect(messages.seen.sends.at(-1)).toMatchObject({ userId: alice.userId, draft: draft() })
+  })
+
+  test.for([
+    ['an event nobody knows', 'no:such', {}, 'unknown_event'],
+    ['the name of a built-in', 'constructor', {}, 'unknown_event'],
+    ['a text where an object belongs', 'message:send', 'hi', 'invalid_request'],
+    ['nothing at all', 'message:send', undefined, 'invalid_request'],
+    ['a number as text', 'message:send', draft(7 as never), 'invalid_request'],
+    ['a sender of its own choice', 'message:send', { ...draft(), senderId: 'eve' }, 'invalid_request'],
+    [
+      'a key that reaches for prototypes',
+      'message:send',
+      JSON.parse('{"__proto__":{"polluted":true}}'),
+      'invalid_request',
+    ],
+    ['NUL in a text', 'message:send', draft('a\0b'), 'invalid_request'],
+    ['half a surrogate pair', 'message:send', draft('\udc00'), 'invalid_request'],
+    [
+      'a list beyond any use',
+      'message:send',
+      { ...draft(), mentions: Array.from({ length: 1_001 }, () => 'a') },
+      'too_large',
+    ],
+    ['a negative seq', 'receipt:read', { conversationId: 'c', seq: -1 }, 'invalid_request'],
+    ['a seq beyond exact numbers', 'receipt:read', { conversationId: 'c', seq: 2 ** 53 }, 'invalid_request'],
+    [
+      "someone else's conversation",
+      'message:send',
+      { ...draft(), to: { conversationId: 'not-mine' } },
+      'forbidden',
+    ],
+  ] as const)('P10 %s is answered with a code', async ([, event, payload, code], { a, issuer }) => {
+    await using mallory = await connectClient(a.url, issuer)
+    expect(await mallory.ask(event, payload)).toMatchObject({ ok: false, error: { code } })
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+    expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
+  })
+
+  test('P10 JSON nested five thousand deep is answered with a code', async ({ a, issuer }) => {
+    await using mallory = await connectClient(a.url, issuer)
+    // Written by hand: no client library would build it.
+    const raw = new WebSocket(`${a.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
+    const heard: string[] = []
+    raw.on('message', (data: Buffer) => heard.push(data.toString()))
+    await once(raw, 'open')
+    raw.send(`40${JSON.stringify({ token: await issuer.sign({ userId: 'deep' }) })}`)
+    await vi.waitUntil(() => heard.some((text) => text.startsWith('40')))
+    raw.send(`421["message:send",{"content":${'['.repeat(5_000)}${']'.repeat(5_000)}}]`)
+    await vi.waitUntil(() => heard.some((text) => text.startsWith('431')))
+    expect(heard.find((text) => text.startsWith('431'))).toContain('payload_too_deep')
+    raw.close()
+    expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
+  })
+
+  test('P10 an event without an acknowledgement is refused out loud, and nothing is done', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    await using alice = await connectClient(a.url, issuer)
+    const before = messages.seen.sends.length
+    const refused = new Promise((resolve) => alice.socket.once('request:refused', resolve))
+    alice.socket.emit('message:send', draft('lost'))
+    expect(await refused).toMatchObject({ event: 'message:send', error: { code: 'ack_required' } })
+    expect(messages.seen.sends).toHaveLength(before)
+  })
+
+  test('P10 two payloads, or a string where the acknowledgement belongs, do no harm', async ({
+    a,
+    issuer,
+  }) => {
+    await using mallory = await connectClient(a.url, issuer)
+    mallory.socket.emit('message:send', draft(), 'not a function')
+    expect(await mallory.ask('message:send', draft(), draft())).toMatchObject({
+      ok: false,
+      error: { code: 'invalid_request' },
+    })
+    expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
+  })
+
+  test('P10 a frame beyond the limit closes that socket with 1009 and no other', async ({ a, issuer }) => {
+    await using alice = await connectClient(a.url, issuer)
+    await using mallory = await connectClient(a.url, issuer)
+    const closed = new Promise<[string, { context?: { code?: number } }]>((resolve) =>
+      mallory.socket.once('disconnect', (...args) => resolve(args as never)),
+    )
+    mallory.socket.emit('message:send', draft('x'.repeat(2_000_000)), () => undefined)
+    const [, details] = await closed
+    expect(details.context?.code).toBe(1009)
+    expect(await alice.ask('message:send', draft())).toMatchObject({ ok: true })
+  })
+
+  test('P10 a sender beyond the rate is told to wait, on both of its sockets', async ({ start, issuer }) => {
+    await using node = await start('slow', { SENDS_PER_SECOND: '1', SENDS_BURST: '3' })
+    await using phone = await connectClient(node.url, issuer, { userId: 'fast' })
+    await using tablet = await connectClient(node.url, issuer, { userId: 'fast' })
+    for (let i = 0; i < 3; i++) expect(await phone.ask('message:send', draft())).toMatchObject({ ok: true })
+    for (const client of [phone, tablet]) {
+      expect(await client.ask('message:send', draft())).toMatchObject({
+        ok: false,
+        error: { code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) },
+      })
+    }
+  })
+
+  test('P10 a flood of refused requests closes the socket with 4429', async ({ start, issuer }) => {
+    await using node = await start('flooded', { REQUESTS_PER_SECOND: '1', REQUESTS_BURST: '1' })
+    await using mallory = await connectClient(node.url, issuer)
+    const closing = new Promise((resolve) => mallory.socket.once('session:closing', resolve))
+    for (let i = 0; i < 600; i++) mallory.socket.emit('no:such', {}, () => undefined)
+    expect(await closing).toMatchObject({ code: 4429 })
+  })
+
+  test('a hundred delivery acknowledgements of one conversation are one mark', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    await using alice = await connectClient(a.url, issuer)
+    const before = messages.seen.marks
+    const replies = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        alice.ask('receipt:deliver', { conversationId: 'c', seq: i + 1 }),
+      ),
+    )
+    expect(replies.filter(({ ok }) => !ok)).toEqual([])
+    expect(messages.seen.marks - before).toBeLessThan(5)
+  })
+})

@@ -1,0 +1,160 @@
+import { randomUUID as uuid } from 'node:crypto'
+import { AppError } from '@parley/shared/errors'
+import type { ConversationId, SessionId, UserId } from '@parley/shared/ids'
+import { createAnnouncer } from '@parley/shared/realtime'
+import { type SendCall, toBatchReply } from '@parley/shared/rpc'
+import { startInternalPeer, type RpcHandlers } from '@parley/testing/internal-peer'
+import { startPrivateRedis } from '@parley/testing/redis'
+import { startTokenIssuer, type TokenIssuer } from '@parley/testing/token-issuer'
+import { Redis } from 'ioredis'
+import { io, type Socket } from 'socket.io-client'
+import { test as base } from 'vitest'
+import { loadConfig } from '../src/config.ts'
+import { startGateway } from '../src/service.ts'
+
+export const secret = 'a secret between services'
+export const goodOrigin = 'https://chat.example'
+
+/** What stands where messages stands: it remembers what it was asked, and a test may change its answers. */
+export function createMessagesDouble() {
+  const seen = { sends: [] as SendCall[], marks: 0, opened: 0 }
+  const groups = new Map<string, ConversationId[]>()
+  const ended = new Set<SessionId>()
+  const handlers: RpcHandlers = {
+    'messages/send': ({ sends }) => {
+      seen.sends.push(...sends)
+      return toBatchReply(
+        sends.map(({ draft }, i) =>
+          'conversationId' in draft.to && draft.to.conversationId === 'not-mine'
+            ? new AppError('forbidden', 'you are not a member of this conversation')
+            : {
+                messageId: `c.${i}`,
+                conversationId: 'c',
+                seq: seen.sends.length,
+                sentAt: new Date().toISOString(),
+              },
+        ),
+      )
+    },
+    'receipts/mark': ({ marks }) => {
+      seen.marks += marks.length
+      return toBatchReply(marks.map(({ seq }) => ({ seq })))
+    },
+    'sessions/open': ({ sessions }) => {
+      seen.opened += sessions.length
+      return toBatchReply(
+        sessions.map(({ userId, sessionId }) =>
+          ended.has(sessionId)
+            ? new AppError('unauthenticated', 'this session has ended')
+            : { conversationIds: groups.get(userId) ?? [] },
+        ),
+      )
+    },
+    'sessions/ended': ({ sessionIds }) => ({ sessionIds: sessionIds.filter((id) => ended.has(id)) }),
+    'events/ask': () => ({ entries: [], lastSeq: 0, complete: true }),
+  }
+  return { seen, groups, ended, handlers }
+}
+
+export interface TestClient extends AsyncDisposable {
+  socket: Socket
+  userId: UserId
+  sessionId: SessionId
+  ask: (event: string, ...args: unknown[]) => Promise<{ ok: boolean; data?: never; error?: { code: string } }>
+}
+
+interface ClientOptions {
+  userId?: string
+  sessionId?: string
+  transports?: ('websocket' | 'polling')[]
+  headers?: Record<string, string>
+  reconnection?: boolean
+}
+
+export async function connectClient(
+  url: string,
+  issuer: TokenIssuer,
+  options: ClientOptions = {},
+): Promise<TestClient> {
+  const {
+    userId = `user-${uuid()}`,
+    sessionId = uuid(),
+    transports = ['websocket'],
+    headers = {},
+    reconnection = false,
+  } = options
+  const socket = io(url, {
+    transports,
+    reconnection,
+    forceNew: true,
+    extraHeaders: headers,
+    auth: { token: await issuer.sign({ userId, sessionId }) },
+  })
+  await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('connect_error', reject))
+  return {
+    socket,
+    userId: userId as UserId,
+    sessionId: sessionId as SessionId,
+    ask: (event, ...args) => socket.timeout(10_000).emitWithAck(event, ...args),
+    async [Symbol.asyncDispose]() {
+      socket.disconnect()
+    },
+  }
+}
+
+/** Two gateways on one Redis, a token issuer, and what answers for messages. */
+export const test = base
+  .extend('redisUrl', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const redis = await startPrivateRedis()
+    onCleanup(() => redis[Symbol.asyncDispose]())
+    return redis.url
+  })
+  .extend('redis', { scope: 'file' }, ({ redisUrl }, { onCleanup }) => {
+    const redis = new Redis(redisUrl)
+    onCleanup(() => redis.disconnect())
+    return redis
+  })
+  .extend('announcer', { scope: 'file' }, ({ redis }) => createAnnouncer(redis))
+  .extend('issuer', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const issuer = await startTokenIssuer()
+    onCleanup(() => issuer[Symbol.asyncDispose]())
+    return issuer
+  })
+  .extend('messages', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const double = createMessagesDouble()
+    const peer = await startInternalPeer({ secret, handlers: double.handlers })
+    onCleanup(() => peer[Symbol.asyncDispose]())
+    return { ...double, url: peer.url }
+  })
+  .extend(
+    'start',
+    { scope: 'file' },
+    ({ redisUrl, issuer, messages }) =>
+      (id: string, more: Record<string, string> = {}) =>
+        startGateway(
+          loadConfig({
+            HOST: '127.0.0.1',
+            PORT: '0',
+            INTERNAL_PORT: '0',
+            LOG_LEVEL: 'silent',
+            GATEWAY_ID: id,
+            REDIS_URL: redisUrl,
+            INTERNAL_SECRET: secret,
+            MESSAGES_URLS: messages.url,
+            AUTH_JWKS_URL: issuer.jwksUrl,
+            ALLOWED_ORIGINS: goodOrigin,
+            DRAIN_MS: '100',
+            ...more,
+          }),
+        ),
+  )
+  .extend('a', { scope: 'file' }, async ({ start }, { onCleanup }) => {
+    const node = await start('a')
+    onCleanup(() => node[Symbol.asyncDispose]())
+    return node
+  })
+  .extend('b', { scope: 'file' }, async ({ start }, { onCleanup }) => {
+    const node = await start('b')
+    onCleanup(() => node[Symbol.asyncDispose]())
+    return node
+  })

@@ -55,6 +55,8 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
     ...callers,
     HOST: settings.host,
     GATEWAY_ID: id,
+    // Nothing here balances load over many gateways, so whoever stops the stack need not wait.
+    DRAIN_MS: settings.inherited['DRAIN_MS'] ?? '500',
     PORT: String(port),
     INTERNAL_PORT: String(internalPort),
     ALLOWED_ORIGINS: allowedOrigins,

@@ -16,7 +16,7 @@ import type { FcmConfig } from './providers/fcm/fcm.ts'
 const providerUrl = z.url({ protocol: /^https$/ })
 
 // Each secret and certificate may come from a file instead: `X_FILE`.
-const Env = z.object({
+export const Env = z.object({
   INTERNAL_PORT: port.default(3103),
   LOG_LEVEL: logLevel,
   REDIS_URL: redisUrl,
@@ -36,7 +36,7 @@ const Env = z.object({
   FCM_CA: z.string().optional(),
   FCM_SERVICE_ACCOUNT: z.string().optional(),
 })
-type Env = z.output<typeof Env>
+export type Env = z.output<typeof Env>
 
 const ServiceAccount = z.object({
   project_id: z.string().min(1),

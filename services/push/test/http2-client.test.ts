@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import {
   type ApnsSimulator,
   type ApnsSimulatorOptions,
@@ -50,6 +52,38 @@ async function providerToken({ credentials }: ApnsSimulator): Promise<string> {
     .setIssuer(credentials.teamId)
     .setIssuedAt()
     .sign(key)
+}
+
+/** A way to a port of this machine that can swallow what goes over it, as a router does that lost its state. */
+async function startPath(port: number) {
+  const sockets = new Set<Socket>()
+  let swallowing = false
+  const server = createServer((near) => {
+    const far = connectTcp(port, '127.0.0.1')
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('data', (chunk) => swallowing || to.write(chunk))
+      from.on('error', () => {})
+      from.on('close', () => to.destroy())
+    }
+    sockets.add(near)
+    near.on('close', () => sockets.delete(near))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    open: () => sockets.size,
+    swallow: () => void (swallowing = true),
+    pass: () => void (swallowing = false),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 /** How often each `apns-id` was processed, and what its sender was told. */
@@ -187,6 +221,22 @@ describe('a connection', () => {
     expect(first).toMatchObject({ status: 200, connection: 1 })
     connection.client.retire(1)
     expect(await connection.client.send(connection.request())).toMatchObject({ status: 200, connection: 2 })
+  })
+
+  test('whose path has gone dead is found out by a ping, before a push is lost on it', async () => {
+    await using stack = new AsyncDisposableStack()
+    const apns = stack.use(await startApnsSimulator())
+    const path = stack.use(await startPath(Number(new URL(apns.url).port)))
+    const ping = { afterIdleMs: 50, limitMs: 100 }
+    const client = stack.use(
+      createHttp2Client({ origin: path.url, ca: apns.ca, policy: { ...apnsPolicy, ping }, log }),
+    )
+    const request = { method: 'GET', path: '/', headers: {}, body: '' }
+    expect(await client.send(request)).toMatchObject({ connection: 1 })
+    path.swallow()
+    await vi.waitUntil(() => path.open() === 0)
+    path.pass()
+    expect(await client.send(request)).toMatchObject({ kind: 'answered', connection: 2 })
   })
 
   test('that answers nothing any more is left after three requests timed out', async () => {

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { AppError } from '@parley/shared/errors'
 import type { Redis } from 'ioredis'
@@ -47,40 +47,42 @@ export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedT
   const key = `parley:push:token:{${name}}`
   let current: Token | undefined
   let loading: Promise<Token> | undefined
+  let replacing: Promise<string | undefined> | undefined
 
   async function get(): Promise<string> {
     if (current && Date.now() < current.refreshAt) return current.value
-    return (await loadOnce()).value
+    loading ??= load().finally(() => {
+      loading = undefined
+    })
+    return (await loading).value
   }
 
   async function replace(stale: string): Promise<string | undefined> {
     if (current && current.value !== stale) return current.value
-    const stored = await read()
-    if (stored && stored.value !== stale) {
-      current = stored
-      return stored.value
-    }
-    const allowed = await redis.set(`${key}:replaced`, '1', 'PX', replaceEveryMs, 'NX')
-    if (!allowed) return undefined
-    await redis.del(key)
-    current = undefined
-    return (await loadOnce()).value
-  }
-
-  function loadOnce(): Promise<Token> {
-    loading ??= load().finally(() => {
-      loading = undefined
+    replacing ??= replaceOnce(stale).finally(() => {
+      replacing = undefined
     })
-    return loading
+    return replacing
   }
 
-  async function load(): Promise<Token> {
+  async function replaceOnce(stale: string): Promise<string | undefined> {
+    const stored = await read()
+    if (stored && stored.value !== stale) return (current = stored).value
+    const mark = createHash('sha256').update(stale).digest('hex')
+    const first = await redis.set(`${key}:replaced`, mark, 'PX', replaceEveryMs, 'NX')
+    // Marked with another token: this one came a short time ago, and is called bad as well.
+    if (!first && (await redis.get(`${key}:replaced`)) !== mark) return undefined
+    return (await load(stale)).value
+  }
+
+  /** Any token but the stale one: from Redis, or made here, whichever comes first. */
+  async function load(stale?: string): Promise<Token> {
     const giveUpAt = Date.now() + lockMs
     while (Date.now() < giveUpAt) {
-      const stored = await read()
+      const stored = await readBut(stale)
       if (stored && Date.now() < stored.refreshAt) return (current = stored)
       const owner = randomUUID()
-      if (await redis.set(`${key}:lock`, owner, 'PX', lockMs, 'NX')) return makeUnder(owner)
+      if (await redis.set(`${key}:lock`, owner, 'PX', lockMs, 'NX')) return makeUnder(owner, stale)
       // Whoever holds the lock is making the next one; until then this one still serves.
       if (stored && Date.now() < stored.expiresAt) return stored
       await wait(pollMs)
@@ -88,12 +90,12 @@ export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedT
     throw new AppError('unavailable', 'no provider token could be had', { retryAfterMs: failureLockMs })
   }
 
-  async function makeUnder(owner: string): Promise<Token> {
+  async function makeUnder(owner: string, stale: string | undefined): Promise<Token> {
     // A lock kept for a moment after a failure keeps all workers from asking at once again.
     let keepLockMs = failureLockMs
     try {
       // The one before this may have stored it between the look and the lock.
-      const stored = await read()
+      const stored = await readBut(stale)
       if (stored && Date.now() < stored.refreshAt) {
         keepLockMs = 0
         return (current = stored)
@@ -105,6 +107,11 @@ export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedT
     } finally {
       await redis.eval(unlock, 1, `${key}:lock`, owner, keepLockMs)
     }
+  }
+
+  async function readBut(stale: string | undefined): Promise<Token | undefined> {
+    const stored = await read()
+    return stored?.value === stale ? undefined : stored
   }
 
   async function read(): Promise<Token | undefined> {

@@ -1,0 +1,74 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { ConfigError } from '@parley/shared/env'
+import { describe, expect, test } from 'vitest'
+import { loadConfig } from './config.ts'
+
+const pem = (type: 'ec' | 'rsa') => {
+  const pair =
+    type === 'ec'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  return pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+const base = {
+  REDIS_URL: 'redis://localhost',
+  INTERNAL_SECRET: 'a-secret-of-this-test',
+  MESSAGES_URLS: 'http://a:3101, http://b:3101',
+}
+const apns = { APNS_TEAM_ID: 'TEAM', APNS_KEY_ID: 'KEY', APNS_PRIVATE_KEY: pem('ec') }
+const account = (key: string) => ({
+  FCM_SERVICE_ACCOUNT: JSON.stringify({ project_id: 'p', client_email: 'push@p', private_key: key }),
+})
+
+describe('configuration', () => {
+  test('without credentials leaves both providers off', () => {
+    expect(loadConfig(base)).toMatchObject({
+      apns: undefined,
+      fcm: undefined,
+      concurrency: 16,
+      http: { internalPort: 3_103 },
+      messages: { urls: ['http://a:3101', 'http://b:3101'] },
+    })
+  })
+
+  test('with credentials points at Apple and Google unless told otherwise', () => {
+    const config = loadConfig({ ...base, ...apns, ...account(pem('rsa')) })
+    expect(config.apns?.production.url).toBe('https://api.push.apple.com')
+    expect(config.apns?.sandbox.url).toBe('https://api.sandbox.push.apple.com')
+    expect(config.apns?.sandbox.key).toBe(config.apns?.production.key)
+    expect(config.fcm?.url).toBe('https://fcm.googleapis.com')
+    expect(config.fcm?.account.tokenUrl).toBe('https://oauth2.googleapis.com/token')
+  })
+
+  test('takes a key whose line ends are written as \\n', () => {
+    const oneLine = { ...apns, APNS_PRIVATE_KEY: apns.APNS_PRIVATE_KEY.replaceAll('\n', '\\n') }
+    expect(loadConfig({ ...base, ...oneLine }).apns).toBeDefined()
+  })
+
+  test('may give the sandbox a key of its own', () => {
+    const sandbox = { APNS_SANDBOX_KEY_ID: 'OTHER', APNS_SANDBOX_PRIVATE_KEY: pem('ec') }
+    const config = loadConfig({ ...base, ...apns, ...sandbox })
+    expect(config.apns?.production.key.keyId).toBe('KEY')
+    expect(config.apns?.sandbox.key).toMatchObject({ teamId: 'TEAM', keyId: 'OTHER' })
+  })
+
+  test.for<[string, Record<string, string>]>([
+    ['APNS_TEAM_ID', { ...apns, APNS_TEAM_ID: '' }],
+    ['APNS_KEY_ID', { ...apns, APNS_KEY_ID: '' }],
+    ['APNS_PRIVATE_KEY', { ...apns, APNS_PRIVATE_KEY: '' }],
+    ['APNS_PRIVATE_KEY', { ...apns, APNS_PRIVATE_KEY: 'no key' }],
+    ['APNS_PRIVATE_KEY', { ...apns, APNS_PRIVATE_KEY: pem('rsa') }],
+    ['APNS_SANDBOX_PRIVATE_KEY', { ...apns, APNS_SANDBOX_KEY_ID: 'OTHER' }],
+    ['FCM_SERVICE_ACCOUNT', { FCM_SERVICE_ACCOUNT: 'no JSON' }],
+    ['FCM_SERVICE_ACCOUNT', { FCM_SERVICE_ACCOUNT: '{"project_id":"p"}' }],
+    ['FCM_SERVICE_ACCOUNT', account('no key')],
+    ['FCM_SERVICE_ACCOUNT', account(pem('ec'))],
+    ['APNS_PRODUCTION_URL', { APNS_PRODUCTION_URL: 'http://plain' }],
+    ['MESSAGES_URLS', { MESSAGES_URLS: 'nowhere' }],
+  ])('names %s when that is missing or wrong, and shows no value', ([name, env]) => {
+    const load = () => loadConfig({ ...base, ...env })
+    expect(load).toThrow(ConfigError)
+    expect(load).toThrow(new RegExp(`${name}\\b`))
+    expect(load).not.toThrow(/no key|BEGIN|nowhere/)
+  })
+})

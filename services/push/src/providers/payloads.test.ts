@@ -1,0 +1,48 @@
+import type { ConversationId, DeviceId } from '@parley/shared/ids'
+import { expect, test } from 'vitest'
+import { alertPayload, alertRequest, maxPayloadBytes } from './apns/alert-request.ts'
+import { alertMessage, maxContentBytes } from './fcm/alert-message.ts'
+import type { AlertPush } from './provider.ts'
+
+const push = (title: string, body: string): AlertPush => ({
+  id: '00000000-0000-8000-8000-000000000000',
+  conversationId: 'c'.repeat(64) as ConversationId,
+  deviceId: 'd' as DeviceId,
+  token: { kind: 'apns', value: 'ab', environment: 'production', updatedAt: new Date(0).toISOString() },
+  badge: 12,
+  alert: { messageId: 'm'.repeat(96), seq: 7, title, body, sentAt: new Date(0).toISOString() },
+})
+
+test.for([
+  ['Latin text', 'x'],
+  ['Chinese text', '漢'],
+  ['emoji of several code points', '👩🏽‍🚀'],
+  ['text that JSON escapes', '"\u0001'],
+] as const)('%s of any length fills a payload and never exceeds it', ([, piece]) => {
+  for (const [title, body] of [
+    ['Bob', piece.repeat(10_000)],
+    [piece.repeat(10_000), 'hi'],
+    [piece.repeat(10_000), piece.repeat(10_000)],
+  ] as const) {
+    const apns = alertPayload(push(title, body))
+    expect(Buffer.byteLength(apns)).toBeLessThanOrEqual(maxPayloadBytes)
+    expect(JSON.parse(apns)).toMatchObject({ aps: { badge: 12 }, seq: 7 })
+    const { message } = JSON.parse(alertMessage(push(title, body)))
+    const content = { notification: message.notification, data: message.data }
+    expect(Buffer.byteLength(JSON.stringify(content))).toBeLessThanOrEqual(maxContentBytes)
+    expect(message.notification.body.isWellFormed()).toBe(true)
+  }
+  const filled = alertPayload(push('Bob', piece.repeat(10_000)))
+  expect(Buffer.byteLength(filled)).toBeGreaterThan(maxPayloadBytes - 20)
+})
+
+test('a badge of zero is sent, because only a number clears it', () => {
+  expect(JSON.parse(alertPayload({ ...push('Bob', 'hi'), badge: 0 }))).toMatchObject({ aps: { badge: 0 } })
+})
+
+test('an alert is kept for a device that is off for a day', () => {
+  const now = Date.UTC(2030, 0, 1)
+  const { headers } = alertRequest(push('Bob', 'hi'), { topic: 'a.b', providerToken: 't', now })
+  expect(headers['apns-expiration']).toBe(String(Date.UTC(2030, 0, 2) / 1_000))
+  expect(Buffer.byteLength(headers['apns-collapse-id'] ?? '')).toBeLessThanOrEqual(64)
+})

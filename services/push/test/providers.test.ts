@@ -1,0 +1,218 @@
+import { createPrivateKey, randomUUID } from 'node:crypto'
+import type { ConversationId } from '@parley/shared/ids'
+import { openRedis } from '@parley/shared/redis'
+import { createApnsCredentials, startApnsSimulator } from '@parley/testing/apns-simulator'
+import { createCertificate } from '@parley/testing/certificates'
+import { startFcmSimulator } from '@parley/testing/fcm-simulator'
+import type { FaultRule, SimulatedAnswer } from '@parley/testing/http2-simulator'
+import { test as base, describe, expect, inject } from 'vitest'
+import { createApns } from '../src/providers/apns/apns.ts'
+import { createFcm } from '../src/providers/fcm/fcm.ts'
+import type { AlertPush } from '../src/providers/provider.ts'
+import { delivery, log } from './fixture.ts'
+
+const topic = 'dev.parley.app'
+const conversationId = 'g-1' as ConversationId
+
+const test = base
+  .extend('redis', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const redis = openRedis({ url: inject('redisUrl') }, log)
+    onCleanup(() => redis.disconnect())
+    return redis
+  })
+  .extend('apns', async ({ redis }, { onCleanup }) => {
+    const stack = new AsyncDisposableStack()
+    onCleanup(() => stack.disposeAsync())
+    // A key id of its own, as the token is shared by key through Redis.
+    const keyId = randomUUID().slice(0, 10)
+    const certificate = await createCertificate()
+    const made = createApnsCredentials()
+    const credentials = { ...made, keyId }
+    const simulator = stack.use(await startApnsSimulator({ certificate, credentials, topics: [topic] }))
+    const minted: string[] = []
+    const key = { teamId: made.teamId, keyId, privateKey: createPrivateKey(made.privateKey) }
+    const environment = { url: simulator.url, key }
+    const worker = () =>
+      stack.use(
+        createApns(
+          { production: environment, sandbox: environment, ca: simulator.ca, topic },
+          { redis, log, minted: () => minted.push('one'), count: () => {} },
+        ),
+      )
+    return { simulator, minted, worker, certificate }
+  })
+  .extend('fcm', async ({ redis }, { onCleanup }) => {
+    const stack = new AsyncDisposableStack()
+    onCleanup(() => stack.disposeAsync())
+    const simulator = stack.use(await startFcmSimulator({ projectId: `p-${randomUUID()}` }))
+    const { serviceAccount } = simulator
+    const account = {
+      projectId: serviceAccount.project_id,
+      clientEmail: serviceAccount.client_email,
+      privateKeyId: serviceAccount.private_key_id,
+      privateKey: createPrivateKey(serviceAccount.private_key),
+      tokenUrl: serviceAccount.token_uri,
+    }
+    const worker = () =>
+      stack.use(
+        createFcm(
+          { url: simulator.url, ca: simulator.ca, account },
+          { redis, log, minted: () => {}, count: () => {} },
+        ),
+      )
+    return { simulator, worker }
+  })
+
+function push(kind: 'apns' | 'fcm', token: Partial<AlertPush['token']> = {}): AlertPush {
+  const { deviceId, badge, alerts, ...rest } = delivery({ conversationId, kind })
+  const alert = alerts[0] ?? { messageId: '', seq: 0, title: '', body: '', sentAt: '' }
+  return { id: randomUUID(), conversationId, deviceId, badge, alert, token: { ...rest.token, ...token } }
+}
+
+const answer = (status: number, reason: string): { kind: 'answer' } & SimulatedAnswer => ({
+  kind: 'answer',
+  status,
+  body: JSON.stringify({ reason }),
+})
+
+describe('APNs', () => {
+  test('gets one provider token from all workers', async ({ apns }) => {
+    const workers = [apns.worker(), apns.worker()]
+    const verdicts = await Promise.all(
+      workers.flatMap((worker) => Array.from({ length: 10 }, () => worker.sendAlert(push('apns')))),
+    )
+    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    expect(apns.minted).toHaveLength(1)
+  })
+
+  test('that calls the token expired gets a new one, once, on a new connection', async ({ apns }) => {
+    const faults: FaultRule = ({ connection }) =>
+      connection.number === 1 ? answer(403, 'ExpiredProviderToken') : undefined
+    apns.simulator.setFaults(faults)
+    const worker = apns.worker()
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => worker.sendAlert(push('apns'))))
+    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    expect(apns.minted).toHaveLength(2)
+    expect(apns.simulator.received().every(({ connection }) => connection > 1)).toBe(true)
+  })
+
+  test('that calls the new token expired too is left alone for a while', async ({ apns }) => {
+    apns.simulator.setFaults(() => answer(403, 'ExpiredProviderToken'))
+    const worker = apns.worker()
+    expect(await worker.sendAlert(push('apns'))).toEqual({
+      result: 'refused',
+      reason: 'ExpiredProviderToken',
+    })
+    const requests = apns.simulator.requests()
+    expect(await worker.sendAlert(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
+    expect(apns.simulator.requests()).toBe(requests)
+    expect(apns.minted).toHaveLength(2)
+  })
+
+  test('that refuses the credentials is left alone for a while, in that environment only', async ({
+    redis,
+    apns,
+  }) => {
+    await using stack = new AsyncDisposableStack()
+    const healthy = stack.use(await startApnsSimulator({ certificate: apns.certificate }))
+    const { credentials } = healthy
+    const refused = {
+      teamId: credentials.teamId,
+      keyId: randomUUID(),
+      privateKey: createPrivateKey(credentials.privateKey),
+    }
+    const worker = stack.use(
+      createApns(
+        {
+          production: { url: apns.simulator.url, key: refused },
+          sandbox: { url: healthy.url, key: { ...refused, keyId: credentials.keyId } },
+          ca: healthy.ca,
+          topic,
+        },
+        { redis, log, minted: () => {}, count: () => {} },
+      ),
+    )
+    expect(await worker.sendAlert(push('apns'))).toEqual({
+      result: 'refused',
+      reason: 'InvalidProviderToken',
+    })
+    expect(await worker.sendAlert(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
+    expect(await worker.sendAlert(push('apns', { environment: 'sandbox' }))).toEqual({ result: 'accepted' })
+  })
+
+  test('that refuses one topic still gets the pushes of others', async ({ apns }) => {
+    const worker = apns.worker()
+    const foreign = await worker.sendAlert(push('apns', { topic: 'com.other.app' }))
+    expect(foreign).toEqual({ result: 'refused', reason: 'TopicDisallowed' })
+    expect(await worker.sendAlert(push('apns'))).toEqual({ result: 'accepted' })
+  })
+
+  test('that shuts a connection down is reached by another', async ({ apns }) => {
+    apns.simulator.setFaults(({ number }) => (number === 1 ? answer(503, 'Shutdown') : undefined))
+    const worker = apns.worker()
+    expect(await worker.sendAlert(push('apns'))).toEqual({ result: 'retry', reason: 'Shutdown' })
+    expect(await worker.sendAlert(push('apns'))).toEqual({ result: 'accepted' })
+    expect(apns.simulator.received()).toMatchObject([{ connection: 2 }])
+  })
+
+  test('never sees a token or topic that could not be one', async ({ apns }) => {
+    const worker = apns.worker()
+    const inPath = await worker.sendAlert(push('apns', { value: '../../admin' }))
+    expect(inPath).toMatchObject({ result: 'dropped-token', reason: 'BadDeviceToken' })
+    const inHeader = await worker.sendAlert(push('apns', { topic: 'a\r\nb: c' }))
+    expect(inHeader).toEqual({ result: 'refused', reason: 'BadTopic' })
+    expect(apns.simulator.requests()).toBe(0)
+  })
+})
+
+describe('FCM', () => {
+  test('gets one access token from all workers', async ({ fcm }) => {
+    const workers = [fcm.worker(), fcm.worker()]
+    const verdicts = await Promise.all(
+      workers.flatMap((worker) => Array.from({ length: 10 }, () => worker.sendAlert(push('fcm')))),
+    )
+    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    expect(fcm.simulator.accessTokens()).toBe(1)
+  })
+
+  test('that no longer knows the access token gets a new one, once', async ({ fcm }) => {
+    const worker = fcm.worker()
+    await worker.sendAlert(push('fcm'))
+    fcm.simulator.revokeAccessTokens()
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => worker.sendAlert(push('fcm'))))
+    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    expect(fcm.simulator.accessTokens()).toBe(2)
+  })
+
+  test('over quota is left alone for as long as it says, by every push', async ({ fcm }) => {
+    fcm.simulator.setFaults(({ path }) =>
+      path === '/token' ? undefined : { ...answer(429, ''), headers: { 'retry-after': '40' } },
+    )
+    const worker = fcm.worker()
+    expect(await worker.sendAlert(push('fcm'))).toMatchObject({ result: 'retry', afterMs: 40_000 })
+    const requests = fcm.simulator.requests()
+    expect(await worker.sendAlert(push('fcm'))).toMatchObject({ result: 'retry', reason: 'paused' })
+    expect(fcm.simulator.requests()).toBe(requests)
+  })
+
+  test('that answers with a page of HTML is tried again later', async ({ fcm }) => {
+    fcm.simulator.setFaults(({ path }) =>
+      path === '/token' ? undefined : { kind: 'answer', status: 502, body: '<html>Bad Gateway</html>' },
+    )
+    expect(await fcm.worker().sendAlert(push('fcm'))).toEqual({ result: 'retry', reason: 'status-502' })
+  })
+
+  test('drops a token that has no such form, and no other for it', async ({ fcm }) => {
+    const worker = fcm.worker()
+    expect(await worker.sendAlert(push('fcm', { value: 'not a token' }))).toMatchObject({
+      result: 'dropped-token',
+      reason: 'INVALID_ARGUMENT',
+    })
+    expect(await worker.sendAlert(push('fcm'))).toEqual({ result: 'accepted' })
+  })
+
+  test('that gives no access token leaves the push to be tried again', async ({ fcm }) => {
+    fcm.simulator.setFaults(({ path }) => (path === '/token' ? answer(500, '') : undefined))
+    await expect(fcm.worker().sendAlert(push('fcm'))).rejects.toMatchObject({ code: 'unavailable' })
+  })
+})

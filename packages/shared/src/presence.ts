@@ -47,10 +47,15 @@ export function createPresenceLease(
   }
 }
 
-/** Which of these users have a socket on a gateway that is alive. One round trip to find the gateways, one to ask them. */
+/**
+ * Which of these users have a socket on a gateway that is alive. One round trip to find the gateways, one to ask
+ * them. Where no gateway is known at all, Redis has just lost its memory and nothing can be said of anybody; then
+ * all count as connected, so that those who do not acknowledge are told a little later, and nobody twice.
+ */
 export async function findConnected(redis: Redis, userIds: UserId[]): Promise<Set<UserId>> {
   if (userIds.length === 0) return new Set()
   const gateways = await redis.zrangebyscore(gatewaysKey, Date.now(), '+inf')
+  if (gateways.length === 0) return new Set(userIds)
   const answers = await Promise.all(gateways.map((gatewayId) => redis.hmget(usersKey(gatewayId), ...userIds)))
   return new Set(userIds.filter((_, i) => answers.some((sockets) => sockets[i] !== null)))
 }

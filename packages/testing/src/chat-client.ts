@@ -1,6 +1,6 @@
-import type { Entry, LogPage, Result, SyncPage } from '@parley/shared/protocol'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Entry, LogPage, Result, SyncPage } from '@parley/shared/protocol'
 import { io, type Socket } from 'socket.io-client'
 
 export type Target = { userId: string } | { conversationId: string }
@@ -39,7 +39,10 @@ export class ChatClient implements AsyncDisposable {
       forceNew: true,
       reconnectionDelay: 100,
       reconnectionDelayMax: 1_000,
-      auth: (give) => void Promise.resolve(token()).then((value) => give({ token: value, platform: 'ios', protocolVersion: 1 })),
+      auth: (give) =>
+        void Promise.resolve(token()).then((value) =>
+          give({ token: value, platform: 'ios', protocolVersion: 1 }),
+        ),
     })
     this.socket.on('connect', () => void this.#retry(() => this.sync()))
     this.socket.on('entry:new', ({ entry }: { entry: Entry }) => this.#hear(entry))
@@ -62,8 +65,15 @@ export class ChatClient implements AsyncDisposable {
   }
 
   /** Sends until it is acknowledged, always under the same id; a refusal that no repetition mends is thrown. */
-  async send(to: Target, type: string, content: object, clientMessageId: string = randomUUID()): Promise<SentMessage> {
-    return this.#retry(() => this.ask<SentMessage>('message:send', { clientMessageId, to, type, content }, 5_000))
+  async send(
+    to: Target,
+    type: string,
+    content: object,
+    clientMessageId: string = randomUUID(),
+  ): Promise<SentMessage> {
+    return this.#retry(() =>
+      this.ask<SentMessage>('message:send', { clientMessageId, to, type, content }, 5_000),
+    )
   }
 
   /** Entries of a conversation as this client has them. */
@@ -78,12 +88,18 @@ export class ChatClient implements AsyncDisposable {
   /** Brings every log up to date, page by page. */
   async sync(): Promise<Result<object>> {
     for (;;) {
-      const known = [...this.logs.keys()].slice(0, 1_000).map((conversationId) => ({ conversationId, seq: this.lastSeq(conversationId) }))
-      const result = await this.ask<SyncPage>('log:sync', { ...(this.#cursor ? { cursor: this.#cursor } : {}), known })
+      const known = [...this.logs.keys()]
+        .slice(0, 1_000)
+        .map((conversationId) => ({ conversationId, seq: this.lastSeq(conversationId) }))
+      const result = await this.ask<SyncPage>('log:sync', {
+        ...(this.#cursor ? { cursor: this.#cursor } : {}),
+        known,
+      })
       if (!result.ok) return result
       for (const change of result.data.conversations) {
         for (const entry of change.entries) this.#apply(entry)
-        if (this.lastSeq(change.conversationId) < change.summary.lastSeq) await this.#mend(change.conversationId)
+        if (this.lastSeq(change.conversationId) < change.summary.lastSeq)
+          await this.#mend(change.conversationId)
       }
       this.#cursor = result.data.cursor
       if (result.data.complete) return { ok: true, data: {} }
@@ -109,7 +125,11 @@ export class ChatClient implements AsyncDisposable {
     const last = log.at(-1)?.seq
     if (last !== undefined && entry.seq !== last + 1) return
     log.push(entry)
-    this.socket.emit('receipt:deliver', { conversationId: entry.conversationId, seq: entry.seq }, () => undefined)
+    this.socket.emit(
+      'receipt:deliver',
+      { conversationId: entry.conversationId, seq: entry.seq },
+      () => undefined,
+    )
   }
 
   /** Fetches what lies between what it has and the end of the log; one fetch at a time for each conversation. */
@@ -123,7 +143,9 @@ export class ChatClient implements AsyncDisposable {
 
   async #fetchOn(conversationId: string): Promise<void> {
     for (;;) {
-      const page = await this.#retry(() => this.ask<LogPage>('log:read', { conversationId, after: this.lastSeq(conversationId), limit: 200 }))
+      const page = await this.#retry(() =>
+        this.ask<LogPage>('log:read', { conversationId, after: this.lastSeq(conversationId), limit: 200 }),
+      )
       for (const entry of page.entries) this.#apply(entry)
       if (page.complete || this.#ended) return
     }

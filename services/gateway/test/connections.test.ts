@@ -225,7 +225,7 @@ describe('presence', () => {
     redis,
   }) => {
     const here = async () => (await findConnected(redis, ['pia' as never])).size === 1
-    expect(await here()).toBe(false)
+    await vi.waitUntil(async () => !(await here()))
     const phone = await connectClient(a.url, issuer, { userId: 'pia' })
     await vi.waitUntil(here)
     const tablet = await connectClient(b.url, issuer, { userId: 'pia' })

@@ -17,7 +17,7 @@ export function startPresence({ redis, log, gatewayId, registry }: PresenceOptio
   const lease = createPresenceLease(redis, gatewayId, () => registry.counts())
   const failed = (err: unknown) => log.warn({ err }, 'presence is told late')
   lease.renew().catch(failed)
-  const renewing = startLoop({ log, name: 'presence lease', everyMs: leaseMs / 3 }, () => lease.renew())
+  const renewing = startLoop({ log, name: 'presence lease', everyMs: leaseMs / 6 }, () => lease.renew())
 
   return {
     /** To be called when a user's sockets here have changed. */

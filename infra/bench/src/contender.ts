@@ -1,0 +1,27 @@
+/** One client of a contender: where it connects and what it says. */
+export interface Seat {
+  url: string
+  authJson: string
+  event: string
+  /** The payload of the n-th message of this seat. */
+  payload: (n: number) => string
+  /** What the seat sends, once a second at most, for what it has received; nothing if it does not acknowledge. */
+  receipt?: (eventText: string) => { event: string; payload: string } | undefined
+}
+
+/** Something that passes messages between members of groups: the product, or what it is measured against. */
+export interface Contender extends AsyncDisposable {
+  name: 'parley' | 'relay'
+  /** A seat for each member of each group. */
+  seats: (groups: number, size: number) => Promise<Seat[]>
+  /** Every process but the load generator, by part. */
+  pids: () => Record<string, number[]>
+  /** Throws if what was acknowledged is not what is stored, or is not numbered without holes. */
+  verify: (acked: number) => Promise<void>
+}
+
+/** Some 250 bytes as JSON, like a line of chat. */
+export const sampleText =
+  'The quick brown fox jumps over the lazy dog, and then it does so again for good measure. '
+    .repeat(2)
+    .slice(0, 150)

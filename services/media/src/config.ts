@@ -36,7 +36,7 @@ const requiredBy = {
   s3: ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
 } as const
 
-const Env = z
+export const Env = z
   .object({
     PORT: port.default(3002),
     INTERNAL_PORT: port.default(3102),

@@ -1,0 +1,14 @@
+import { bearerToken, type Identity } from '@parley/shared/tokens'
+import type { FastifyRequest } from 'fastify'
+import type { Context } from './context.ts'
+import { sessionEnded } from './errors.ts'
+
+/** Who asks: a valid access token of a session that is still alive. */
+export async function authenticate(
+  { verifyToken, sessions }: Pick<Context, 'verifyToken' | 'sessions'>,
+  request: FastifyRequest,
+): Promise<Identity> {
+  const identity = await verifyToken(bearerToken(request.headers.authorization))
+  if (await sessions.hasEnded(identity.sessionId)) throw sessionEnded()
+  return identity
+}

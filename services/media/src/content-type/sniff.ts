@@ -1,0 +1,59 @@
+import { unknownType } from './accepted.ts'
+
+/** How much of a file `sniffType` looks at. */
+export const sniffedBytes = 4_096
+
+/**
+ * The type a file's first bytes show, out of a short list; everything else, so also every kind of text, is
+ * `application/octet-stream`.
+ */
+export function sniffType(start: Buffer): string {
+  return signatures.find(({ matches }) => matches(start))?.type ?? isoMedia(start) ?? unknownType
+}
+
+const text = (start: Buffer, from: number, to: number) => start.toString('latin1', from, to)
+const begins = (bytes: number[]) => (start: Buffer) => bytes.every((byte, i) => start[i] === byte)
+
+const signatures: { type: string; matches: (start: Buffer) => boolean }[] = [
+  { type: 'image/jpeg', matches: begins([0xff, 0xd8, 0xff]) },
+  { type: 'image/png', matches: begins([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) },
+  { type: 'image/gif', matches: (start) => /^GIF8[79]a$/.test(text(start, 0, 6)) },
+  {
+    type: 'image/webp',
+    matches: (start) => text(start, 0, 4) === 'RIFF' && /^WEBPVP8[ LX]$/.test(text(start, 8, 16)),
+  },
+  // Matroska begins with the same four bytes; the document type tells them apart.
+  {
+    type: 'video/webm',
+    matches: (start) =>
+      begins([0x1a, 0x45, 0xdf, 0xa3])(start) && /\x42\x82[\x84\x40].?webm/s.test(text(start, 4, 64)),
+  },
+  {
+    type: 'audio/ogg',
+    matches: (start) =>
+      text(start, 0, 4) === 'OggS' && /^(OpusHead|\x01vorbis|\x7fFLAC|Speex   )/.test(text(start, 28, 36)),
+  },
+  { type: 'audio/mpeg', matches: (start) => text(start, 0, 3) === 'ID3' || isMp3Frame(start) },
+  { type: 'application/pdf', matches: (start) => text(start, 0, 5) === '%PDF-' },
+]
+
+/** A frame header of MPEG-1, 2 or 2.5, layer III, with a bit rate and a sample rate that exist (ISO 11172-3, 2.4.2.3). */
+function isMp3Frame(start: Buffer): boolean {
+  if (start.length < 4) return false
+  const [first, second, third] = [start.readUInt8(0), start.readUInt8(1), start.readUInt8(2)]
+  const version = (second >> 3) & 0b11
+  const layer = (second >> 1) & 0b11
+  const bitRate = third >> 4
+  const sampleRate = (third >> 2) & 0b11
+  const inSync = first === 0xff && second >= 0xe0
+  return inSync && version !== 1 && layer === 1 && bitRate !== 0 && bitRate !== 15 && sampleRate !== 3
+}
+
+/** By the major brand of the first box (ISO 14496-12, 4.3). HEIC and QuickTime are among those not known here. */
+function isoMedia(start: Buffer): string | undefined {
+  if (text(start, 4, 8) !== 'ftyp') return undefined
+  const brand = text(start, 8, 12)
+  if (brand === 'avif' || brand === 'avis') return 'image/avif'
+  if (/^M4[AB] $/.test(brand)) return 'audio/mp4'
+  return /^(isom|iso[2-9]|mp4[12v]|avc1|dash|MSNV|M4V |f4v |cmf[cs2])$/.test(brand) ? 'video/mp4' : undefined
+}

@@ -1,0 +1,89 @@
+import type { HttpApp } from '@parley/shared/http'
+import type { MediaId } from '@parley/shared/ids'
+import { openQueue } from '@parley/shared/jobs'
+import { createLogger, type Logger } from '@parley/shared/log'
+import { createMetrics } from '@parley/shared/metrics'
+import { openPool, queryBuilder } from '@parley/shared/postgres'
+import { mediaProcessing } from '@parley/shared/queues'
+import { openRedis } from '@parley/shared/redis'
+import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
+import type { Kysely } from 'kysely'
+import type { Registry } from 'prom-client'
+import type { Config } from './config.ts'
+import type { Database } from './db/schema.ts'
+import { openMessagesClient, type MessagesClient } from './messages-client.ts'
+import { createMediaMetrics, type MediaMetrics } from './metrics.ts'
+import { createSessionCheck, type SessionCheck } from './sessions.ts'
+import { openStorage } from './storage/open-storage.ts'
+import type { Storage } from './storage/storage.ts'
+
+/** Everything a use case may reach for. Handlers take this, or the part of it they need. */
+export interface Context {
+  config: Config
+  log: Logger
+  registry: Registry
+  metrics: MediaMetrics
+  db: Kysely<Database>
+  storage: Storage
+  serveLinks: (app: HttpApp) => void
+  messages: MessagesClient
+  sessions: SessionCheck
+  verifyToken: VerifyToken
+  /** Best effort: Postgres says what is to be processed, and the sweep finds what the queue has lost. */
+  enqueue: (jobs: { mediaId: MediaId; id: string }[]) => Promise<void>
+}
+
+/**
+ * The composition root: the one place that turns configuration into live resources.
+ * Each is registered for release as it is opened, so a failure half-way leaks nothing
+ * and disposal runs in reverse order.
+ */
+export async function createContext(config: Config): Promise<Context & AsyncDisposable> {
+  await using opened = new AsyncDisposableStack()
+
+  const log = createLogger('media', config.log)
+  const registry = createMetrics('media')
+  const pool = opened.adopt(openPool(config.database, log), (client) => client.end())
+  const redis = opened.adopt(openRedis(config.redis, log), (client) => client.disconnect())
+  const queue = opened.use(openQueue(mediaProcessing, redis, log))
+  const { storage, serveLinks } = await openStorage(config.storage, log)
+  opened.use(storage)
+  const messages = opened.use(
+    openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
+  )
+
+  const owned = opened.move()
+  return {
+    config,
+    log,
+    registry,
+    metrics: createMediaMetrics(registry),
+    db: queryBuilder<Database>(pool),
+    storage,
+    serveLinks,
+    messages,
+    sessions: createSessionCheck(messages),
+    verifyToken: createTokenVerifier(remoteKeys(config.jwksUrl)),
+    async enqueue(jobs) {
+      if (jobs.length === 0) return
+      const added = queue.add(jobs.map(({ mediaId, id }) => ({ data: { mediaId }, id })))
+      await within(enqueueDeadlineMs, added).catch((err: unknown) => {
+        log.warn({ err, count: jobs.length }, 'images are left to the sweep')
+      })
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** A client waits for this after an upload, and need not. */
+const enqueueDeadlineMs = 2_000
+
+async function within<T>(deadlineMs: number, asked: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(`no answer in ${deadlineMs} ms`)), deadlineMs)
+  try {
+    return await Promise.race([asked, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,158 @@
+import type { MediaId, UserId } from '@parley/shared/ids'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Database, Failure, Media, NewMedia } from '../db/schema.ts'
+
+export async function findMedia(db: Kysely<Database>, id: MediaId): Promise<Media | undefined> {
+  return db.selectFrom('media').selectAll().where('id', '=', id).executeTakeFirst()
+}
+
+export async function listMedia(db: Kysely<Database>, ids: MediaId[]): Promise<Media[]> {
+  return db
+    .selectFrom('media')
+    .selectAll()
+    .where('id', '=', sql<MediaId>`any(${ids}::uuid[])`)
+    .execute()
+}
+
+/** Holds an owner's other new uploads until the transaction ends, so that a count and what follows from it agree. */
+export async function countPending(trx: Transaction<Database>, ownerId: UserId): Promise<number> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('media-pending:' || ${ownerId}, 0))`.execute(trx)
+  const { count } = await trx
+    .selectFrom('media')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('ownerId', '=', ownerId)
+    .where('status', '=', 'pending')
+    .where('expiresAt', '>', sql<Date>`now()`)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
+export async function insertMedia(trx: Transaction<Database>, media: NewMedia): Promise<void> {
+  await trx.insertInto('media').values(media).execute()
+}
+
+/** Undefined unless it was pending: of two completions at once, one moves it on. */
+export async function updateCompleted(
+  trx: Transaction<Database>,
+  id: MediaId,
+  facts: { status: 'processing' | 'ready'; contentType: string; objectKey: string; checkAfterMs: number },
+): Promise<Media | undefined> {
+  const { status, contentType, objectKey, checkAfterMs } = facts
+  return trx
+    .updateTable('media')
+    .set({
+      status,
+      contentType,
+      objectKey,
+      checkAt: status === 'processing' ? sql<Date>`now() + ${checkAfterMs} * interval '1 ms'` : null,
+    })
+    .where('id', '=', id)
+    .where('status', '=', 'pending')
+    .returningAll()
+    .executeTakeFirst()
+}
+
+/** Undefined unless it had this status. */
+export async function updateFailed(
+  db: Kysely<Database>,
+  { id, from, failure }: { id: MediaId; from: 'pending' | 'processing'; failure: Failure },
+): Promise<Media | undefined> {
+  return db
+    .updateTable('media')
+    .set({ status: 'failed', failure, checkAt: null })
+    .where('id', '=', id)
+    .where('status', '=', from)
+    .returningAll()
+    .executeTakeFirst()
+}
+
+/** Undefined unless it still waits to be processed. */
+export async function beginRun(db: Kysely<Database>, id: MediaId): Promise<Media | undefined> {
+  return db
+    .updateTable('media')
+    .set((eb) => ({ unansweredRuns: eb('unansweredRuns', '+', 1) }))
+    .where('id', '=', id)
+    .where('status', '=', 'processing')
+    .returningAll()
+    .executeTakeFirst()
+}
+
+export async function clearRuns(db: Kysely<Database>, id: MediaId): Promise<void> {
+  await db.updateTable('media').set({ unansweredRuns: 0 }).where('id', '=', id).execute()
+}
+
+export type ReadyFacts = Pick<
+  Media,
+  | 'contentType'
+  | 'fileName'
+  | 'sizeBytes'
+  | 'width'
+  | 'height'
+  | 'thumbnailWidth'
+  | 'thumbnailHeight'
+  | 'thumbhash'
+  | 'objectKey'
+  | 'thumbnailKey'
+>
+
+/** False unless it was processing. */
+export async function updateReady(
+  trx: Transaction<Database>,
+  id: MediaId,
+  facts: ReadyFacts,
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('media')
+    .set({ ...facts, status: 'ready', checkAt: null })
+    .where('id', '=', id)
+    .where('status', '=', 'processing')
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows === 1n
+}
+
+/** Takes a page of images that should have been processed by now, and puts off when to look at each again: twice as long every time, up to an hour. */
+export async function takeForgotten(
+  db: Kysely<Database>,
+  { afterMs, limit }: { afterMs: number; limit: number },
+): Promise<Pick<Media, 'id' | 'requeues'>[]> {
+  return db
+    .updateTable('media')
+    .set((eb) => ({
+      requeues: eb('requeues', '+', 1),
+      checkAt: sql<Date>`now() + least(${afterMs} * power(2, least(requeues, 20)), 3600000) * interval '1 ms'`,
+    }))
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('media')
+        .select('id')
+        .where('status', '=', 'processing')
+        .where('checkAt', '<', sql<Date>`now()`)
+        .orderBy('checkAt')
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .returning(['id', 'requeues'])
+    .execute()
+}
+
+/** How many tickets were removed whose link ended this long ago. */
+export async function removeExpired(
+  db: Kysely<Database>,
+  { graceMs, limit }: { graceMs: number; limit: number },
+): Promise<number> {
+  const { numDeletedRows } = await db
+    .deleteFrom('media')
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('media')
+        .select('id')
+        .where('status', '=', 'pending')
+        .where('expiresAt', '<', sql<Date>`now() - ${graceMs} * interval '1 ms'`)
+        .limit(limit)
+        .forUpdate()
+        .skipLocked(),
+    )
+    .executeTakeFirstOrThrow()
+  return Number(numDeletedRows)
+}

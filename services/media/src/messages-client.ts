@@ -1,0 +1,43 @@
+import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
+import { rankInstances } from '@parley/shared/instances'
+import { openRpc, type Rpc } from '@parley/shared/rpc'
+import { messagesUnavailable } from './errors.ts'
+
+const deadlineMs = 3_000
+
+/** The two questions this service asks of messages. Both only read, so another instance may be asked when one is away. */
+export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
+  const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret }) }))
+
+  async function ask<M extends keyof Rpc>(
+    key: string,
+    method: M,
+    request: Rpc[M]['request'],
+  ): Promise<Rpc[M]['reply']> {
+    let failure: unknown
+    for (const { rpc } of rankInstances(instances, key)) {
+      try {
+        return await rpc.call(method, request, { deadlineMs })
+      } catch (cause) {
+        failure = cause
+      }
+    }
+    throw messagesUnavailable(failure)
+  }
+
+  return {
+    async mayRead(userId: UserId, mediaId: MediaId): Promise<boolean> {
+      const { visible } = await ask(userId, 'media-access/check', { userId, mediaId })
+      return visible
+    },
+    async findEnded(sessionIds: SessionId[]): Promise<SessionId[]> {
+      const { sessionIds: ended } = await ask('', 'sessions/ended', { sessionIds })
+      return ended
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(instances.map(({ rpc }) => rpc[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+export type MessagesClient = ReturnType<typeof openMessagesClient>

@@ -1,0 +1,106 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import type { Logger } from '@parley/shared/log'
+import { jobsPerProcess } from './limits.ts'
+import { TransformReply, type TransformRequest } from './transform.ts'
+
+/** The process gave no answer: it crashed, or was ended because its time was up. */
+export class NoAnswer extends Error {
+  override name = 'NoAnswer'
+}
+
+interface ImageProcess {
+  child: ChildProcess
+  jobs: number
+}
+
+/**
+ * Processes that read images, so that a file which crashes or stalls a decoder takes nothing with it. They
+ * get no environment and so no secrets. One is started for each job at once and kept for the next.
+ */
+export function startImageProcesses({ timeLimitMs, log }: { timeLimitMs: number; log: Logger }) {
+  const idle: ImageProcess[] = []
+  const running = new Set<ImageProcess>()
+
+  function take(): ImageProcess {
+    for (;;) {
+      const known = idle.pop()
+      if (!known) break
+      if (isAlive(known)) return known
+      running.delete(known)
+    }
+    const started = { child: start(log), jobs: 0 }
+    running.add(started)
+    return started
+  }
+
+  async function end(ended: ImageProcess): Promise<void> {
+    running.delete(ended)
+    if (!isAlive(ended)) return
+    const exited = once(ended.child, 'exit')
+    ended.child.kill('SIGKILL')
+    await exited
+  }
+
+  return {
+    get count(): number {
+      return running.size
+    },
+
+    async transform(request: TransformRequest): Promise<TransformReply> {
+      const worker = take()
+      worker.jobs += 1
+      try {
+        const reply = await ask(worker.child, request, timeLimitMs)
+        if (worker.jobs < jobsPerProcess) idle.push(worker)
+        else await end(worker)
+        return TransformReply.parse(reply)
+      } catch (cause) {
+        await end(worker)
+        throw cause
+      }
+    },
+
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...running].map(end))
+    },
+  }
+}
+
+export type ImageProcesses = ReturnType<typeof startImageProcesses>
+
+function start(log: Logger): ChildProcess {
+  const child = fork(path.join(import.meta.dirname, 'transform-child.ts'), {
+    // Without a bound on its arenas glibc keeps what each thread once needed.
+    env: { MALLOC_ARENA_MAX: '2' },
+    execArgv: ['--max-old-space-size=256'],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  child.on('error', (err) => log.error({ err }, 'image process failed'))
+  return child
+}
+
+function isAlive({ child }: ImageProcess): boolean {
+  return child.connected && child.exitCode === null && child.signalCode === null
+}
+
+function ask(child: ChildProcess, request: TransformRequest, timeLimitMs: number): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onMessage = (reply: unknown) => settle(() => resolve(reply))
+    const onExit = (code: number | null, signal: string | null) =>
+      settle(() => reject(new NoAnswer(`ended with ${signal ?? code}`)))
+    const onError = (cause: Error) => settle(() => reject(new NoAnswer('cannot be reached', { cause })))
+    const timer = setTimeout(
+      () => settle(() => reject(new NoAnswer(`no answer in ${timeLimitMs} ms`))),
+      timeLimitMs,
+    )
+    function settle(end: () => void): void {
+      clearTimeout(timer)
+      child.off('message', onMessage).off('exit', onExit).off('error', onError)
+      end()
+    }
+    child.on('message', onMessage).on('exit', onExit).on('error', onError)
+    child.send(request, (cause) => cause && onError(cause))
+  })
+}

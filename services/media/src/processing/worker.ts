@@ -1,0 +1,22 @@
+import { startWorker } from '@parley/shared/jobs'
+import { mediaProcessing } from '@parley/shared/queues'
+import { openRedis } from '@parley/shared/redis'
+import type { Context } from '../context.ts'
+import { startImageProcesses } from './image-processes.ts'
+import { processMedia } from './process-media.ts'
+
+/** Takes images from the queue, a few at once, each read by a process of its own. */
+export function startProcessing(ctx: Context): AsyncDisposable {
+  const { concurrency, timeLimitMs } = ctx.config.processing
+  const owned = new AsyncDisposableStack()
+  const connection = owned.adopt(openRedis({ ...ctx.config.redis, use: 'worker' }, ctx.log), (client) =>
+    client.disconnect(),
+  )
+  const images = owned.use(startImageProcesses({ timeLimitMs, log: ctx.log }))
+  owned.use(
+    startWorker(mediaProcessing, { connection, log: ctx.log, concurrency }, ({ mediaId }) =>
+      processMedia({ ...ctx, images }, mediaId),
+    ),
+  )
+  return owned
+}

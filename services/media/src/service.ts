@@ -1,0 +1,51 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { AppError } from '@parley/shared/errors'
+import { createHttpApp } from '@parley/shared/http'
+import { createInternalApp } from '@parley/shared/internal-http'
+import { sql } from 'kysely'
+import type { Config } from './config.ts'
+import { createContext } from './context.ts'
+import { mediaRoutes } from './media/routes.ts'
+import { mediaRpc } from './media/rpc.ts'
+import { startProcessing } from './processing/worker.ts'
+import { startSweep } from './sweep/sweep.ts'
+import { uploadRoutes } from './uploads/routes.ts'
+
+const host = '0.0.0.0'
+
+export async function startMedia(config: Config) {
+  await using opened = new AsyncDisposableStack()
+  const ctx = opened.use(await createContext(config))
+  opened.use(startProcessing(ctx))
+  opened.use(startSweep(ctx))
+
+  let draining = false
+  const internal = opened.adopt(
+    createInternalApp({
+      log: ctx.log,
+      metrics: ctx.registry,
+      secret: config.internalSecret,
+      async ready() {
+        if (draining) throw new AppError('draining', 'this instance is going away')
+        await sql`select 1`.execute(ctx.db)
+      },
+    }),
+    (server) => server.close(),
+  )
+  mediaRpc(internal, ctx)
+  const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
+  uploadRoutes(app, ctx)
+  mediaRoutes(app, ctx)
+  ctx.serveLinks(app)
+
+  const internalUrl = await internal.listen({ host, port: config.http.internalPort })
+  const url = await app.listen({ host, port: config.http.port })
+  // While others still send requests here, they are answered.
+  opened.defer(async () => {
+    draining = true
+    await wait(config.http.drainWaitMs)
+  })
+
+  const owned = opened.move()
+  return { url, internalUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}

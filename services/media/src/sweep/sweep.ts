@@ -1,0 +1,66 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Context } from '../context.ts'
+import { forget, listDue } from '../doomed/store.ts'
+import { removeExpired, takeForgotten } from '../media/store.ts'
+import { lateMs } from '../uploads/begin-upload.ts'
+
+const pageSize = 100
+/** So that one tick ends, however much there is; the next goes on. */
+const pagesPerTick = 10
+
+/**
+ * Finds in Postgres what nobody else will come back to: images whose job is lost, tickets that were never
+ * used, objects that nothing refers to. Any number of instances may sweep at once.
+ */
+export function startSweep(ctx: Context): AsyncDisposable {
+  const stop = new AbortController()
+  const loop = run(ctx, stop.signal)
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await loop
+    },
+  }
+}
+
+async function run(ctx: Context, signal: AbortSignal): Promise<void> {
+  const { everyMs } = ctx.config.sweep
+  while (!signal.aborted) {
+    await sweep(ctx, signal).catch((err: unknown) => ctx.log.error({ err }, 'sweep failed'))
+    // Spread, so that instances which started together do not sweep together.
+    await wait(everyMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
+  }
+}
+
+async function sweep(ctx: Context, signal: AbortSignal): Promise<void> {
+  await inPages(ctx, signal, 'requeued', requeueForgotten)
+  await inPages(ctx, signal, 'expired', ({ db }) => removeExpired(db, { graceMs: lateMs, limit: pageSize }))
+  await inPages(ctx, signal, 'object', removeDoomed)
+}
+
+async function inPages(
+  ctx: Context,
+  signal: AbortSignal,
+  kind: string,
+  page: (ctx: Context) => Promise<number>,
+): Promise<void> {
+  for (let i = 0; i < pagesPerTick && !signal.aborted; i++) {
+    const count = await page(ctx)
+    if (count > 0) ctx.metrics.swept.inc({ kind }, count)
+    if (count < pageSize) return
+  }
+}
+
+async function requeueForgotten({ db, config, enqueue }: Context): Promise<number> {
+  const forgotten = await takeForgotten(db, { afterMs: config.sweep.requeueAfterMs, limit: pageSize })
+  // An id of its own each time: under the first one the queue may remember a job that failed for good.
+  await enqueue(forgotten.map(({ id, requeues }) => ({ mediaId: id, id: `${id}-${requeues}` })))
+  return forgotten.length
+}
+
+async function removeDoomed({ db, storage }: Context): Promise<number> {
+  const keys = await listDue(db, pageSize)
+  await storage.remove(keys)
+  await forget(db, keys)
+  return keys.length
+}

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import type { MediaId, UserId } from '@parley/shared/ids'
+import { isAccepted, normalType } from '../content-type/accepted.ts'
+import type { Context } from '../context.ts'
+import { doom } from '../doomed/store.ts'
+import { tooManyPending, typeNotAccepted, uploadTooLarge } from '../errors.ts'
+import { countPending, insertMedia } from '../media/store.ts'
+import { newKey, type UploadLink } from '../storage/storage.ts'
+import { displayName } from './file-name.ts'
+
+interface UploadRequest {
+  ownerId: UserId
+  fileName: string
+  contentType: string
+  sizeBytes: number
+}
+
+export interface Ticket {
+  mediaId: MediaId
+  upload: UploadLink
+  expiresAt: Date
+}
+
+/** After its link ends an upload may still be on its way and may still be completed, for so long. */
+export const lateMs = 10 * 60_000
+
+/** Gives out a link to put the bytes to. They stay apart from everything served until the upload is completed. */
+export async function beginUpload(
+  { db, storage, config, metrics }: Pick<Context, 'db' | 'storage' | 'config' | 'metrics'>,
+  request: UploadRequest,
+): Promise<Ticket> {
+  const { ttlSeconds, maxBytes, maxPending } = config.uploads
+  const contentType = normalType(request.contentType)
+  if (request.sizeBytes > maxBytes) throw uploadTooLarge(maxBytes)
+  if (!isAccepted(contentType)) throw typeNotAccepted()
+
+  const mediaId = randomUUID() as MediaId
+  const incomingKey = newKey('incoming')
+  const expiresAt = new Date(Date.now() + ttlSeconds * 1_000)
+  await db.transaction().execute(async (trx) => {
+    if ((await countPending(trx, request.ownerId)) >= maxPending) throw tooManyPending(maxPending)
+    await insertMedia(trx, {
+      id: mediaId,
+      ownerId: request.ownerId,
+      fileName: displayName(request.fileName),
+      declaredType: contentType,
+      sizeBytes: request.sizeBytes,
+      incomingKey,
+      expiresAt,
+    })
+    // Never spared: the link can write there again until it ends, also when the upload was completed.
+    await doom(trx, [incomingKey], ttlSeconds * 1_000 + lateMs)
+  })
+  const upload = await storage.uploadLink(incomingKey, {
+    contentType,
+    sizeBytes: request.sizeBytes,
+    ttlSeconds,
+  })
+  metrics.uploads.inc({ outcome: 'begun' })
+  return { mediaId, upload, expiresAt }
+}

@@ -1,0 +1,93 @@
+import type { MediaId, UserId } from '@parley/shared/ids'
+import { decideType, isImage } from '../content-type/accepted.ts'
+import { sniffedBytes, sniffType } from '../content-type/sniff.ts'
+import type { Context } from '../context.ts'
+import type { Media } from '../db/schema.ts'
+import { doom, spare } from '../doomed/store.ts'
+import { bytesNotArrived, completionTooSlow, mediaNotFound, sizeMismatch, typeMismatch } from '../errors.ts'
+import { findMedia, updateCompleted, updateFailed } from '../media/store.ts'
+import { newKey } from '../storage/storage.ts'
+
+/** Longer than copying and looking at an object ever takes. */
+const unsparedMs = 3_600_000
+
+/**
+ * Checks what arrived and moves it to where its upload link cannot reach. Completing again gives the same
+ * answer, a refusal included. An image still has to be processed; anything else is ready.
+ */
+export async function completeUpload(
+  ctx: Context,
+  { ownerId, mediaId }: { ownerId: UserId; mediaId: MediaId },
+): Promise<Media> {
+  const pending = await findMedia(ctx.db, mediaId)
+  if (!pending || pending.ownerId !== ownerId) throw mediaNotFound()
+  if (pending.status !== 'pending') return answer(pending)
+
+  const completed = await checkAndMove(ctx, pending)
+  if (completed.objectKey !== null) await removeIncoming(ctx, completed)
+  if (completed.status === 'processing') await ctx.enqueue([{ mediaId, id: mediaId }])
+  return answer(completed)
+}
+
+async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
+  const { db, storage } = ctx
+  const arrived = await storage.peek(pending.incomingKey, 1)
+  if (!arrived) return completedElsewhere(ctx, pending)
+  // Looked at before the copy, so that nobody makes the store copy more than was declared.
+  if (arrived.sizeBytes !== pending.sizeBytes) return refuse(ctx, pending, 'size_mismatch')
+
+  const objectKey = newKey('media')
+  await doom(db, [objectKey], unsparedMs)
+  if (!(await storage.copy(pending.incomingKey, objectKey))) return completedElsewhere(ctx, pending)
+  // The copy is what counts: the link may have changed the source since.
+  const moved = await storage.peek(objectKey, sniffedBytes)
+  if (!moved) throw completionTooSlow()
+  if (moved.sizeBytes !== pending.sizeBytes) return refuse(ctx, pending, 'size_mismatch')
+  const contentType = decideType(pending.declaredType, sniffType(moved.start))
+  if (!contentType) return refuse(ctx, pending, 'type_mismatch')
+
+  const status = isImage(contentType) ? 'processing' : 'ready'
+  const checkAfterMs = ctx.config.sweep.requeueAfterMs
+  const completed = await db.transaction().execute(async (trx) => {
+    const facts = { status, contentType, objectKey, checkAfterMs } as const
+    const updated = await updateCompleted(trx, pending.id, facts)
+    if (updated && !(await spare(trx, [objectKey]))) throw completionTooSlow()
+    return updated
+  })
+  if (!completed) return completedElsewhere(ctx, pending)
+  ctx.metrics.uploads.inc({ outcome: 'completed' })
+  return completed
+}
+
+/** What another request has made of it since this one began, if it did; else there is nothing to complete. */
+async function completedElsewhere({ db }: Pick<Context, 'db'>, { id }: Media): Promise<Media> {
+  const media = await findMedia(db, id)
+  if (!media) throw mediaNotFound()
+  if (media.status === 'pending') throw bytesNotArrived()
+  return media
+}
+
+async function refuse(
+  ctx: Context,
+  pending: Media,
+  failure: 'size_mismatch' | 'type_mismatch',
+): Promise<Media> {
+  const failed = await updateFailed(ctx.db, { id: pending.id, from: 'pending', failure })
+  if (!failed) return completedElsewhere(ctx, pending)
+  ctx.metrics.uploads.inc({ outcome: 'refused' })
+  await removeIncoming(ctx, failed)
+  return failed
+}
+
+/** The sweep would do it too, after the link has ended. */
+async function removeIncoming({ storage, log }: Context, { id, incomingKey }: Media): Promise<void> {
+  await storage.remove([incomingKey]).catch((err: unknown) => {
+    log.warn({ err, mediaId: id }, 'incoming object stays until the sweep')
+  })
+}
+
+function answer(media: Media): Media {
+  if (media.failure === 'size_mismatch') throw sizeMismatch()
+  if (media.failure === 'type_mismatch') throw typeMismatch()
+  return media
+}

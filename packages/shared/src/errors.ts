@@ -1,5 +1,5 @@
 /** Every failure a client may see, with its HTTP status. The code is the contract; the message is for people. */
-const catalogue = {
+export const catalogue = {
   invalid_request: { status: 400, retryable: false },
   payload_too_deep: { status: 400, retryable: false },
   ack_required: { status: 400, retryable: false },
@@ -20,7 +20,6 @@ const catalogue = {
 } as const
 
 export type ErrorCode = keyof typeof catalogue
-export const errorCodes = Object.keys(catalogue) as ErrorCode[]
 
 export interface ErrorBody {
   code: ErrorCode

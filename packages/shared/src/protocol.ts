@@ -126,37 +126,62 @@ export const SyncPage = z.object({
 export type SyncPage = z.output<typeof SyncPage>
 
 const Receipt = z.strictObject({ conversationId: ConversationId, seq: Seq })
+/** Where the mark now stands. */
+const Watermark = z.object({ seq: Seq })
 
 /** What a client may ask over the socket: the request it sends and the reply it is promised. */
 export const clientEvents = {
-  'message:send': { request: MessageDraft, reply: Sent },
-  'receipt:deliver': { request: Receipt, reply: z.object({ seq: Seq }) },
-  'receipt:read': { request: Receipt, reply: z.object({ seq: Seq }) },
-  'log:read': { request: LogQuery, reply: LogPage },
-  'log:sync': { request: SyncQuery, reply: SyncPage },
+  'message:send': {
+    about:
+      'Sends a message. The reply comes after it is stored; sending the same `clientMessageId` again gives the same reply.',
+    request: MessageDraft,
+    reply: Sent,
+  },
+  'receipt:deliver': {
+    about:
+      'This device has everything up to `seq`. Send it at most once a second and conversation, with the highest.',
+    request: Receipt,
+    reply: Watermark,
+  },
+  'receipt:read': {
+    about: 'The user has read everything up to `seq`, on all devices.',
+    request: Receipt,
+    reply: Watermark,
+  },
+  'log:read': { about: 'A page of a log, oldest first.', request: LogQuery, reply: LogPage },
+  'log:sync': {
+    about:
+      'What changed since a cursor, by conversation, newest first. Ask again with the cursor until `complete`.',
+    request: SyncQuery,
+    reply: SyncPage,
+  },
 } as const
 
 /** What the server announces. Nobody answers these. */
 export const serverEvents = {
-  /** A doorbell: an entry was committed. A jump in `seq` is to be fetched with `log:read`. */
-  'entry:new': z.object({ entry: Entry, summary: ConversationSummary }),
-  /** A member's watermark moved: to the peers of a direct conversation, and to the member's own devices. */
-  'receipt:moved': z.object({
-    conversationId: z.string(),
-    userId: z.string(),
-    kind: z.enum(['delivered', 'read']),
-    seq: Seq,
-  }),
-  /** Doorbells may have been lost on the way: sync within `withinMs`, at a moment chosen at random. */
-  'log:stale': z.object({ withinMs: z.int() }),
-  /** This node is going away: come back after `reconnectAfterMs`. The socket closes with 4503 at once after. */
-  'session:draining': z.object({ reconnectAfterMs: z.int() }),
-  /** The session ended, here is why; the socket closes with `code` at once after. */
-  'session:closing': z.object({ code: z.int(), reason: z.string() }),
-  /** The access token ends soon: refresh it and reconnect. */
-  'token:expiring': z.object({ expiresAt: Timestamp }),
-  /** An event that could not be answered, because it asked for no acknowledgement. */
-  'request:refused': z.object({ event: z.string(), error: z.record(z.string(), z.unknown()) }),
+  'entry:new': z
+    .object({ entry: Entry, summary: ConversationSummary })
+    .describe('A doorbell: an entry was stored. Fetch what a jump in `seq` leaves out with `log:read`.'),
+  'receipt:moved': z
+    .object({ conversationId: z.string(), userId: z.string(), kind: z.enum(['delivered', 'read']), seq: Seq })
+    .describe(
+      'A watermark moved: told to both people of a direct conversation, and of reading to the own devices.',
+    ),
+  'log:stale': z
+    .object({ withinMs: z.int() })
+    .describe('Doorbells may have been lost: sync within this time, at a moment of your own choice.'),
+  'session:draining': z
+    .object({ reconnectAfterMs: z.int() })
+    .describe('This node is going away: come back after this time. The socket closes with 4503.'),
+  'session:closing': z
+    .object({ code: z.int(), reason: z.string() })
+    .describe('The socket closes with this code, at once.'),
+  'token:expiring': z
+    .object({ expiresAt: Timestamp })
+    .describe('The access token ends soon: refresh it and connect anew, or the socket closes with 4401.'),
+  'request:refused': z
+    .object({ event: z.string(), error: z.record(z.string(), z.unknown()) })
+    .describe('An event that asked for no acknowledgement: it was not carried out.'),
 } as const
 
 export type ClientEventName = keyof typeof clientEvents

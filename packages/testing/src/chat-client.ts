@@ -10,6 +10,8 @@ interface ChatClientOptions {
   /** Asked before each connection, so that a client that comes back has a fresh one. */
   token: () => string | Promise<string>
   transports?: ('websocket' | 'polling')[]
+  /** What the device kept from an earlier run: it goes on from there. */
+  resume?: ChatClient
 }
 
 export interface SentMessage {
@@ -19,6 +21,8 @@ export interface SentMessage {
   sentAt: string
 }
 
+const acknowledgeAfterMs = 200
+
 /**
  * A client as apps should be: it keeps an outbox and sends again under the same id until it has the answer, takes
  * doorbells as hints, fetches what a jump in `seq` leaves out, syncs whenever it connects, and acknowledges what
@@ -27,13 +31,16 @@ export interface SentMessage {
 export class ChatClient implements AsyncDisposable {
   readonly socket: Socket
   /** By conversation, in order, without holes from the first entry known. */
-  readonly logs = new Map<string, Entry[]>()
+  readonly logs: Map<string, Entry[]>
   readonly events: { name: string; payload: unknown }[] = []
   #cursor: string | undefined
+  #unacknowledged = new Set<string>()
   #mending = new Map<string, Promise<void>>()
   #ended = false
 
-  constructor({ url, token, transports = ['websocket'] }: ChatClientOptions) {
+  constructor({ url, token, transports = ['websocket'], resume }: ChatClientOptions) {
+    this.logs = new Map(resume ? [...resume.logs].map(([id, entries]) => [id, [...entries]]) : [])
+    this.#cursor = resume ? resume.#cursor : undefined
     this.socket = io(url, {
       transports,
       forceNew: true,
@@ -125,11 +132,22 @@ export class ChatClient implements AsyncDisposable {
     const last = log.at(-1)?.seq
     if (last !== undefined && entry.seq !== last + 1) return
     log.push(entry)
-    this.socket.emit(
-      'receipt:deliver',
-      { conversationId: entry.conversationId, seq: entry.seq },
-      () => undefined,
-    )
+    this.#acknowledgeSoon(entry.conversationId)
+  }
+
+  /** One mark for all that came within a moment: acknowledging each entry of a flood would be a flood too. */
+  #acknowledgeSoon(conversationId: string): void {
+    if (this.#unacknowledged.has(conversationId)) return
+    this.#unacknowledged.add(conversationId)
+    setTimeout(() => {
+      this.#unacknowledged.delete(conversationId)
+      if (!this.socket.connected) return
+      this.socket.emit(
+        'receipt:deliver',
+        { conversationId, seq: this.lastSeq(conversationId) },
+        () => undefined,
+      )
+    }, acknowledgeAfterMs).unref()
   }
 
   /** Fetches what lies between what it has and the end of the log; one fetch at a time for each conversation. */

@@ -91,7 +91,9 @@ export async function judgePushes(
   const times = Map.groupBy(toBo, seqOf)
   const each = pushedFor.every((seq) => times.has(seq))
   // The same message again under the same id replaces its own banner; another id would be a second one.
-  const doubled = [...times.values()].filter((pushes) => new Set(pushes.map(({ headers }) => headers['apns-id'])).size > 1)
+  const doubled = [...times.values()].filter(
+    (pushes) => new Set(pushes.map(({ headers }) => headers['apns-id'])).size > 1,
+  )
   verdicts.check(
     'P6',
     'who is away is told of each message, once, and the sender of none',

@@ -22,6 +22,11 @@ export async function introduce(api: Api, name: string, gateway: string): Promis
   return { ...person, name, pushToken, client: await connect(person, gateway) }
 }
 
-export async function connect({ token }: Pick<Person, 'token'>, url: string): Promise<ChatClient> {
-  return new ChatClient({ url, token: () => token }).connected()
+/** Connects; a device that was connected before goes on with what it kept. */
+export async function connect(
+  { token }: Pick<Person, 'token'>,
+  url: string,
+  resume?: ChatClient,
+): Promise<ChatClient> {
+  return new ChatClient({ url, token: () => token, ...(resume ? { resume } : {}) }).connected()
 }

@@ -93,7 +93,7 @@ export async function play(stage: Stage, verdicts: Verdicts, tell: (line: string
     'P2',
     'a hundred equal sends are one message',
     seqs.size === 1,
-    `${[...seqs].join(', ')} in 100 replies`,
+    `number ${[...seqs].join(', ')} in ${replies.length + more.length} replies`,
   )
   const [only] = seqs
   acked.set(id, { seq: Number(only) })
@@ -120,7 +120,7 @@ export async function play(stage: Stage, verdicts: Verdicts, tell: (line: string
   await Promise.all(sending)
 
   tell('Bo comes back')
-  const returned = await connect(bo, stage.gateways[1])
+  const returned = await connect(bo, stage.gateways[1], bo.client)
   const highest = Math.max(...[...acked.values()].map(({ seq }) => seq))
   bo.client = returned
   await until(

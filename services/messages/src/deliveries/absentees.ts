@@ -10,6 +10,7 @@ import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/schema.ts'
 import type { Span } from '../dispatch/store.ts'
+import { entriesPerJob } from './due.ts'
 import * as store from './store.ts'
 
 /** How long entries of a conversation gather before its absent members are looked for. */
@@ -71,19 +72,18 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 
   async function enqueue(away: store.Absentee[], spanOf: Map<string, Span>, round = ''): Promise<void> {
     const jobs = [...Map.groupBy(away, ({ conversationId }) => conversationId)].flatMap(
-      ([conversationId, members]) => {
-        const span = spanOf.get(conversationId)
-        if (!span) return []
-        return chunks(members, usersPerJob).map((chunk, i) => ({
-          id: [conversationId, span.firstSeq, span.lastSeq, i, round].join('_'),
-          data: {
-            conversationId: conversationId as ConversationId,
-            firstSeq: span.firstSeq,
-            lastSeq: span.lastSeq,
-            userIds: chunk.map(({ userId }) => userId as UserId),
-          },
-        }))
-      },
+      ([conversationId, members]) =>
+        piecesOf(spanOf.get(conversationId)).flatMap(({ firstSeq, lastSeq }) =>
+          chunks(members, usersPerJob).map((chunk, i) => ({
+            id: [conversationId, firstSeq, lastSeq, i, round].join('_'),
+            data: {
+              conversationId: conversationId as ConversationId,
+              firstSeq,
+              lastSeq,
+              userIds: chunk.map(({ userId }) => userId as UserId),
+            },
+          })),
+        ),
     )
     if (jobs.length > 0) await pushQueue.add(jobs)
   }
@@ -120,9 +120,11 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     const untold = await store.listUntold(db, rebuildLimit)
     const round = `r${Math.floor(Date.now() / rebuildEveryMs)}`
     for (const { userId, ...span } of untold) {
+      // Of a long silence only the newest is told: hundreds of banners at once help nobody.
+      const newest = { ...span, firstSeq: Math.max(span.firstSeq, span.lastSeq - entriesPerJob + 1) }
       await enqueue(
         [{ conversationId: span.conversationId, userId }],
-        new Map([[span.conversationId, span]]),
+        new Map([[span.conversationId, newest]]),
         `${userId}${round}`.replaceAll(':', '-'),
       )
     }
@@ -148,6 +150,16 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 }
 
 export type Absentees = ReturnType<typeof createAbsentees>
+
+/** A span in pieces of which one job can tell every entry. */
+function piecesOf(span: Span | undefined): { firstSeq: number; lastSeq: number }[] {
+  if (!span) return []
+  const count = Math.ceil((span.lastSeq - span.firstSeq + 1) / entriesPerJob)
+  return Array.from({ length: count }, (_, i) => {
+    const firstSeq = span.firstSeq + i * entriesPerJob
+    return { firstSeq, lastSeq: Math.min(span.lastSeq, firstSeq + entriesPerJob - 1) }
+  })
+}
 
 function takeSome(map: Map<string, Span>, count: number): Span[] {
   const taken = [...map.values()].slice(0, count)

@@ -4,12 +4,12 @@ import type { Context } from '../context.ts'
 import { alertText } from './alert.ts'
 import * as store from './store.ts'
 
-/** A flood of messages to one person while away is told by its newest, and by the badge. */
-const alertsEach = 20
+/** Entries one job covers at most; each of them that is due becomes an alert. */
+export const entriesPerJob = 50
 
 /** Who is still to be told of these entries at this moment: not read, not delivered, not told, not muted, not the sender. */
 export async function findDue({ db }: Pick<Context, 'db'>, query: DueQuery): Promise<Delivery[]> {
-  const rows = await store.listDue(db, { ...query, entriesEach: alertsEach })
+  const rows = await store.listDue(db, { ...query, entriesEach: entriesPerJob })
   if (rows.length === 0) return []
   const badges = await store.listBadges(db, [...new Set(rows.map(({ userId }) => userId))])
   const byToken = Map.groupBy(rows, (row) => `${row.userId}\n${row.deviceId}\n${row.kind}`)

@@ -31,11 +31,14 @@ const signatures: { type: string; matches: (start: Buffer) => boolean }[] = [
   {
     type: 'audio/ogg',
     matches: (start) =>
-      text(start, 0, 4) === 'OggS' && /^(OpusHead|\x01vorbis|\x7fFLAC|Speex   )/.test(text(start, 28, 36)),
+      text(start, 0, 4) === 'OggS' && oggCodecs.some((codec) => text(start, 28, 36).startsWith(codec)),
   },
   { type: 'audio/mpeg', matches: (start) => text(start, 0, 3) === 'ID3' || isMp3Frame(start) },
   { type: 'application/pdf', matches: (start) => text(start, 0, 5) === '%PDF-' },
 ]
+
+/** How the first packet of a sound begins (RFC 7845, 5.1 for Opus). A film begins otherwise. */
+const oggCodecs = ['OpusHead', '\u0001vorbis', '\u007fFLAC', 'Speex   ']
 
 /** A frame header of MPEG-1, 2 or 2.5, layer III, with a bit rate and a sample rate that exist (ISO 11172-3, 2.4.2.3). */
 function isMp3Frame(start: Buffer): boolean {

@@ -38,7 +38,10 @@ export async function processMedia(worker: Worker, mediaId: MediaId): Promise<vo
   // Counted in Postgres, which remembers it also when the file takes this process with it.
   const run = await beginRun(db, mediaId)
   if (!run) return
-  if (run.unansweredRuns > maxUnansweredRuns) return fail(worker, media, 'unprocessable')
+  if (run.unansweredRuns > maxUnansweredRuns) {
+    await fail(worker, media, 'unprocessable')
+    return
+  }
   const reply = await images.transform({ file, directory: directory.path, contentType: media.contentType })
   if (reply.ok) await storeResult(worker, media, { ...reply, directory: directory.path })
   else if (reply.failure === 'internal') {

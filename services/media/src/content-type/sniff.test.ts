@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'vitest'
+import { decideType, normalType } from './accepted.ts'
+import { sniffType } from './sniff.ts'
+
+const isoMedia = (brand: string) => `\0\0\0\x20ftyp${brand}\0\0\0\0isom`
+const ogg = (codec: string) => `OggS${'\0'.repeat(24)}${codec}`
+const webm = (type: string) => `\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\x82\x84${type}`
+
+describe('the type of a content', () => {
+  test.for([
+    ['\xff\xd8\xff\xe0\0\x10JFIF', 'image/jpeg'],
+    ['\x89PNG\r\n\x1a\n', 'image/png'],
+    ['GIF89a', 'image/gif'],
+    ['RIFF\0\0\0\0WEBPVP8X', 'image/webp'],
+    [isoMedia('avif'), 'image/avif'],
+    [isoMedia('isom'), 'video/mp4'],
+    [isoMedia('mp42'), 'video/mp4'],
+    [isoMedia('M4A '), 'audio/mp4'],
+    [webm('webm'), 'video/webm'],
+    [ogg('OpusHead'), 'audio/ogg'],
+    [ogg('\x01vorbis'), 'audio/ogg'],
+    ['ID3\x04', 'audio/mpeg'],
+    ['\xff\xfb\x90\x64', 'audio/mpeg'],
+    ['%PDF-1.7', 'application/pdf'],
+  ] as const)('%j is %s', ([start, type]) => {
+    expect(sniffType(Buffer.from(start, 'latin1'))).toBe(type)
+  })
+
+  test.for([
+    ['nothing', ''],
+    ['text', 'hello'],
+    ['HTML', '<!doctype html><script>alert(1)</script>'],
+    ['SVG', '<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>'],
+    ['a JPEG after a byte', ' \xff\xd8\xff\xe0'],
+    ['TIFF', 'II*\0'],
+    ['HEIC', isoMedia('heic')],
+    ['QuickTime', isoMedia('qt  ')],
+    ['Matroska', webm('matroska')],
+    ['a film in Ogg', ogg('\x80theora')],
+    ['a WAV file', 'RIFF\0\0\0\0WAVEfmt '],
+    ['a byte order mark', '\xff\xfe<\0h\0'],
+    ['a zip file', 'PK\x03\x04'],
+  ] as const)('%s is only bytes', ([, start]) => {
+    expect(sniffType(Buffer.from(start, 'latin1'))).toBe('application/octet-stream')
+  })
+})
+
+describe('a declared type', () => {
+  test.for([
+    ['image/jpeg', 'image/jpeg', 'image/jpeg'],
+    ['audio/mp4', 'video/mp4', 'audio/mp4'],
+    ['audio/webm', 'video/webm', 'audio/webm'],
+    ['application/octet-stream', 'image/png', 'image/png'],
+    ['text/html', 'application/octet-stream', 'application/octet-stream'],
+    ['image/png', 'image/jpeg', undefined],
+    ['image/png', 'application/octet-stream', undefined],
+    ['video/mp4', 'audio/mp4', undefined],
+    ['video/webm', 'audio/ogg', undefined],
+  ] as const)('%s with content of %s makes it %s', ([declared, found, type]) => {
+    expect(decideType(declared, found)).toBe(type)
+  })
+
+  test.for([
+    ['IMAGE/JPG', 'image/jpeg'],
+    ['audio/webm;codecs=opus', 'audio/webm'],
+    ['audio/x-m4a', 'audio/mp4'],
+    ['text/plain; charset=utf-8', 'text/plain'],
+  ] as const)('%s is %s in its usual spelling', ([declared, usual]) => {
+    expect(normalType(declared)).toBe(usual)
+  })
+})

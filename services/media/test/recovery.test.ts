@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import type { MediaId } from '@parley/shared/ids'
+import { createLogger } from '@parley/shared/log'
+import { mediaProcessing } from '@parley/shared/queues'
+import { openRedis } from '@parley/shared/redis'
+import { startPrivateRedis } from '@parley/testing/redis'
+import { Queue } from 'bullmq'
+import { sql } from 'kysely'
+import { describe, expect } from 'vitest'
+import type { Config } from '../src/config.ts'
+import { findMedia } from '../src/media/store.ts'
+import { startMedia } from '../src/service.ts'
+import { createClient } from './client.ts'
+import { test as base } from './fixture.ts'
+import { plainPng } from './images.ts'
+
+const log = createLogger('media', { level: 'silent' })
+
+/** A service of one test's own, with what it changes in the configuration. */
+const test = base.extend('run', ({ config, issuer }) => {
+  return async (changes: Partial<Config> = {}) => {
+    const service = await startMedia({ ...config, sweep: { everyMs: 100, requeueAfterMs: 300 }, ...changes })
+    const [userId, sessionId] = [`user-${randomUUID()}`, randomUUID()]
+    const token = await issuer.sign({ userId, sessionId })
+    const publicUrl = config.storage.driver === 'fs' ? config.storage.publicUrl : ''
+    return { ...service, ann: createClient({ url: service.url, publicUrl, token, userId, sessionId }) }
+  }
+})
+
+describe('P1: what Redis forgets', () => {
+  test('an image whose job was wiped before anybody took it becomes ready', async ({ run, config }) => {
+    await using service = await run()
+    const { ann } = service
+    const redis = openRedis(config.redis, log)
+    const queue = new Queue(mediaProcessing.queue, { connection: redis, prefix: '{parley}' })
+    await queue.pause()
+    const { body } = await ann.upload('image/png', await plainPng())
+    expect(body.status).toBe('processing')
+    await redis.flushall()
+    expect(await ann.settled(body.mediaId)).toMatchObject({ status: 'ready' })
+    await queue.close()
+    redis.disconnect()
+  })
+
+  test('an upload is completed while Redis is away, and the service still stops', async ({ run }) => {
+    const redis = await startPrivateRedis()
+    const service = await run({ redis: { url: redis.url } })
+    await redis[Symbol.asyncDispose]()
+    const { body, status } = await service.ann.upload('image/png', await plainPng())
+    expect(status).toBe(200)
+    expect(body.status).toBe('processing')
+    await service[Symbol.asyncDispose]()
+
+    await using next = await run()
+    const media = () => findMedia(next.ctx.db, body.mediaId as MediaId)
+    await expect.poll(async () => (await media())?.status, { timeout: 20_000 }).toBe('ready')
+  })
+})
+
+describe('a file that nothing can be made of', () => {
+  test('fails alone: it is given up after some tries, and the service goes on', async ({ run, config }) => {
+    await using service = await run({ processing: { ...config.processing, timeLimitMs: 1 } })
+    const { ann } = service
+    const { body } = await ann.upload('image/png', await plainPng())
+    expect(await ann.settled(body.mediaId)).toMatchObject({ status: 'failed', failure: 'unprocessable' })
+    expect((await ann.upload('text/plain', Buffer.from('hello'))).body.status).toBe('ready')
+  })
+})
+
+describe('the sweep', () => {
+  test('removes tickets that were not used, and their bytes', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body: ticket } = await ann.begin('text/plain', 5)
+    await ann.put(ticket, 'hello')
+    const media = await findMedia(ctx.db, ticket.mediaId as MediaId)
+    const incoming = media?.incomingKey ?? ''
+    expect(await ctx.storage.peek(incoming, 1)).toBeDefined()
+    await sql`update media set expires_at = now() - interval '1 day' where id = ${ticket.mediaId}`.execute(
+      ctx.db,
+    )
+    await sql`update doomed_object set due_at = now() where key = ${incoming}`.execute(ctx.db)
+    await expect.poll(() => findMedia(ctx.db, ticket.mediaId as MediaId)).toBeUndefined()
+    await expect.poll(() => ctx.storage.peek(incoming, 1)).toBeUndefined()
+    expect((await ann.complete(ticket.mediaId)).status).toBe(404)
+  })
+
+  test('removes an image as it came, which may say where it was taken, once it is made fit to show', async ({
+    run,
+  }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body } = await ann.upload('image/png', await plainPng())
+    const original = (await findMedia(ctx.db, body.mediaId as MediaId))?.objectKey ?? ''
+    await ann.settled(body.mediaId)
+    await expect.poll(() => ctx.storage.peek(original, 1)).toBeUndefined()
+    expect((await ann.download(body.mediaId)).response.status).toBe(200)
+    expect((await ann.download(body.mediaId, '/thumbnail')).response.status).toBe(200)
+  })
+
+  test('leaves no object behind that nothing refers to', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    await ann.ready('image/png', await plainPng())
+    await sql`update doomed_object set due_at = now()`.execute(ctx.db)
+    const left = async () => (await sql`select 1 from doomed_object`.execute(ctx.db)).rows.length
+    await expect.poll(left).toBe(0)
+  })
+
+  test('never takes what a completion is about to refer to: the completion gives way', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body: ticket } = await ann.begin('text/plain', 5)
+    await ann.put(ticket, 'hello')
+    // As if the completion had stood still until the copy was due.
+    await sql`
+      create function stand_still() returns trigger language plpgsql as $$
+      begin update doomed_object set due_at = now(); return new; end $$`.execute(ctx.db)
+    await sql`create trigger late before update on media for each row execute function stand_still()`.execute(
+      ctx.db,
+    )
+    const late = await ann.complete(ticket.mediaId)
+    await sql`drop trigger late on media`.execute(ctx.db)
+    await sql`drop function stand_still`.execute(ctx.db)
+    expect(late.status).toBe(503)
+    expect(late.body.error).toMatchObject({ code: 'unavailable', retryable: true })
+    expect((await ann.complete(ticket.mediaId)).body.status).toBe('ready')
+  })
+})
+
+describe('a node that goes away', () => {
+  test('says that it is not ready, and answers until others have heard of it', async ({ run, config }) => {
+    const service = await run({ http: { ...config.http, drainWaitMs: 1_000 } })
+    const ready = () => fetch(`${service.internalUrl}/readyz`)
+    expect((await ready()).status).toBe(200)
+    const gone = service[Symbol.asyncDispose]()
+    await expect.poll(async () => (await ready()).status).toBe(503)
+    expect((await service.ann.begin('text/plain', 5)).status).toBe(201)
+    await gone
+    await expect(fetch(service.url)).rejects.toThrow('fetch failed')
+  })
+})

@@ -104,5 +104,8 @@ export function startWorker<Data extends z.ZodType>(
     log.warn({ err, jobId: job?.id, attempt: job?.attemptsMade }, 'job failed'),
   )
   worker.on('error', (err) => log.error({ err, queue: kind.queue }, 'worker error'))
-  return { [Symbol.asyncDispose]: () => worker.close() }
+  return {
+    // BullMQ would wait for ever for a Redis that is away; what is in hand is then handed out again by it.
+    [Symbol.asyncDispose]: () => worker.close(connection.status !== 'ready'),
+  }
 }

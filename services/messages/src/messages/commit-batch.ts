@@ -73,61 +73,65 @@ export async function commitBatch(
       sends.map((send) => send.pushed),
     ],
   })
+  const advanced = new Map(rows[0]?.advanced?.map((conversation) => [conversation.id, conversation]))
   const standings: Standing[] = sends.map(() => ({ kind: 'stale' }))
-  for (const row of rows) standings[row.place - 1] = standingOf(row)
-  return { standings, dispatchId: rows.find((row) => row.dispatch_id !== null)?.dispatch_id ?? undefined }
+  for (const row of rows) standings[row.place - 1] = standingOf(row, advanced.get(row.conversation_id))
+  return { standings, dispatchId: rows[0]?.dispatch_id ?? undefined }
 }
 
 interface Row {
   place: number
-  known_seq: number | null
-  known_at: Date | null
+  conversation_id: string
   is_member: boolean
   conversation_exists: boolean
-  seq: number | null
+  known_seq: number | null
+  known_at: Date | null
+  /** The number it has if its conversation advanced. */
+  seq: number
   sent_at: Date
-  kind: ConversationKind | null
-  name: string | null
-  user_ids: string[] | null
+  /** In the first row alone: the conversations that advanced. */
+  advanced: Advanced[] | null
   dispatch_id: number | null
 }
 
-function standingOf(row: Row): Standing {
+interface Advanced {
+  id: string
+  kind: ConversationKind
+  name: string | null
+  userIds: string[] | null
+}
+
+function standingOf(row: Row, advanced: Advanced | undefined): Standing {
   if (!row.is_member) return { kind: 'refused', exists: row.conversation_exists }
   if (row.known_seq !== null && row.known_at)
     return { kind: 'known', seq: row.known_seq, sentAt: row.known_at }
-  if (row.seq === null || row.kind === null) return { kind: 'stale' }
-  const conversation = { kind: row.kind, name: row.name, userIds: row.user_ids }
-  return { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation }
+  return advanced
+    ? { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation: advanced }
+    : { kind: 'stale' }
 }
 
+// Rows of the batch are joined with tables by index alone (see `plans` of the pool) and with each other only once:
+// a batch joined with itself would cost its square. What follows from a conversation's snapshot needs no join at
+// all, because the conversation advances from that snapshot or not at all.
 const statement = `
-with input as materialized (
-  select * from unnest(
+with standing as materialized (
+  select i.*, c.last_seq, c.last_count, c.members_version,
+    c.conversation_id is not null as conversation_exists,
+    m.user_id is not null as is_member,
+    e.seq as known_seq, e.sent_at as known_at,
+    count(*) filter (where m.user_id is not null and e.seq is null) over by_place as nth,
+    count(*) filter (where m.user_id is not null and e.seq is null and i.counted) over by_place as nth_counted
+  from unnest(
     $1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[], $8::jsonb[], $9::uuid[],
     $10::boolean[], $11::boolean[]
   ) with ordinality as i (
     conversation_id, sender_id, client_message_id, type, content, reply_to, mentions, ext, media_id, counted, pushed, place
   )
-),
-standing as materialized (
-  select i.place, i.conversation_id, i.counted, c.last_seq, c.members_version,
-    c.conversation_id is not null as conversation_exists,
-    m.user_id is not null as is_member,
-    e.seq as known_seq, e.sent_at as known_at
-  from input i
   left join conversation c on c.conversation_id = i.conversation_id
   left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
   left join entry e on e.conversation_id = i.conversation_id and e.sender_id = i.sender_id
     and e.client_message_id = i.client_message_id
-),
-fresh as materialized (
-  select place, conversation_id, last_seq, members_version,
-    row_number() over by_place as nth,
-    count(*) filter (where counted) over by_place as nth_counted
-  from standing
-  where is_member and known_seq is null
-  window by_place as (partition by conversation_id order by place)
+  window by_place as (partition by i.conversation_id order by i.place)
 ),
 advanced as (
   update conversation c
@@ -136,30 +140,29 @@ advanced as (
       last_at = now(),
       changed_xid = pg_current_xact_id()
   from (
-    select conversation_id, max(nth) as entries, max(nth_counted) as counted,
-      min(last_seq) as last_seq, min(members_version) as members_version
-    from fresh group by conversation_id
+    select conversation_id, last_seq, members_version, max(nth) as entries, max(nth_counted) as counted
+    from standing where is_member and known_seq is null
+    group by conversation_id, last_seq, members_version
   ) n
   where c.conversation_id = n.conversation_id
     and c.last_seq = n.last_seq and c.members_version = n.members_version
-  returning c.conversation_id, c.kind, c.name, c.user_ids, c.last_seq,
-    c.last_seq - n.entries as base_seq, c.last_count - n.counted as base_count
+  returning c.conversation_id, c.kind, c.name, c.user_ids, n.last_seq as base_seq, c.last_seq
 ),
 inserted as (
   insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, reply_to, mentions, ext,
     counted, pushed, count)
-  select i.conversation_id, a.base_seq + f.nth, 'message', i.sender_id, i.client_message_id, i.type, i.content, i.reply_to,
-    i.mentions, i.ext, i.counted, i.pushed, a.base_count + f.nth_counted
-  from fresh f
-  join input i on i.place = f.place
-  join advanced a on a.conversation_id = f.conversation_id
+  select s.conversation_id, s.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.reply_to,
+    s.mentions, s.ext, s.counted, s.pushed, s.last_count + s.nth_counted
+  from standing s
+  join advanced a on a.conversation_id = s.conversation_id
+  where s.is_member and s.known_seq is null
 ),
 referred as (
   insert into media_reference (media_id, conversation_id, seq)
-  select i.media_id, i.conversation_id, a.base_seq + f.nth
-  from fresh f
-  join input i on i.place = f.place and i.media_id is not null
-  join advanced a on a.conversation_id = f.conversation_id
+  select s.media_id, s.conversation_id, s.last_seq + s.nth
+  from standing s
+  join advanced a on a.conversation_id = s.conversation_id
+  where s.media_id is not null and s.is_member and s.known_seq is null
 ),
 noted as (
   insert into dispatch (conversation_ids, first_seqs, last_seqs)
@@ -167,9 +170,11 @@ noted as (
   having count(*) > 0
   returning dispatch_id
 )
-select s.place::int as place, s.known_seq, s.known_at, s.is_member, s.conversation_exists,
-  a.base_seq + f.nth as seq, now() as sent_at, a.kind, a.name, a.user_ids,
-  (select dispatch_id from noted) as dispatch_id
+select s.place::int as place, s.conversation_id, s.is_member, s.conversation_exists, s.known_seq, s.known_at,
+  s.last_seq + s.nth as seq, now() as sent_at,
+  case when s.place = 1 then (
+    select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'name', name, 'userIds', user_ids)) from advanced
+  ) end as advanced,
+  case when s.place = 1 then (select dispatch_id from noted) end as dispatch_id
 from standing s
-left join fresh f on f.place = s.place
-left join advanced a on a.conversation_id = f.conversation_id`
+order by s.place`

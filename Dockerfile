@@ -3,18 +3,21 @@
 # node_modules. The target `push-simulators` is for trying the product out and is in no deployment.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
-FROM ${NODE_IMAGE} AS pnpm
+FROM ${NODE_IMAGE} AS packages
 RUN npm install --global pnpm@12.21.0
-# pnpm is the one named above and need not fetch itself a second time.
-ENV PNPM_INSTALL="pnpm install --prod --frozen-lockfile --config.pmOnFail=ignore"
 WORKDIR /app
-COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY pnpm-lock.yaml pnpm-workspace.yaml ./
+# Downloaded once for every image, and again only when the lockfile changes. pnpm need not fetch the version of
+# itself that package.json names; more connections at once than this make some proxies stall.
+ENV PNPM_FLAGS="--prod --config.pmOnFail=ignore --config.networkConcurrency=8"
+RUN pnpm fetch ${PNPM_FLAGS} && rm -rf node_modules
+COPY package.json ./
 
-FROM pnpm AS simulators-install
+FROM packages AS simulators-install
 COPY packages/shared/package.json packages/shared/package.json
 COPY packages/testing/package.json packages/testing/package.json
 COPY infra/local/package.json infra/local/package.json
-RUN ${PNPM_INSTALL} --filter-prod "@parley/local..."
+RUN pnpm install --offline --frozen-lockfile ${PNPM_FLAGS} --filter-prod "@parley/local..."
 
 FROM ${NODE_IMAGE} AS push-simulators
 ENV NODE_ENV=production
@@ -23,14 +26,15 @@ COPY packages/shared/src /app/packages/shared/src
 COPY packages/testing/src /app/packages/testing/src
 COPY infra/local/src /app/infra/local/src
 WORKDIR /app/infra/local
+RUN mkdir /run/push && chown 1000:1000 /run/push
 USER 1000:1000
 CMD ["node", "src/push-simulators/main.ts"]
 
-FROM pnpm AS install
+FROM packages AS install
 ARG SERVICE
 COPY packages/shared/package.json packages/shared/package.json
 COPY services/${SERVICE}/package.json services/${SERVICE}/package.json
-RUN ${PNPM_INSTALL} --filter-prod "@parley/${SERVICE}..."
+RUN pnpm install --offline --frozen-lockfile ${PNPM_FLAGS} --filter-prod "@parley/${SERVICE}..."
 
 FROM ${NODE_IMAGE} AS service
 # What installs packages has no place beside a running service.

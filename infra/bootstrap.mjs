@@ -18,6 +18,8 @@ const installCommand = [
   '--config.confirmModulesPurge=false',
   // The version is the one named here; pnpm need not fetch itself a second time.
   '--config.pmOnFail=ignore',
+  // More connections at once make some proxies stall.
+  '--config.networkConcurrency=8',
 ]
 
 const commands = {

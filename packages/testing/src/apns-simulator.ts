@@ -8,6 +8,7 @@ import {
   type SimulatedAnswer,
   type SimulatedConnection,
   type SimulatedRequest,
+  type SimulatorAddress,
   startHttp2Simulator,
 } from './http2-simulator.ts'
 import { createPushLog, parseJson, type ReceivedPush, shownHeaders } from './push-simulator-log.ts'
@@ -20,8 +21,7 @@ export interface ApnsCredentials {
   privateKey: string
 }
 
-export interface ApnsSimulatorOptions {
-  port?: number
+export interface ApnsSimulatorOptions extends SimulatorAddress {
   certificate?: Certificate
   /** Whose tokens it accepts; it makes some up if none are given. */
   credentials?: ApnsCredentials

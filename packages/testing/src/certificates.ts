@@ -9,8 +9,8 @@ export interface Certificate {
   ca: string
 }
 
-/** A P-256 certificate for `localhost` and 127.0.0.1, good for a year. */
-export async function createCertificate(): Promise<Certificate> {
+/** A P-256 certificate for `localhost`, 127.0.0.1 and, if given, another name, good for a year. */
+export async function createCertificate(name = 'localhost'): Promise<Certificate> {
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
@@ -22,7 +22,7 @@ export async function createCertificate(): Promise<Certificate> {
       {
         name: 'subjectAltName',
         altNames: [
-          { type: 2, value: 'localhost' },
+          ...[...new Set(['localhost', name])].map((value) => ({ type: 2 as const, value })),
           { type: 7, ip: '127.0.0.1' },
         ],
       },

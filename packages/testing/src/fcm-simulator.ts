@@ -7,6 +7,7 @@ import {
   type Http2Simulator,
   type SimulatedAnswer,
   type SimulatedRequest,
+  type SimulatorAddress,
   startHttp2Simulator,
 } from './http2-simulator.ts'
 import { createPushLog, parseJson, type ReceivedPush, shownHeaders } from './push-simulator-log.ts'
@@ -22,8 +23,7 @@ export interface ServiceAccount {
   token_uri: string
 }
 
-export interface FcmSimulatorOptions {
-  port?: number
+export interface FcmSimulatorOptions extends SimulatorAddress {
   certificate?: Certificate
   projectId?: string
   faults?: FaultRule
@@ -99,7 +99,7 @@ export async function startFcmSimulator(options: FcmSimulatorOptions = {}): Prom
     private_key_id: 'local',
     private_key: privateKey,
     client_email: `push@${projectId}.iam.gserviceaccount.com`,
-    token_uri: `https://127.0.0.1:${port}/token`,
+    token_uri: `https://${options.name ?? '127.0.0.1'}:${port}/token`,
   })
 
   const simulator = await startHttp2Simulator({

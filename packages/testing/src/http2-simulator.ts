@@ -55,8 +55,13 @@ export type Http2Fault =
 
 export type FaultRule = (request: SimulatedRequest) => Http2Fault | undefined
 
-export interface Http2SimulatorOptions {
+/** Where a simulator is found: on this machine's loopback, or under a name that leads to all its addresses. */
+export interface SimulatorAddress {
   port?: number
+  name?: string
+}
+
+export interface Http2SimulatorOptions extends SimulatorAddress {
   certificate?: Certificate
   /** Looked at for each request that came in whole. */
   faults?: FaultRule
@@ -81,7 +86,7 @@ const maxBodyBytes = 64 * 1024
 
 /** An HTTP/2 server over TLS that a test can make misbehave in the ways push providers do. */
 export async function startHttp2Simulator(options: Http2SimulatorOptions): Promise<Http2Simulator> {
-  const certificate = options.certificate ?? (await createCertificate())
+  const certificate = options.certificate ?? (await createCertificate(options.name))
   const open = new Set<TLSSocket>()
   const timers = new Set<NodeJS.Timeout>()
   let faults = options.faults
@@ -100,7 +105,7 @@ export async function startHttp2Simulator(options: Http2SimulatorOptions): Promi
     }, options.settingsDelayMs)
     timers.add(timer)
   })
-  server.listen(options.port ?? 0, '127.0.0.1')
+  server.listen(options.port ?? 0, options.name ? '0.0.0.0' : '127.0.0.1')
   await once(server, 'listening')
   const port = (server.address() as AddressInfo).port
 
@@ -174,7 +179,7 @@ export async function startHttp2Simulator(options: Http2SimulatorOptions): Promi
   }
 
   return {
-    url: `https://127.0.0.1:${port}`,
+    url: `https://${options.name ?? '127.0.0.1'}:${port}`,
     ca: certificate.ca,
     connections: () => connections,
     requests: () => requests,

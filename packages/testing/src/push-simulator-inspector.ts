@@ -11,6 +11,8 @@ interface InspectorOptions {
   apns: PushSource
   fcm: PushSource
   port?: number
+  /** Address to listen on, loopback by default. */
+  host?: string
 }
 
 export interface PushInspector extends AsyncDisposable {
@@ -18,7 +20,12 @@ export interface PushInspector extends AsyncDisposable {
 }
 
 /** A page of the pushes both simulators received, newest first; JSON for whoever does not ask for HTML. */
-export async function startPushInspector({ apns, fcm, port = 0 }: InspectorOptions): Promise<PushInspector> {
+export async function startPushInspector({
+  apns,
+  fcm,
+  port = 0,
+  host = '127.0.0.1',
+}: InspectorOptions): Promise<PushInspector> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/') return void response.writeHead(404).end()
     const pushes = [...apns.received(), ...fcm.received()].toSorted((a, b) => b.at.localeCompare(a.at))
@@ -32,7 +39,7 @@ export async function startPushInspector({ apns, fcm, port = 0 }: InspectorOptio
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ pushes }))
     }
   })
-  server.listen(port, '127.0.0.1')
+  server.listen(port, host)
   await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -7,6 +7,10 @@ import { startPushInspector } from './push-simulator-inspector.ts'
 
 interface PushSimulatorsOptions {
   inspectorPort?: number
+  /** Under which other machines find the simulators; without it they are on loopback alone. */
+  name?: string
+  apnsPort?: number
+  fcmPort?: number
   /** Where credentials are written, readable by their owner only; without it they are in the variables themselves. */
   stateDir?: string
   /** The topic of tokens that name none. */
@@ -24,14 +28,20 @@ export interface PushSimulators extends AsyncDisposable {
 /** Both providers on this machine, credentials they accept, and a page that shows what they received. */
 export async function startPushSimulators({
   inspectorPort = 0,
+  name,
+  apnsPort = 0,
+  fcmPort = 0,
   stateDir,
   topic = 'dev.parley.app',
 }: PushSimulatorsOptions = {}): Promise<PushSimulators> {
   await using opened = new AsyncDisposableStack()
-  const certificate = await createCertificate()
-  const apns = opened.use(await startApnsSimulator({ certificate }))
-  const fcm = opened.use(await startFcmSimulator({ certificate }))
-  const inspector = opened.use(await startPushInspector({ apns, fcm, port: inspectorPort }))
+  const certificate = await createCertificate(name)
+  const named = name ? { name } : {}
+  const apns = opened.use(await startApnsSimulator({ certificate, port: apnsPort, ...named }))
+  const fcm = opened.use(await startFcmSimulator({ certificate, port: fcmPort, ...named }))
+  const inspector = opened.use(
+    await startPushInspector({ apns, fcm, port: inspectorPort, ...(name ? { host: '0.0.0.0' } : {}) }),
+  )
 
   const secrets = {
     APNS_CA: certificate.ca,

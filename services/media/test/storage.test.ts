@@ -4,49 +4,65 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createHttpApp } from '@parley/shared/http'
 import { createLogger } from '@parley/shared/log'
+import { findFreePort } from '@parley/testing/free-port'
 import { startObjectStore } from '@parley/testing/object-store'
-import { test as base, describe, expect } from 'vitest'
+import sharp from 'sharp'
+import { describe, expect } from 'vitest'
+import type { S3Config } from '../src/config.ts'
+import { startMedia } from '../src/service.ts'
 import { fsRoutes } from '../src/storage/fs-routes.ts'
 import { openFsStorage } from '../src/storage/fs.ts'
 import { ensureBucket, openS3Storage } from '../src/storage/s3.ts'
 import { newKey, type Storage } from '../src/storage/storage.ts'
+import { createClient } from './client.ts'
+import { test as onService } from './fixture.ts'
+import { phonePhoto } from './images.ts'
 
 const log = createLogger('media', { level: 'silent' })
 
-const withDirectory = base.extend('directory', { scope: 'file' }, async ({}, { onCleanup }) => {
+const withDirectory = onService.extend('directory', { scope: 'file' }, async ({}, { onCleanup }) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'parley-storage-'))
   onCleanup(() => rm(directory, { recursive: true, force: true }))
   return directory
 })
 
-const onFs = withDirectory.extend('storage', { scope: 'file' }, async ({ directory }, { onCleanup }) => {
-  const app = createHttpApp(log)
-  onCleanup(() => app.close())
-  const publicUrl = 'http://media.invalid'
-  const root = path.join(directory, 'objects')
-  const storage = await openFsStorage({ path: root, linkSecret: randomUUID(), publicUrl }, log)
-  fsRoutes(app, storage)
-  return reachedAt(storage, publicUrl, await app.listen({ host: '127.0.0.1', port: 0 }))
-})
+const withStore = withDirectory.extend(
+  's3',
+  { scope: 'file' },
+  async ({}, { onCleanup }): Promise<S3Config> => {
+    const store = await startObjectStore()
+    onCleanup(() => store[Symbol.asyncDispose]())
+    const { endpoint, accessKeyId, secretAccessKey } = store
+    const bucket = `media-${randomUUID()}`
+    const keys = { accessKeyId, secretAccessKey, region: 'us-east-1', bucket, forcePathStyle: true }
+    const config = { driver: 's3' as const, endpoint, publicEndpoint: endpoint, ...keys }
+    await ensureBucket(config)
+    await ensureBucket(config)
+    return config
+  },
+)
 
-const onS3 = withDirectory.extend(
+const onFs = withStore.extend(
   'storage',
   { scope: 'file' },
-  async ({}, { onCleanup }): Promise<Storage> => {
-    const owned = new AsyncDisposableStack()
-    onCleanup(() => owned.disposeAsync())
-    const store = owned.use(await startObjectStore())
-    const bucket = `media-${randomUUID()}`
-    const config = {
-      ...store,
-      publicEndpoint: store.endpoint,
-      region: 'us-east-1',
-      bucket,
-      forcePathStyle: true,
-    }
-    await ensureBucket(config)
-    await ensureBucket(config)
-    return owned.use(openS3Storage(config))
+  async ({ directory }, { onCleanup }): Promise<Storage> => {
+    const app = createHttpApp(log)
+    onCleanup(() => app.close())
+    const publicUrl = 'http://media.invalid'
+    const root = path.join(directory, 'objects')
+    const storage = await openFsStorage({ path: root, linkSecret: randomUUID(), publicUrl }, log)
+    fsRoutes(app, storage)
+    return reachedAt(storage, publicUrl, await app.listen({ host: '127.0.0.1', port: 0 }))
+  },
+)
+
+const onS3 = withStore.extend(
+  'storage',
+  { scope: 'file' },
+  async ({ s3 }, { onCleanup }): Promise<Storage> => {
+    const storage = openS3Storage(s3)
+    onCleanup(() => storage[Symbol.asyncDispose]())
+    return storage
   },
 )
 
@@ -219,6 +235,61 @@ describe.for([
     await storage.remove([key, newKey('media')])
     await storage.remove([])
     expect(await storage.peek(key, 1)).toBeUndefined()
+  })
+})
+
+describe('the service on S3', () => {
+  onS3(
+    'takes a photo in and gives it back, and no byte of it passes through the service',
+    async ({ s3, config, issuer }) => {
+      await using service = await startMedia({ ...config, storage: s3 })
+      const token = await issuer.sign({ userId: 'ann' })
+      const ids = { userId: 'ann', sessionId: '' }
+      const ann = createClient({ url: service.url, publicUrl: service.url, token, ...ids })
+      const photo = await phonePhoto(640, 480)
+
+      const { body: ticket } = await ann.begin('image/jpeg', photo.length, 'Grüße.jpg')
+      expect(new URL(ticket.upload.url).origin).toBe(new URL(s3.endpoint).origin)
+      expect((await ann.put(ticket, Buffer.concat([photo, photo]))).status).toBe(403)
+      expect((await ann.complete(ticket.mediaId)).status).toBe(409)
+      expect((await ann.put(ticket, photo)).status).toBe(200)
+      expect((await ann.complete(ticket.mediaId)).status).toBe(200)
+      // The link still writes, but to nowhere that counts.
+      await ann.put(ticket, Buffer.alloc(photo.length))
+
+      expect(await ann.settled(ticket.mediaId)).toMatchObject({ status: 'ready', width: 480, height: 640 })
+      for (const part of ['', '/thumbnail'] as const) {
+        const { response, bytes } = await ann.download(ticket.mediaId, part)
+        expect(response.headers.get('content-type')).toBe(part === '' ? 'image/jpeg' : 'image/webp')
+        expect(response.headers.get('content-disposition')).toMatch(
+          /^inline; .*filename\*=UTF-8''Gr%C3%BC%C3%9Fe/,
+        )
+        const shown = await sharp(bytes).metadata()
+        expect(shown.exif).toBeUndefined()
+        expect(shown.height).toBe(part === '' ? 640 : 300)
+      }
+    },
+  )
+
+  onS3('answers with unavailable while the store is away', async ({ config, issuer }) => {
+    const endpoint = `http://127.0.0.1:${await findFreePort()}`
+    const keys = { accessKeyId: 'key', secretAccessKey: 'secret', region: 'us-east-1', bucket: 'media' }
+    const storage = {
+      driver: 's3' as const,
+      endpoint,
+      publicEndpoint: endpoint,
+      forcePathStyle: true,
+      ...keys,
+    }
+    await using service = await startMedia({ ...config, storage })
+    const token = await issuer.sign({ userId: 'bob' })
+    const ids = { userId: 'bob', sessionId: '' }
+    const bob = createClient({ url: service.url, publicUrl: service.url, token, ...ids })
+    const { body: ticket } = await bob.begin('text/plain', 5)
+    const answer = await bob.complete(ticket.mediaId)
+    expect(answer.status).toBe(503)
+    expect(answer.body.error).toMatchObject({ code: 'unavailable', retryable: true })
+    expect((await fetch(`${service.internalUrl}/readyz`)).status).toBe(200)
   })
 })
 

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash, hash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 
 /** Chosen by whoever creates the account. Two ids that differ only in case cannot both exist. */
@@ -48,7 +48,7 @@ export function messageIdOf(conversationId: string, seq: number): MessageId {
 
 /** A stable UUID for a name, in the form of RFC 9562 version 8: the same input gives the same id on every node. */
 export function uuidFrom(...parts: string[]): string {
-  const hex = createHash('sha256').update(parts.join('\n')).digest('hex')
+  const hex = hash('sha256', parts.join('\n'), 'hex')
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }

@@ -68,7 +68,7 @@ describe('a chat push', () => {
     const [onApple] = received(providers, apns.token.value)
     expect(onApple?.headers).toMatchObject({
       'apns-id': uuidFrom(messageId, apns.deviceId),
-      'apns-collapse-id': uuidFrom(messageId),
+      'apns-collapse-id': messageId,
       'apns-topic': 'dev.parley.app',
       'apns-push-type': 'alert',
       'apns-priority': '10',
@@ -90,7 +90,7 @@ describe('a chat push', () => {
       message: {
         notification: { title: 'Bob', body: 'hello' },
         data: { conversationId: conversation.id, messageId, seq: '1' },
-        android: { priority: 'HIGH', notification: { tag: uuidFrom(messageId) } },
+        android: { priority: 'HIGH', notification: { tag: messageId } },
       },
     })
   })

@@ -89,22 +89,26 @@ export function openSession(options: SessionOptions) {
     // It may have closed since it was chosen; then nothing was sent.
     if (session.closed || session.destroyed) return { kind: 'unprocessed' }
     inFlight++
-    const result = await exchange(session, request, {
-      timeoutMs,
-      lastProcessed: () => lastProcessed,
-      released(late) {
-        inFlight--
-        idle.touch()
-        if (!late) return
-        retireIfHeld()
-        options.changed()
-      },
-    }).catch((err: unknown) => {
+    try {
+      const result = await exchange(session, request, {
+        timeoutMs,
+        lastProcessed: () => lastProcessed,
+        released,
+      })
+      learn(result)
+      return result
+    } catch (cause) {
       inFlight--
-      throw err
-    })
-    learn(result)
-    return result
+      throw cause
+    }
+  }
+
+  function released(late: boolean): void {
+    inFlight--
+    idle.touch()
+    if (!late) return
+    retireIfHeld()
+    options.changed()
   }
 
   function learn(result: Exchange): void {

@@ -1,4 +1,5 @@
-import { createBatcher } from '@parley/shared/batcher'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { AppError } from '@parley/shared/errors'
 import type { ConversationId } from '@parley/shared/ids'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
@@ -60,22 +61,31 @@ export function openLedger(
   const keyOf = (id: string) => `parley:push:{${conversationId}}:${id}`
   const claim = `claim ${jobId}`
 
-  const writer = createBatcher<Write, true>({
-    maxBatch: idsPerCall,
-    maxQueued: 100_000,
-    async run(writes) {
-      const values = writes.flatMap(({ value, ttlMs }) => [value, ttlMs])
-      await redis.eval(writeScript, writes.length, ...writes.map(({ id }) => keyOf(id)), ...values)
-      return writes.map(() => true)
-    },
-  })
-  const written: Promise<unknown>[] = []
+  let waiting: Write[] = []
+  let writing: Promise<void> | undefined
+  let failure: AppError | undefined
 
+  // One call under way at a time, and what comes meanwhile goes with the next: no timer, and few calls.
   function write(entry: Write): void {
-    const done = writer.add(entry)
-    // `flush` reports a failure; until it is called nobody listens.
-    done.catch(() => {})
-    written.push(done)
+    waiting.push(entry)
+    writing ??= drain()
+  }
+
+  async function drain(): Promise<void> {
+    // The end of this tick, so that pushes settled together are written together.
+    await nextTurn()
+    try {
+      while (waiting.length > 0) {
+        const some = waiting.splice(0, idsPerCall)
+        const values = some.flatMap(({ value, ttlMs }) => [value, ttlMs])
+        await redis.eval(writeScript, some.length, ...some.map(({ id }) => keyOf(id)), ...values)
+      }
+    } catch (cause) {
+      failure = new AppError('unavailable', 'settled pushes could not be kept', { cause })
+      waiting = []
+    } finally {
+      writing = undefined
+    }
   }
 
   return {
@@ -97,9 +107,10 @@ export function openLedger(
     hold(id: string, afterMs: number): void {
       write({ id, value: claim, ttlMs: Math.max(claimMs, afterMs + retryMarginMs) })
     },
-    /** Waits until all of it is stored. */
+    /** Waits until all of it is stored. Rejects if some of it could not be. */
     async flush(): Promise<void> {
-      await Promise.all(written.splice(0))
+      while (writing) await writing
+      if (failure) throw failure
     },
   }
 }

@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { forEachAtMost } from './for-each-at-most.ts'
 import { openLedger } from './ledger.ts'
-import { pushDelivery, pushId } from './push-delivery.ts'
+import { pushDelivery, pushIds } from './push-delivery.ts'
 
 // More than one connection needs to be kept busy, and few enough to leave room for other jobs.
 const devicesAtOnce = 256
@@ -29,18 +29,18 @@ export async function notify(
     lastSeq: data.lastSeq,
     userIds: data.userIds,
   })
-  const ours = deliveries.filter(({ token }) => ctx.alertProviders[token.kind] !== undefined)
+  const ours = deliveries
+    .filter(({ token }) => ctx.alertProviders[token.kind] !== undefined)
+    .map((delivery) => ({ delivery, ids: pushIds(delivery) }))
   if (ours.length === 0) return
 
   const ledger = openLedger(ctx.redis, { conversationId, jobId: job.id })
-  const entries = await ledger.take(
-    ours.flatMap((delivery) => delivery.alerts.map(({ messageId }) => pushId(messageId, delivery))),
-  )
+  const entries = await ledger.take(ours.flatMap(({ ids }) => ids))
   const outcomes: PushOutcome[] = []
   let retryAfterMs: number | undefined
-  await forEachAtMost(devicesAtOnce, ours, async (delivery) => {
+  await forEachAtMost(devicesAtOnce, ours, async ({ delivery, ids }) => {
     const { lastAttempt } = job
-    const options = { conversationId, delivery, ledger, entries, lastAttempt }
+    const options = { conversationId, delivery, ids, ledger, entries, lastAttempt }
     const result = await pushDelivery({ ...ctx, log }, options)
     outcomes.push(...result.outcomes)
     if (result.retryAfterMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, result.retryAfterMs)

@@ -17,13 +17,15 @@ interface PushDeliveryOptions {
   conversationId: ConversationId
   delivery: Delivery
   ledger: Ledger
-  entries: Map<string, LedgerEntry>
+  /** The ids of its pushes, one for each alert. */
+  ids: readonly string[]
+  entries: ReadonlyMap<string, LedgerEntry>
   lastAttempt: boolean
 }
 
 /** Stable for message and device: the `apns-id`, and the name of the push in the ledger. */
-export function pushId(messageId: string, { deviceId }: Pick<Delivery, 'deviceId'>): string {
-  return uuidFrom(messageId, deviceId)
+export function pushIds({ alerts, deviceId }: Delivery): string[] {
+  return alerts.map(({ messageId }) => uuidFrom(messageId, deviceId))
 }
 
 /**
@@ -32,7 +34,7 @@ export function pushId(messageId: string, { deviceId }: Pick<Delivery, 'deviceId
  */
 export async function pushDelivery(
   ctx: Pick<Context, 'alertProviders' | 'metrics' | 'log'>,
-  { conversationId, delivery, ledger, entries, lastAttempt }: PushDeliveryOptions,
+  { conversationId, delivery, ids, ledger, entries, lastAttempt }: PushDeliveryOptions,
 ): Promise<DeliveryResult> {
   const provider = ctx.alertProviders[delivery.token.kind]
   if (!provider) return { outcomes: [] }
@@ -42,8 +44,8 @@ export async function pushDelivery(
   let retryAfterMs: number | undefined
   let verdict: Verdict = { result: 'accepted' }
 
-  for (const alert of delivery.alerts) {
-    const id = pushId(alert.messageId, delivery)
+  for (const [i, alert] of delivery.alerts.entries()) {
+    const id = ids[i] ?? ''
     const entry = entries.get(id)
     if (entry?.kind === 'elsewhere') {
       outcomes.push(outcomeOf(delivery, alert.seq, { result: 'retry', reason: 'elsewhere' }))

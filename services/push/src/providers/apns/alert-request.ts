@@ -37,11 +37,15 @@ export function alertRequest(
       'apns-push-type': 'alert',
       'apns-priority': '10',
       'apns-expiration': String(Math.floor(now / 1_000) + keptForSeconds),
-      // At most 64 bytes, which a message id can exceed.
-      'apns-collapse-id': uuidFrom(push.alert.messageId),
+      'apns-collapse-id': collapseId(push.alert.messageId),
     },
     body: alertPayload(push),
   }
+}
+
+/** At most 64 bytes, which the id of a message in a conversation with a long id exceeds. */
+function collapseId(messageId: string): string {
+  return Buffer.byteLength(messageId) <= 64 ? messageId : uuidFrom(messageId)
 }
 
 /** The JSON of an alert, its text cut to what APNs takes. */

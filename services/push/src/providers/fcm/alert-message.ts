@@ -1,4 +1,3 @@
-import { uuidFrom } from '@parley/shared/ids'
 import { cutText } from '../cut-text.ts'
 import type { AlertPush } from '../provider.ts'
 
@@ -36,7 +35,7 @@ export function alertMessage({ conversationId, token, badge, alert }: AlertPush)
           // unless they have a key; this way each conversation keeps its newest.
           collapse_key: conversationId,
           // The same message shown twice, after an answer got lost, is shown once.
-          notification: { tag: uuidFrom(alert.messageId), notification_count: badge },
+          notification: { tag: alert.messageId, notification_count: badge },
         },
       },
     })

@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { createBatcher } from './batcher.ts'
+import { AppError } from './errors.ts'
+
+/** A batcher whose batches end when told to. */
+function controlled(options: { maxBatch: number; maxQueued: number }) {
+  const batches: {
+    items: number[]
+    end: (results?: (number | AppError)[]) => void
+    fail: (cause: Error) => void
+  }[] = []
+  const batcher = createBatcher<number, number>({
+    ...options,
+    run: (items) =>
+      new Promise((resolve, reject) =>
+        batches.push({ items, end: (results = items) => resolve(results), fail: reject }),
+      ),
+  })
+  return { batcher, batches }
+}
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('alone, an item goes at once; while a batch is away, items gather into the next', async () => {
+  const { batcher, batches } = controlled({ maxBatch: 10, maxQueued: 100 })
+  const first = batcher.add(1)
+  await turn()
+  const rest = [2, 3, 4].map((n) => batcher.add(n))
+  expect(batches.map(({ items }) => items)).toEqual([[1]])
+  batches[0]?.end()
+  expect(await first).toBe(1)
+  await turn()
+  expect(batches.map(({ items }) => items)).toEqual([[1], [2, 3, 4]])
+  batches[1]?.end()
+  expect(await Promise.all(rest)).toEqual([2, 3, 4])
+})
+
+test('a batch holds no more than its limit, and order stays', async () => {
+  const { batcher, batches } = controlled({ maxBatch: 2, maxQueued: 100 })
+  const all = [1, 2, 3, 4, 5].map((n) => batcher.add(n))
+  for (let i = 0; i < 3; i++) {
+    await turn()
+    batches[i]?.end()
+  }
+  expect(await Promise.all(all)).toEqual([1, 2, 3, 4, 5])
+  expect(batches.map(({ items }) => items)).toEqual([[1, 2], [3, 4], [5]])
+})
+
+test('beyond its queue it refuses at once with something to retry', async () => {
+  const { batcher, batches } = controlled({ maxBatch: 2, maxQueued: 2 })
+  const kept = [batcher.add(1), batcher.add(2)]
+  await expect(batcher.add(3)).rejects.toMatchObject({ code: 'overloaded', retryAfterMs: expect.any(Number) })
+  await turn()
+  batches[0]?.end()
+  expect(await Promise.all(kept)).toEqual([1, 2])
+})
+
+test("one item's failure is its own; a batch's failure is everybody's, and the next batch goes on", async () => {
+  const { batcher, batches } = controlled({ maxBatch: 2, maxQueued: 10 })
+  const [good, bad] = [batcher.add(1), batcher.add(2)]
+  const outcomes = Promise.allSettled([good, bad])
+  await turn()
+  batches[0]?.end([1, new AppError('forbidden', 'no')])
+  expect((await outcomes).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  const failing = Promise.allSettled([batcher.add(3), batcher.add(4)])
+  await turn()
+  batches[1]?.fail(new Error('gone'))
+  expect((await failing).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  const last = batcher.add(5)
+  await turn()
+  batches[2]?.end()
+  expect(await last).toBe(5)
+})

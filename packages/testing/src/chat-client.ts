@@ -22,6 +22,8 @@ export interface SentMessage {
 }
 
 const acknowledgeAfterMs = 200
+/** A flood against a rate limit waits its turn; nothing waits for ever. */
+const giveUpAfterMs = 60_000
 
 /**
  * A client as apps should be: it keeps an outbox and sends again under the same id until it has the answer, takes
@@ -170,11 +172,12 @@ export class ChatClient implements AsyncDisposable {
   }
 
   async #retry<T>(ask: () => Promise<Result<T>>): Promise<T> {
-    for (let attempt = 0; ; attempt++) {
+    const deadline = Date.now() + giveUpAfterMs
+    for (;;) {
       const result = await ask().catch(() => undefined)
       if (result?.ok) return result.data
       if (result && !result.error.retryable) throw new Error(`${result.error.code}: ${result.error.message}`)
-      if (this.#ended || attempt > 100) throw new Error('gave up')
+      if (this.#ended || Date.now() > deadline) throw new Error('gave up')
       await wait(result?.ok === false ? (result.error.retryAfterMs ?? 200) : 50 + Math.random() * 100)
     }
   }

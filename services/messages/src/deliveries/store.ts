@@ -32,6 +32,18 @@ export async function listUnreached(db: Kysely<Database>, spans: Span[]): Promis
   return rows
 }
 
+/** Everybody in these conversations, and the version of the members it was read at. */
+export async function listMemberIds(db: Kysely<Database>, conversationIds: string[]) {
+  if (conversationIds.length === 0) return []
+  const { rows } = await sql<{ conversationId: string; membersVersion: number; userIds: string[] }>`
+    select c.conversation_id, c.members_version, array_agg(m.user_id) as user_ids
+    from conversation c
+    join member m on m.conversation_id = c.conversation_id
+    where c.conversation_id = any(${conversationIds})
+    group by c.conversation_id`.execute(db)
+  return rows
+}
+
 /** Spans that somebody with a push token has still to be told of, of conversations lately active. */
 export async function listUntold(
   db: Kysely<Database>,
@@ -43,7 +55,8 @@ export async function listUntold(
     from push_token t
     join member m on m.user_id = t.user_id
     join conversation c on c.conversation_id = m.conversation_id
-    where greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq) < c.last_seq
+    where t.kind in ('apns', 'fcm')
+      and greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq) < c.last_seq
       and not m.muted
       and c.last_at between now() - interval '1 day' and now() - interval '30 seconds'
     limit ${limit}`.execute(db)

@@ -1,4 +1,3 @@
-import { createBatcher } from '@parley/shared/batcher'
 import { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import type { ConversationSummary, Entry } from '@parley/shared/protocol'
@@ -9,7 +8,7 @@ import type { Absentees } from '../deliveries/absentees.ts'
 import { messageKind, toEntry, toSummary } from '../log/entry.ts'
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
 import { doorbellsOf } from './doorbell.ts'
-import * as store from './store.ts'
+import { createForgetter } from './forget.ts'
 import { startSweep } from './sweep.ts'
 
 interface DispatcherOptions {
@@ -25,21 +24,14 @@ interface DispatcherOptions {
  * rings twice is harmless.
  */
 export function createDispatcher({ log, db, announcer, absentees }: DispatcherOptions) {
-  const forget = createBatcher<number, true>({
-    maxBatch: 1_000,
-    maxQueued: 100_000,
-    async run(dispatchIds) {
-      await store.removeDispatches(db, dispatchIds)
-      return dispatchIds.map(() => true as const)
-    },
-  })
+  const forgetting = createForgetter({ log, db })
 
   async function ringAndForget(
     rings: { room: string; text: string }[],
     dispatchIds: number[],
   ): Promise<void> {
     await announcer.ring(rings)
-    await Promise.all(dispatchIds.map((dispatchId) => forget.add(dispatchId)))
+    forgetting.forget(dispatchIds)
   }
 
   const unsent = (err: unknown) => log.warn({ err }, 'dispatch is left to the sweep')
@@ -66,18 +58,31 @@ export function createDispatcher({ log, db, announcer, absentees }: DispatcherOp
             toSummary({ ...outcome.conversation, conversationId: send.conversationId }, outcome.seq),
           ),
         )
-        absentees.note({ conversationId: send.conversationId, firstSeq: outcome.seq, lastSeq: outcome.seq })
+        absentees.note({
+          conversationId: send.conversationId,
+          firstSeq: outcome.seq,
+          lastSeq: outcome.seq,
+          membersVersion: outcome.conversation.membersVersion,
+        })
       }
       ringAndForget(rings, dispatches).catch(unsent)
     },
 
     /** Announces an entry that was committed outside the lanes, such as a change of members. */
     announceEntry(entry: Entry, summary: ConversationSummary, dispatchId: number): void {
-      absentees.note({ conversationId: entry.conversationId, firstSeq: entry.seq, lastSeq: entry.seq })
+      absentees.note({
+        conversationId: entry.conversationId,
+        firstSeq: entry.seq,
+        lastSeq: entry.seq,
+        membersVersion: undefined,
+      })
       ringAndForget(doorbellsOf(entry, summary), [dispatchId]).catch(unsent)
     },
 
-    [Symbol.asyncDispose]: () => sweep[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await sweep[Symbol.asyncDispose]()
+      await forgetting[Symbol.asyncDispose]()
+    },
   }
 }
 

@@ -32,7 +32,7 @@ export function startSweep({ log, db, absentees, ringAndForget }: SweepOptions):
     const rings = newest.flatMap((row) =>
       doorbellsOf(toEntry(row), toSummary({ ...row, kind: row.conversationKind }, row.seq)),
     )
-    for (const span of spans) absentees.note(span)
+    for (const span of spans) absentees.note({ ...span, membersVersion: undefined })
     await ringAndForget(
       rings,
       overdue.map(({ dispatchId }) => dispatchId),

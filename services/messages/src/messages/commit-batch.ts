@@ -34,6 +34,7 @@ export interface CommittedConversation {
   kind: ConversationKind
   name: string | null
   userIds: string[] | null
+  membersVersion: number
 }
 
 export interface CommittedBatch {
@@ -94,11 +95,8 @@ interface Row {
   dispatch_id: number | null
 }
 
-interface Advanced {
+interface Advanced extends CommittedConversation {
   id: string
-  kind: ConversationKind
-  name: string | null
-  userIds: string[] | null
 }
 
 function standingOf(row: Row, advanced: Advanced | undefined): Standing {
@@ -146,7 +144,7 @@ advanced as (
   ) n
   where c.conversation_id = n.conversation_id
     and c.last_seq = n.last_seq and c.members_version = n.members_version
-  returning c.conversation_id, c.kind, c.name, c.user_ids, n.last_seq as base_seq, c.last_seq
+  returning c.conversation_id, c.kind, c.name, c.user_ids, c.members_version, n.last_seq as base_seq, c.last_seq
 ),
 inserted as (
   insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, reply_to, mentions, ext,
@@ -173,7 +171,8 @@ noted as (
 select s.place::int as place, s.conversation_id, s.is_member, s.conversation_exists, s.known_seq, s.known_at,
   s.last_seq + s.nth as seq, now() as sent_at,
   case when s.place = 1 then (
-    select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'name', name, 'userIds', user_ids)) from advanced
+    select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'name', name, 'userIds', user_ids,
+      'membersVersion', members_version)) from advanced
   ) end as advanced,
   case when s.place = 1 then (select dispatch_id from noted) end as dispatch_id
 from standing s

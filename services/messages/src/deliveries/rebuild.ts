@@ -1,0 +1,50 @@
+import type { Logger } from '@parley/shared/log'
+import { startLoop } from '@parley/shared/loop'
+import type { Redis } from 'ioredis'
+import type { Kysely } from 'kysely'
+import type { Database } from '../db/schema.ts'
+import { entriesPerJob } from './due.ts'
+import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
+import { listUntold } from './store.ts'
+
+const everyMs = 30_000
+const pageSize = 1_000
+/** Present as long as Redis remembers what was added to its queues. */
+const memoryKey = 'parley:epoch'
+
+interface RebuildOptions {
+  log: Logger
+  db: Kysely<Database>
+  redis: Redis
+  pushQueue: PushQueue
+}
+
+/**
+ * Makes the offline deliveries that are due by the watermarks, whatever became of hints and jobs: every half minute,
+ * and at once when Redis has lost its memory and so the jobs in it.
+ */
+export function startRebuild({ log, db, redis, pushQueue }: RebuildOptions): AsyncDisposable {
+  async function rebuild(): Promise<void> {
+    const untold = await listUntold(db, pageSize)
+    // The same on every instance, so that they add the same jobs.
+    const round = `r${Math.floor(Date.now() / everyMs)}`
+    // Of a long silence only the newest is told: hundreds of banners at once help nobody.
+    const deliveries = untold.map(({ userId, ...span }) => ({
+      ...span,
+      firstSeq: Math.max(span.firstSeq, span.lastSeq - entriesPerJob + 1),
+      userIds: [userId],
+    }))
+    await enqueuePushes(pushQueue, deliveries, round)
+    await redis.set(memoryKey, '1')
+  }
+
+  const rebuilding = startLoop({ log, name: 'offline rebuild', everyMs }, rebuild)
+  const watching = startLoop({ log, name: 'redis memory', everyMs: 2_000 }, async () => {
+    if ((await redis.exists(memoryKey)) === 0) await rebuild()
+  })
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all([rebuilding, watching].map((loop) => loop[Symbol.asyncDispose]()))
+    },
+  }
+}

@@ -23,6 +23,7 @@ function render(schema: JsonSchema, indent: string): string {
     case 'boolean':
     case 'null':
       return schema.type
+    case undefined:
     default:
       return 'unknown'
   }

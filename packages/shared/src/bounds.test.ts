@@ -36,7 +36,7 @@ test('whatever JSON there is, it is accepted or refused with a code, and what is
     fc.property(fc.jsonValue(), (value) => {
       const code = codeOf(value)
       expect(['ok', 'payload_too_deep', 'too_large', 'invalid_request']).toContain(code)
-      if (code === 'ok') expect(JSON.stringify(value)).not.toMatch(/\\u0000|\\ud[89a-f]/)
+      expect(code === 'ok' && /\\u0000|\\ud[89a-f]/.test(JSON.stringify(value))).toBe(false)
     }),
   )
 })

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { findStage } from './stage.ts'
 import { play } from './story.ts'
 import { Verdicts } from './verdicts.ts'
@@ -15,7 +16,7 @@ try {
 }
 
 tell(`\nVerdicts\n${verdicts.render()}`)
-if (broke) tell(`\nthe demo broke off: ${broke instanceof Error ? broke.stack : String(broke)}`)
+if (broke) tell(`\nthe demo broke off: ${inspect(broke)}`)
 const failed = verdicts.failed > 0 || broke !== undefined
 tell(failed ? '\nthe demo FAILED' : '\nevery promise looked at holds')
 process.exit(failed ? 1 : 0)

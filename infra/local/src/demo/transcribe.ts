@@ -17,10 +17,14 @@ function describe({ type, content }: Entry): string {
     case 'text':
       return String(content['text'])
     case 'image':
-      return `[photo ${String(content['width'])}x${String(content['height'])}, ${String(content['sizeBytes'])} bytes] ${String(content['caption'] ?? '')}`
+      return `[photo ${String(content['width'])}x${String(content['height'])}, ${String(content['sizeBytes'])} bytes] ${captionOf(content['caption'])}`
     case 'location':
-      return `[location ${String(content['latitude'])}, ${String(content['longitude'])}] ${String(content['name'] ?? '')}`
+      return `[location ${String(content['latitude'])}, ${String(content['longitude'])}] ${captionOf(content['name'])}`
     default:
       return `[${type}] ${JSON.stringify(content)}`
   }
+}
+
+function captionOf(text: unknown): string {
+  return typeof text === 'string' ? text : ''
 }

@@ -30,5 +30,3 @@ export function startPresence({ redis, log, gatewayId, registry }: PresenceOptio
     },
   }
 }
-
-export type Presence = ReturnType<typeof startPresence>

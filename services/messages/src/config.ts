@@ -25,7 +25,7 @@ export const Env = z.object({
   ACCESS_TOKEN_TTL_SECONDS: positiveInt.max(3_600).default(900),
   REFRESH_TOKEN_TTL_DAYS: positiveInt.default(60),
   PASSWORD_SCRYPT_COST: z.coerce.number().int().min(10).max(20).default(15),
-  COMMIT_LANES: positiveInt.max(64).default(4),
+  COMMIT_LANES: positiveInt.max(64).default(2),
   ACK_WAIT_MS: positiveInt.default(8_000),
 })
 

@@ -12,8 +12,9 @@ import { Counter, Histogram, type Registry as Metrics } from 'prom-client'
 import { z } from 'zod'
 import { closeSocket } from '../connections/close-socket.ts'
 import type { Registry } from '../connections/registry.ts'
-import { ackRequired, malformed, onePayload, tooFast, tooSlow, unknownEvent } from '../errors.ts'
+import { ackRequired, malformed, onePayload, tooFast, unknownEvent } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
+import { createDeadlines } from './deadlines.ts'
 import type { Handlers } from './handlers.ts'
 
 /** Beneath a client's own 20 s, above the time a service needs to come back from a restart. */
@@ -34,6 +35,7 @@ interface AnswerOptions {
  * the deadline, whatever the handler does; nothing that is thrown leaves here.
  */
 export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions) {
+  const inTime = createDeadlines(deadlineMs)
   const seconds = new Histogram({
     name: 'parley_gateway_event_duration_seconds',
     help: 'From the arrival of a client event to its answer',
@@ -84,7 +86,7 @@ export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions
       const handle = handlers[event] as (socket: ChatSocket, request: unknown) => Promise<unknown>
       const request = clientEvents[event].request.safeParse(payloads[0])
       if (!request.success) throw malformed(z.prettifyError(request.error))
-      return { ok: true, data: await within(deadlineMs, handle(socket, request.data)) }
+      return { ok: true, data: await inTime(handle(socket, request.data)) }
     } catch (cause) {
       const error = AppError.from(cause)
       if (error.code === 'internal') log.error({ err: error, event }, 'socket request failed')
@@ -109,17 +111,3 @@ function isKnown(name: unknown): name is ClientEventName {
 }
 
 const shown = (name: unknown) => String(name).slice(0, 64)
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  try {
-    return await Promise.race([
-      promise,
-      new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(tooSlow()), ms)
-      }),
-    ])
-  } finally {
-    clearTimeout(timer)
-  }
-}

@@ -1,0 +1,17 @@
+import { expect, test, vi } from 'vitest'
+import { createDeadlines } from './deadlines.ts'
+
+test('a promise settles as it does, unless it takes too long', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+  const within = createDeadlines(1_000)
+  const late = within(new Promise<string>(() => {}))
+  const good = within(Promise.resolve('in time'))
+  const bad = within(Promise.reject(new Error('its own')))
+  await expect(good).resolves.toBe('in time')
+  await expect(bad).rejects.toThrow('its own')
+  const outcome = expect(late).rejects.toMatchObject({ code: 'deadline_exceeded' })
+  vi.advanceTimersByTime(1_300)
+  await outcome
+  expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})

@@ -20,6 +20,7 @@ import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
 import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
+import { createRequestLimits, type RequestLimits } from './sessions/request-limits.ts'
 import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
@@ -36,6 +37,7 @@ export interface Context {
   signingKey: SigningKey
   verifyToken: VerifyToken
   loginThrottle: LoginThrottle
+  requestLimits: RequestLimits
   absentees: Absentees
   dispatcher: Dispatcher
   committer: Committer
@@ -88,6 +90,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     signingKey,
     verifyToken,
     loginThrottle: createLoginThrottle(),
+    requestLimits: createRequestLimits(),
     absentees,
     dispatcher,
     committer,

@@ -107,4 +107,23 @@ describe('accounts and sessions', () => {
     expect((await api.post('/rpc/sessions/ended', {})).status).toBe(404)
     expect((await api.get('/metrics')).status).toBe(404)
   })
+
+  test('P10 a flood of log-ins is refused in part, and the service goes on', async ({ api }) => {
+    const { userId } = await signUp(api)
+    const replies = await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        api.post('/v1/accounts', { userId: `${userId}-${i}`, password: 'long enough' }),
+      ),
+    )
+    const statuses = new Set(replies.map(({ status }) => status))
+    expect([...statuses].toSorted()).toEqual([201, 503])
+    expect((await signUp(api)).token).not.toBe('')
+  })
+
+  test('P10 a user who asks without pause is told to wait', async ({ api }) => {
+    const person = await signUp(api)
+    const replies = await Promise.all(Array.from({ length: 450 }, () => api.get('/v1/sync', person.token)))
+    expect(replies.some(({ body }) => body.error?.code === 'rate_limited')).toBe(true)
+    expect(replies.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(300)
+  })
 })

@@ -1,6 +1,6 @@
 import type { SessionId, UserId } from '@parley/shared/ids'
+import { createTokenBucket, type TokenBucket } from '@parley/shared/token-bucket'
 import type { Config } from '../config.ts'
-import { createTokenBucket, type TokenBucket } from '../events/token-bucket.ts'
 import type { ChatSocket } from '../realtime.ts'
 
 export interface UserHere {

@@ -1,5 +1,6 @@
 import { randomBytes, scrypt, type ScryptOptions, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
+import { createHashingGate } from './hashing-gate.ts'
 
 const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 const keyBytes = 32
@@ -25,13 +26,11 @@ export async function verifyPassword(password: string, hash: string | undefined)
   return derived.length === expected.length && timingSafeEqual(derived, expected)
 }
 
+const inTurn = createHashingGate()
+
 function deriveKey(password: string, salt: Buffer, cost: number): Promise<Buffer> {
   const memory = 128 * blockSize * 2 ** cost
   // One password may be typed with composed or decomposed characters.
-  return derive(password.normalize('NFKC'), salt, keyBytes, {
-    N: 2 ** cost,
-    r: blockSize,
-    p: parallelization,
-    maxmem: 2 * memory,
-  })
+  const options = { N: 2 ** cost, r: blockSize, p: parallelization, maxmem: 2 * memory }
+  return inTurn(() => derive(password.normalize('NFKC'), salt, keyBytes, options))
 }

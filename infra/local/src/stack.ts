@@ -81,7 +81,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const leftovers = await state.endLeftovers()
   if (leftovers.length > 0) step(`ended what the last run left behind: ${leftovers.join(', ')}`)
   await checkPorts(ports)
-  const logs = opened.use(new LogFiles({ ...options, dir: state.path('logs') }))
+  const logs = opened.use(new LogFiles({ ...options, dir: state.privateDir('logs') }))
   const secrets = loadSecrets(state.path('secrets'))
 
   const processes = new Map<ProcessName, SupervisedProcess>()
@@ -119,7 +119,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     port: ports.postgres,
     password: secrets.postgresPassword,
   }
-  const redisDir = state.path('redis')
+  const redisDir = state.privateDir('redis')
   await preparePostgres(postgres)
   await startStage([
     supervise('postgres', postgresPlan(postgres)),
@@ -140,7 +140,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     publicUrl,
     allowedOrigins: `${publicUrl},http://127.0.0.1:${ports.app}`,
     databaseUrl: postgresUrl(postgres),
-    mediaDir: state.path('media'),
+    mediaDir: state.privateDir('media'),
     compileCacheDir: state.path('cache'),
     logLevel: options.logLevel ?? 'info',
     overrides: options.overrides ?? {},

@@ -28,6 +28,13 @@ export class StateDir implements AsyncDisposable {
     return path.join(this.dir, ...parts)
   }
 
+  /** A directory within that only its owner may enter, made if it is not there. */
+  privateDir(name: string): string {
+    const dir = this.path(name)
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    return dir
+  }
+
   note(name: string, pid: number, stopSignal: NodeJS.Signals): void {
     const identity = processIdentity(pid)
     if (identity) this.#running.set(name, { name, pid, identity, stopSignal })

@@ -30,15 +30,27 @@ export const MessageType = z
     `one of ${Object.keys(contentByType).join(', ')}, or a name of your own with a dot in it`,
   )
 
-export const Content = z
-  .record(z.string().max(128), z.unknown())
-  .refine(jsonAtMost(20_480), 'at most 20 KB as JSON')
+/** Any JSON object; what may be in it depends on the type, so `checkContent` looks at that. */
+export const Content = z.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'an object',
+)
 export type Content = z.output<typeof Content>
 
+const isSmallEnough = jsonAtMost(20_480)
+
 /** Whether content is what its type asks for; to be used as a refinement of the draft that holds both. */
-export function checkContent(draft: { type: string; content: unknown }, ctx: z.RefinementCtx): void {
-  if (!(draft.type in contentByType)) return
-  const result = contentByType[draft.type as BuiltInType].safeParse(draft.content)
+export function checkContent(
+  draft: { type: string; content: Record<string, unknown> },
+  ctx: z.RefinementCtx,
+): void {
+  const schema = contentByType[draft.type as BuiltInType]
+  if (!schema) {
+    if (!isSmallEnough(draft.content))
+      ctx.addIssue({ code: 'custom', message: 'at most 20 KB as JSON', path: ['content'] })
+    return
+  }
+  const result = schema.safeParse(draft.content)
   if (result.success) return
   for (const issue of result.error.issues) {
     ctx.addIssue({ code: 'custom', message: issue.message, path: ['content', ...issue.path] })

@@ -36,7 +36,7 @@ async function handshake(url: string): Promise<number> {
   return response.status
 }
 
-describe('a running stack', { timeout: 90_000 }, () => {
+describe('a running stack', { timeout: 120_000 }, () => {
   test('gets every part back that is killed, with the data it had', async ({ dir, ports }) => {
     await using stack = await startStack({ stateDir: dir, ports })
     const { app } = stack.urls
@@ -103,7 +103,11 @@ function start(dir: string, ports: Ports): Started & AsyncDisposable {
   }
 }
 
-const runs = (started: Started) => expect.poll(started.output, { timeout: 60_000 }).toContain('Parley runs')
+/** Waits until it runs; one that ended instead is shown with what it said. */
+async function runs({ child, output }: Started): Promise<void> {
+  const state = () => (child.exitCode === null ? output().includes('Parley runs') : output())
+  await expect.poll(state, { timeout: 60_000 }).toBe(true)
+}
 
 async function exitCode({ child }: Started): Promise<number | null> {
   if (child.exitCode === null) await once(child, 'exit')
@@ -117,7 +121,7 @@ function pids(dir: string): number[] {
 
 const alive = (numbers: number[]) => numbers.filter((pid) => processIdentity(pid) !== undefined)
 
-describe('npm start', { timeout: 90_000 }, () => {
+describe('npm start', { timeout: 120_000 }, () => {
   test('stops everything within ten seconds of a signal and keeps the data', async ({ dir, ports }) => {
     const url = `http://127.0.0.1:${ports.app}`
     {

@@ -1,4 +1,5 @@
 import {
+  host,
   httpUrl,
   httpUrls,
   internalSecret,
@@ -38,6 +39,7 @@ const requiredBy = {
 
 export const Env = z
   .object({
+    HOST: host,
     PORT: port.default(3002),
     INTERNAL_PORT: port.default(3102),
     LOG_LEVEL: logLevel,
@@ -72,7 +74,12 @@ export type FsConfig = Extract<StorageConfig, { driver: 'fs' }>
 export function loadConfig(env: NodeJS.ProcessEnv) {
   const parsed = parseEnv(Env, env)
   return {
-    http: { port: parsed.PORT, internalPort: parsed.INTERNAL_PORT, drainWaitMs: parsed.DRAIN_WAIT_MS },
+    http: {
+      host: parsed.HOST,
+      port: parsed.PORT,
+      internalPort: parsed.INTERNAL_PORT,
+      drainWaitMs: parsed.DRAIN_WAIT_MS,
+    },
     log: { level: parsed.LOG_LEVEL },
     database: databaseOf(parsed),
     redis: { url: parsed.REDIS_URL },

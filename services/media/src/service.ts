@@ -11,8 +11,6 @@ import { startProcessing } from './processing/worker.ts'
 import { startSweep } from './sweep/sweep.ts'
 import { uploadRoutes } from './uploads/routes.ts'
 
-const host = '0.0.0.0'
-
 export async function startMedia(config: Config) {
   await using opened = new AsyncDisposableStack()
   const ctx = opened.use(await createContext(config))
@@ -38,8 +36,8 @@ export async function startMedia(config: Config) {
   mediaRoutes(app, ctx)
   ctx.serveLinks(app)
 
-  const internalUrl = await internal.listen({ host, port: config.http.internalPort })
-  const url = await app.listen({ host, port: config.http.port })
+  const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
+  const url = await app.listen({ host: config.http.host, port: config.http.port })
   // While others still send requests here, they are answered.
   opened.defer(async () => {
     draining = true

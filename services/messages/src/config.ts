@@ -11,12 +11,13 @@ import {
 } from '@parley/shared/env'
 import { z } from 'zod'
 
+const database = { DATABASE_URL: postgresUrl, LOG_LEVEL: logLevel }
+
 export const Env = z.object({
   HOST: host,
   PORT: port.default(3001),
   INTERNAL_PORT: port.default(3101),
-  LOG_LEVEL: logLevel,
-  DATABASE_URL: postgresUrl,
+  ...database,
   DATABASE_POOL_SIZE: positiveInt.default(10),
   REDIS_URL: redisUrl,
   INTERNAL_SECRET: internalSecret,
@@ -28,6 +29,12 @@ export const Env = z.object({
   COMMIT_LANES: positiveInt.max(64).default(2),
   ACK_WAIT_MS: positiveInt.default(8_000),
 })
+
+/** A migration needs the database and nothing else. */
+export function loadMigrationConfig(env: NodeJS.ProcessEnv) {
+  const parsed = parseEnv(z.object(database), env)
+  return { log: { level: parsed.LOG_LEVEL }, database: { url: parsed.DATABASE_URL } }
+}
 
 export type Config = ReturnType<typeof loadConfig>
 

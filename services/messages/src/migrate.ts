@@ -1,6 +1,7 @@
 import { createLogger } from '@parley/shared/log'
-import { loadConfig } from './config.ts'
+import { loadMigrationConfig } from './config.ts'
 import { migrate } from './db/database.ts'
 
-const log = createLogger('messages', { level: 'info' })
-log.info({ applied: await migrate(loadConfig(process.env), log) }, 'schema is current')
+const config = loadMigrationConfig(process.env)
+const log = createLogger('messages', config.log)
+log.info({ applied: await migrate(config.database, log) }, 'schema is current')

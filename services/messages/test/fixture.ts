@@ -55,7 +55,7 @@ export const test = base
       PASSWORD_SCRYPT_COST: '10',
       ACK_WAIT_MS: '300',
     })
-    await migrate(config, createLogger('migrate', { level: 'silent' }))
+    await migrate(config.database, createLogger('migrate', { level: 'silent' }))
     return config
   })
   .extend('service', { scope: 'file' }, async ({ config }, { onCleanup }) => {

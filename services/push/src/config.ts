@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto'
 import {
   ConfigError,
+  host,
   httpUrls,
   internalSecret,
   logLevel,
@@ -17,6 +18,7 @@ const providerUrl = z.url({ protocol: /^https$/ })
 
 // Each secret and certificate may come from a file instead: `X_FILE`.
 export const Env = z.object({
+  HOST: host,
   INTERNAL_PORT: port.default(3103),
   LOG_LEVEL: logLevel,
   REDIS_URL: redisUrl,
@@ -52,7 +54,7 @@ export type Config = ReturnType<typeof loadConfig>
 export function loadConfig(env: NodeJS.ProcessEnv) {
   const parsed = parseEnv(Env, env)
   return {
-    http: { internalPort: parsed.INTERNAL_PORT },
+    http: { host: parsed.HOST, internalPort: parsed.INTERNAL_PORT },
     log: { level: parsed.LOG_LEVEL },
     redis: { url: parsed.REDIS_URL },
     internalSecret: parsed.INTERNAL_SECRET,

@@ -22,7 +22,7 @@ export async function startPush(config: Config) {
     }),
     (server) => server.close(),
   )
-  const internalUrl = await app.listen({ host: '0.0.0.0', port: config.http.internalPort })
+  const internalUrl = await app.listen({ host: config.http.host, port: config.http.internalPort })
 
   opened.use(startNotifier(ctx, config))
   opened.defer(() => {

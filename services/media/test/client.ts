@@ -76,7 +76,7 @@ export function createClient({ url, publicUrl, token, userId, sessionId }: Clien
     async settled(mediaId: string): Promise<MediaObject> {
       const decided = async () => {
         const { body } = await client.look(mediaId)
-        return body.status === 'processing' ? undefined : body
+        return body.status === 'ready' || body.status === 'failed' ? body : undefined
       }
       return vi.waitUntil(decided, { timeout: 20_000, interval: 30 })
     },

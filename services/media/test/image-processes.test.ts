@@ -16,7 +16,7 @@ const test = base
     return directory
   })
   .extend('images', { scope: 'file' }, async ({}, { onCleanup }) => {
-    const images = startImageProcesses({ timeLimitMs: 20_000, log })
+    const images = startImageProcesses({ count: 2, timeLimitMs: 20_000, log })
     onCleanup(() => images[Symbol.asyncDispose]())
     return images
   })
@@ -69,19 +69,17 @@ test('a disk that cannot be written to is not the fault of the file', async ({ i
 test('a process that does not answer in time is ended, and the next file gets another', async ({
   directory,
 }) => {
-  await using images = startImageProcesses({ timeLimitMs: 1, log })
+  await using images = startImageProcesses({ count: 2, timeLimitMs: 1, log })
   const png = await plainPng()
   await expect(transform(images, directory, png, 'image/png')).rejects.toThrow(NoAnswer)
   expect(images.count).toBe(0)
 })
 
-test('one process after another does the jobs, and as many at once as there are jobs', async ({
-  directory,
-}) => {
-  await using images = startImageProcesses({ timeLimitMs: 20_000, log })
+test('a process is kept for the next file, and no more are at work than allowed', async ({ directory }) => {
+  await using images = startImageProcesses({ count: 2, timeLimitMs: 20_000, log })
   const png = await plainPng()
   for (let i = 0; i < 3; i++) expect((await transform(images, directory, png, 'image/png')).ok).toBe(true)
   expect(images.count).toBe(1)
-  await Promise.all([1, 2].map(() => transform(images, directory, png, 'image/png')))
+  await Promise.all([1, 2, 3, 4, 5].map(() => transform(images, directory, png, 'image/png')))
   expect(images.count).toBe(2)
 })

@@ -14,7 +14,7 @@ import { createClient } from './client.ts'
 import { test as base } from './fixture.ts'
 import { plainPng } from './images.ts'
 
-const log = createLogger('media', { level: 'silent' })
+const log = createLogger('media', { level: 'warn' })
 
 /** A service of one test's own, with what it changes in the configuration. */
 const test = base.extend('run', ({ config, issuer }) => {
@@ -64,6 +64,33 @@ describe('a file that nothing can be made of', () => {
     const { body } = await ann.upload('image/png', await plainPng())
     expect(await ann.settled(body.mediaId)).toMatchObject({ status: 'failed', failure: 'unprocessable' })
     expect((await ann.upload('text/plain', Buffer.from('hello'))).body.status).toBe('ready')
+  })
+})
+
+describe('one file in many jobs', () => {
+  test('is read by one process at a time, and never held against the file', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body } = await ann.upload('image/png', await plainPng(4_000, 3_000))
+    const mediaId = body.mediaId as MediaId
+    await ctx.enqueue(Array.from({ length: 20 }, (_, i) => ({ mediaId, id: `${mediaId}-more-${i}` })))
+    expect(await ann.settled(mediaId)).toMatchObject({ status: 'ready' })
+    expect(await findMedia(ctx.db, mediaId)).toMatchObject({ unansweredRuns: 0, runUntil: null })
+  })
+
+  test('is read again when whoever had it in hand is gone', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body } = await ann.upload('text/plain', Buffer.from('not yet'))
+    const mediaId = body.mediaId as MediaId
+    const image = await ann.ready('image/png', await plainPng())
+    // As a worker leaves it that was killed: in hand for some moments yet, and nothing in the queue.
+    await sql`
+      update media set status = 'processing', content_type = 'image/png', unanswered_runs = 1, check_at = now(),
+        run_until = now() + interval '1 second',
+        object_key = (select object_key from media where id = ${image.mediaId})
+      where id = ${mediaId}`.execute(ctx.db)
+    expect(await ann.settled(mediaId)).toMatchObject({ status: 'ready', width: 40 })
   })
 })
 

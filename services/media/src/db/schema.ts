@@ -40,6 +40,8 @@ interface MediaTable {
   thumbnailKey: string | null
   /** Times the file was given to a process that has not answered. */
   unansweredRuns: Generated<number>
+  /** Until when the file is held to be in hand, so that two jobs for it do not run side by side. */
+  runUntil: Date | null
   requeues: Generated<number>
   /** While `processing`: when the sweep takes it for forgotten. */
   checkAt: Date | null

@@ -59,26 +59,39 @@ export async function updateFailed(
 ): Promise<Media | undefined> {
   return db
     .updateTable('media')
-    .set({ status: 'failed', failure, checkAt: null })
+    .set({ status: 'failed', failure, checkAt: null, runUntil: null })
     .where('id', '=', id)
     .where('status', '=', from)
     .returningAll()
     .executeTakeFirst()
 }
 
-/** Undefined unless it still waits to be processed. */
-export async function beginRun(db: Kysely<Database>, id: MediaId): Promise<Media | undefined> {
+/** Undefined unless it waits to be processed and nobody else has it in hand. */
+export async function beginRun(
+  db: Kysely<Database>,
+  { id, leaseMs }: { id: MediaId; leaseMs: number },
+): Promise<Media | undefined> {
   return db
     .updateTable('media')
-    .set((eb) => ({ unansweredRuns: eb('unansweredRuns', '+', 1) }))
+    .set((eb) => ({
+      unansweredRuns: eb('unansweredRuns', '+', 1),
+      runUntil: sql<Date>`now() + ${leaseMs} * interval '1 ms'`,
+    }))
     .where('id', '=', id)
     .where('status', '=', 'processing')
+    .where((eb) => eb.or([eb('runUntil', 'is', null), eb('runUntil', '<', sql<Date>`now()`)]))
     .returningAll()
     .executeTakeFirst()
 }
 
-export async function clearRuns(db: Kysely<Database>, id: MediaId): Promise<void> {
+/** With an answer, the runs that had none no longer count against the file. */
+export async function updateAnswered(db: Kysely<Database>, id: MediaId): Promise<void> {
   await db.updateTable('media').set({ unansweredRuns: 0 }).where('id', '=', id).execute()
+}
+
+/** Lets another attempt begin at once. */
+export async function releaseRun(db: Kysely<Database>, id: MediaId): Promise<void> {
+  await db.updateTable('media').set({ runUntil: null }).where('id', '=', id).execute()
 }
 
 export type ReadyFacts = Pick<
@@ -103,7 +116,7 @@ export async function updateReady(
 ): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('media')
-    .set({ ...facts, status: 'ready', checkAt: null })
+    .set({ ...facts, status: 'ready', checkAt: null, runUntil: null })
     .where('id', '=', id)
     .where('status', '=', 'processing')
     .executeTakeFirstOrThrow()

@@ -10,6 +10,13 @@ export class NoAnswer extends Error {
   override name = 'NoAnswer'
 }
 
+interface ImageProcessOptions {
+  count: number
+  /** For one file, from when a process has it. */
+  timeLimitMs: number
+  log: Logger
+}
+
 interface ImageProcess {
   child: ChildProcess
   jobs: number
@@ -17,9 +24,11 @@ interface ImageProcess {
 
 /**
  * Processes that read images, so that a file which crashes or stalls a decoder takes nothing with it. They
- * get no environment and so no secrets. One is started for each job at once and kept for the next.
+ * get no environment and so no secrets. Each does one file at a time; at most `count` are at work, and further
+ * files wait for one of them.
  */
-export function startImageProcesses({ timeLimitMs, log }: { timeLimitMs: number; log: Logger }) {
+export function startImageProcesses({ count, timeLimitMs, log }: ImageProcessOptions) {
+  const slots = createSlots(count)
   const idle: ImageProcess[] = []
   const running = new Set<ImageProcess>()
 
@@ -49,6 +58,7 @@ export function startImageProcesses({ timeLimitMs, log }: { timeLimitMs: number;
     },
 
     async transform(request: TransformRequest): Promise<TransformReply> {
+      await slots.take()
       const worker = take()
       worker.jobs += 1
       try {
@@ -59,11 +69,30 @@ export function startImageProcesses({ timeLimitMs, log }: { timeLimitMs: number;
       } catch (cause) {
         await end(worker)
         throw cause
+      } finally {
+        slots.free()
       }
     },
 
     async [Symbol.asyncDispose]() {
       await Promise.all([...running].map(end))
+    },
+  }
+}
+
+/** As many holders at once as there are slots; others wait in the order they came. Whoever calls bounds how many those are. */
+function createSlots(count: number) {
+  const waiting: (() => void)[] = []
+  let free = count
+  return {
+    async take(): Promise<void> {
+      if (free > 0) free -= 1
+      else await new Promise<void>((resolve) => waiting.push(resolve))
+    },
+    free(): void {
+      const next = waiting.shift()
+      if (next) next()
+      else free += 1
     },
   }
 }

@@ -5,17 +5,22 @@ import type { MediaId } from '@parley/shared/ids'
 import type { Context } from '../context.ts'
 import type { Failure, Media } from '../db/schema.ts'
 import { doom, spare } from '../doomed/store.ts'
-import { beginRun, clearRuns, findMedia, updateFailed, updateReady } from '../media/store.ts'
+import { beginRun, findMedia, releaseRun, updateAnswered, updateFailed, updateReady } from '../media/store.ts'
 import { newKey } from '../storage/storage.ts'
 import { withExtension } from '../uploads/file-name.ts'
 import type { ImageProcesses } from './image-processes.ts'
 import { maxUnansweredRuns } from './limits.ts'
-import { outputFiles, type TransformReply } from './transform.ts'
+import { outputFiles, type TransformReply, type TransformRequest } from './transform.ts'
 
 /** Longer than storing two files ever takes. */
 const unsparedMs = 3_600_000
 
-type Worker = Pick<Context, 'db' | 'storage' | 'metrics'> & { images: ImageProcesses }
+interface Worker extends Pick<Context, 'db' | 'storage' | 'metrics'> {
+  images: ImageProcesses
+  /** Longer than a file waits for a process and is then read. */
+  leaseMs: number
+}
+
 type Transformed = Extract<TransformReply, { ok: true }>
 
 /**
@@ -23,7 +28,7 @@ type Transformed = Extract<TransformReply, { ok: true }>
  * the file is at fault. Throws when anything else is, to be tried again. Doing it twice is harmless.
  */
 export async function processMedia(worker: Worker, mediaId: MediaId): Promise<void> {
-  const { db, storage, images, metrics } = worker
+  const { db, storage, metrics, leaseMs } = worker
   const media = await findMedia(db, mediaId)
   if (media?.status !== 'processing' || !media.objectKey || !media.contentType) return
   const stop = metrics.processing.startTimer()
@@ -35,20 +40,26 @@ export async function processMedia(worker: Worker, mediaId: MediaId): Promise<vo
     throw new Error('the object of a media in processing is not there')
   }
 
-  // Counted in Postgres, which remembers it also when the file takes this process with it.
-  const run = await beginRun(db, mediaId)
+  // Counted in Postgres, which remembers it also when the file takes this process with it. Who finds it in hand
+  // leaves it; should that one die, the sweep queues it again.
+  const run = await beginRun(db, { id: mediaId, leaseMs })
   if (!run) return
-  if (run.unansweredRuns > maxUnansweredRuns) {
-    await fail(worker, media, 'unprocessable')
-    return
+  try {
+    if (run.unansweredRuns > maxUnansweredRuns) await fail(worker, media, 'unprocessable')
+    else await read(worker, media, { file, directory: directory.path, contentType: media.contentType })
+  } catch (cause) {
+    await releaseRun(db, mediaId)
+    throw cause
   }
-  const reply = await images.transform({ file, directory: directory.path, contentType: media.contentType })
-  if (reply.ok) await storeResult(worker, media, { ...reply, directory: directory.path })
-  else if (reply.failure === 'internal') {
-    await clearRuns(db, mediaId)
-    throw new Error(`image process: ${reply.reason}`)
-  } else await fail(worker, media, reply.failure)
   stop()
+}
+
+async function read(worker: Worker, media: Media, request: TransformRequest): Promise<void> {
+  const reply = await worker.images.transform(request)
+  await updateAnswered(worker.db, media.id)
+  if (reply.ok) await storeResult(worker, media, { ...reply, directory: request.directory })
+  else if (reply.failure === 'internal') throw new Error(`image process: ${reply.reason}`)
+  else await fail(worker, media, reply.failure)
 }
 
 async function storeResult(
@@ -57,10 +68,7 @@ async function storeResult(
   made: Transformed & { directory: string },
 ): Promise<void> {
   const [objectKey, thumbnailKey] = [newKey('media'), newKey('thumbnail')]
-  await db.transaction().execute(async (trx) => {
-    await clearRuns(trx, media.id)
-    await doom(trx, [objectKey, thumbnailKey], unsparedMs)
-  })
+  await doom(db, [objectKey, thumbnailKey], unsparedMs)
   await Promise.all([
     storage.putFile(objectKey, path.join(made.directory, outputFiles.shown)),
     storage.putFile(thumbnailKey, path.join(made.directory, outputFiles.thumbnail)),

@@ -12,10 +12,14 @@ export function startProcessing(ctx: Context): AsyncDisposable {
   const connection = owned.adopt(openRedis({ ...ctx.config.redis, use: 'worker' }, ctx.log), (client) =>
     client.disconnect(),
   )
-  const images = owned.use(startImageProcesses({ timeLimitMs, log: ctx.log }))
+  const images = owned.use(startImageProcesses({ count: concurrency, timeLimitMs, log: ctx.log }))
+  // Twice as many in hand as are read at once, so that a process need not wait while others fetch and store.
+  const inHand = 2 * concurrency
+  // One file may be before it in the process.
+  const leaseMs = 2 * timeLimitMs + 10_000
   owned.use(
-    startWorker(mediaProcessing, { connection, log: ctx.log, concurrency }, ({ mediaId }) =>
-      processMedia({ ...ctx, images }, mediaId),
+    startWorker(mediaProcessing, { connection, log: ctx.log, concurrency: inHand }, ({ mediaId }) =>
+      processMedia({ ...ctx, images, leaseMs }, mediaId),
     ),
   )
   return owned

@@ -22,8 +22,8 @@ const retryDelaysMs = [100, 400, 1_000, 2_000]
 export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
   const instances = urls.map((baseUrl) => openInstance(baseUrl, secret))
 
-  async function onInstanceOf<T>(key: string, call: (instance: Instance) => Promise<T>): Promise<T> {
-    const ranked = rankInstances(instances, key)
+  async function onInstanceOf<T>(key: () => string, call: (instance: Instance) => Promise<T>): Promise<T> {
+    const ranked = instances.length > 1 ? rankInstances(instances, key()) : instances
     let failure: unknown
     for (const delayMs of [0, ...retryDelaysMs]) {
       if (delayMs > 0) await wait(delayMs * (0.5 + Math.random()))
@@ -41,13 +41,30 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
 
   return {
     send: (call: SendCall): Promise<Sent> =>
-      onInstanceOf(conversationOf(call), (instance) => instance.sends.add(call)),
-    mark: (call: MarkCall) => onInstanceOf(call.conversationId, (instance) => instance.marks.add(call)),
-    openSession: (caller: Caller) => onInstanceOf(caller.userId, (instance) => instance.sessions.add(caller)),
+      onInstanceOf(
+        () => conversationOf(call),
+        (instance) => instance.sends.add(call),
+      ),
+    mark: (call: MarkCall) =>
+      onInstanceOf(
+        () => call.conversationId,
+        (instance) => instance.marks.add(call),
+      ),
+    openSession: (caller: Caller) =>
+      onInstanceOf(
+        () => caller.userId,
+        (instance) => instance.sessions.add(caller),
+      ),
     ask: (caller: Caller, event: string, request: unknown) =>
-      onInstanceOf(caller.userId, ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request })),
+      onInstanceOf(
+        () => caller.userId,
+        ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request }),
+      ),
     findEnded: (sessionIds: Caller['sessionId'][]) =>
-      onInstanceOf('', ({ rpc }) => rpc.call('sessions/ended', { sessionIds })),
+      onInstanceOf(
+        () => '',
+        ({ rpc }) => rpc.call('sessions/ended', { sessionIds }),
+      ),
     async [Symbol.asyncDispose]() {
       await Promise.all(instances.map(({ rpc }) => rpc[Symbol.asyncDispose]()))
     },

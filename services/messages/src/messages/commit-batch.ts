@@ -74,23 +74,26 @@ export async function commitBatch(
       sends.map((send) => send.pushed),
     ],
   })
-  const advanced = new Map(rows[0]?.advanced?.map((conversation) => [conversation.id, conversation]))
-  const standings: Standing[] = sends.map(() => ({ kind: 'stale' }))
-  for (const row of rows) standings[row.place - 1] = standingOf(row, advanced.get(row.conversation_id))
-  return { standings, dispatchId: rows[0]?.dispatch_id ?? undefined }
+  const [first] = rows
+  const advanced = new Map(first?.advanced?.map((conversation) => [conversation.id, conversation]))
+  const sentAt = first?.sent_at ?? new Date()
+  const standings = sends.map((send, i): Standing => {
+    const row = rows[i]
+    return row ? standingOf(row, sentAt, advanced.get(send.conversationId)) : { kind: 'stale' }
+  })
+  return { standings, dispatchId: first?.dispatch_id ?? undefined }
 }
 
+/** One for each send, in order. What is the same for all of them is in the first alone. */
 interface Row {
-  place: number
-  conversation_id: string
   is_member: boolean
   conversation_exists: boolean
   known_seq: number | null
   known_at: Date | null
   /** The number it has if its conversation advanced. */
   seq: number
-  sent_at: Date
-  /** In the first row alone: the conversations that advanced. */
+  sent_at: Date | null
+  /** The conversations that advanced. */
   advanced: Advanced[] | null
   dispatch_id: number | null
 }
@@ -99,13 +102,11 @@ interface Advanced extends CommittedConversation {
   id: string
 }
 
-function standingOf(row: Row, advanced: Advanced | undefined): Standing {
+function standingOf(row: Row, sentAt: Date, advanced: Advanced | undefined): Standing {
   if (!row.is_member) return { kind: 'refused', exists: row.conversation_exists }
   if (row.known_seq !== null && row.known_at)
     return { kind: 'known', seq: row.known_seq, sentAt: row.known_at }
-  return advanced
-    ? { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation: advanced }
-    : { kind: 'stale' }
+  return advanced ? { kind: 'committed', seq: row.seq, sentAt, conversation: advanced } : { kind: 'stale' }
 }
 
 // Rows of the batch are joined with tables by index alone (see `plans` of the pool) and with each other only once:
@@ -168,8 +169,8 @@ noted as (
   having count(*) > 0
   returning dispatch_id
 )
-select s.place::int as place, s.conversation_id, s.is_member, s.conversation_exists, s.known_seq, s.known_at,
-  s.last_seq + s.nth as seq, now() as sent_at,
+select s.is_member, s.conversation_exists, s.known_seq, s.known_at, s.last_seq + s.nth as seq,
+  case when s.place = 1 then now() end as sent_at,
   case when s.place = 1 then (
     select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'name', name, 'userIds', user_ids,
       'membersVersion', members_version)) from advanced

@@ -51,15 +51,23 @@ export function createCommitter({ config, log, metrics, dispatcher }: CommitterO
   )
 
   async function commitLane(sends: PreparedSend[]): Promise<(Sent | AppError)[]> {
-    const distinct = firstOfEach(sends)
+    const { distinct, places } = firstOfEach(sends)
     const observe = seconds.startTimer()
     const settled = await commitUntilSettled(pool, distinct, log)
     observe()
     if (settled.dispatches.length > 0) setImmediate(() => dispatcher.announce(settled))
-    const resultByKey = new Map(distinct.map((send, i) => [keyOf(send), resultOf(send, settled.outcomes[i])]))
-    for (const outcome of settled.outcomes)
-      count.inc({ outcome: outcome instanceof AppError ? outcome.code : outcome.kind })
-    return sends.map((send) => resultByKey.get(keyOf(send)) ?? notAMember())
+    const results = distinct.map((send, i) => resultOf(send, settled.outcomes[i]))
+    countOutcomes(settled)
+    return places.map((place) => results[place] ?? notAMember())
+  }
+
+  function countOutcomes({ outcomes }: SettledBatch): void {
+    const tally = new Map<string, number>()
+    for (const outcome of outcomes) {
+      const name = outcome instanceof AppError ? outcome.code : outcome.kind
+      tally.set(name, (tally.get(name) ?? 0) + 1)
+    }
+    for (const [outcome, number] of tally) count.inc({ outcome }, number)
   }
 
   return {
@@ -74,13 +82,18 @@ export function createCommitter({ config, log, metrics, dispatcher }: CommitterO
 
 export type Committer = ReturnType<typeof createCommitter>
 
-const keyOf = (send: PreparedSend) => `${send.conversationId}\n${send.senderId}\n${send.clientMessageId}`
-
-/** The same send twice in one batch is one send. */
-function firstOfEach(sends: PreparedSend[]): PreparedSend[] {
-  const firsts = new Map<string, PreparedSend>()
-  for (const send of sends) if (!firsts.has(keyOf(send))) firsts.set(keyOf(send), send)
-  return firsts.size === sends.length ? sends : [...firsts.values()]
+/** The same send twice in one batch is one send: the distinct ones, and the place among them of each. */
+function firstOfEach(sends: PreparedSend[]): { distinct: PreparedSend[]; places: number[] } {
+  const placeOf = new Map<string, number>()
+  const distinct: PreparedSend[] = []
+  const places = sends.map((send) => {
+    const key = `${send.conversationId}\n${send.senderId}\n${send.clientMessageId}`
+    const known = placeOf.get(key)
+    if (known !== undefined) return known
+    placeOf.set(key, distinct.length)
+    return distinct.push(send) - 1
+  })
+  return { distinct, places }
 }
 
 function resultOf(

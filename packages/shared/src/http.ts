@@ -10,6 +10,7 @@ import {
 } from 'fastify'
 import { z } from 'zod'
 import { checkBounds } from './bounds.ts'
+import { watchConnections } from './close-connections.ts'
 import { AppError } from './errors.ts'
 
 export type HttpApp = FastifyInstance<
@@ -42,6 +43,8 @@ export function createHttpApp(
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
 
+  const connections = watchConnections(app.server)
+  app.addHook('preClose', async () => connections.closeIdle())
   if (!trusted) guardAndLog(app)
 
   app.setErrorHandler<FastifyError>((cause, request, reply) => {

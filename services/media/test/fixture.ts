@@ -66,7 +66,7 @@ export const test = base
     const config = loadConfig({
       PORT: '0',
       INTERNAL_PORT: '0',
-      LOG_LEVEL: 'warn',
+      LOG_LEVEL: 'silent',
       DATABASE_URL: database.url,
       REDIS_URL: redis.url,
       INTERNAL_SECRET: secret,

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import type { MediaId } from '@parley/shared/ids'
 import { createLogger } from '@parley/shared/log'
 import { mediaProcessing } from '@parley/shared/queues'
@@ -14,7 +17,7 @@ import { createClient } from './client.ts'
 import { test as base } from './fixture.ts'
 import { plainPng } from './images.ts'
 
-const log = createLogger('media', { level: 'warn' })
+const log = createLogger('media', { level: 'silent' })
 
 /** A service of one test's own, with what it changes in the configuration. */
 const test = base.extend('run', ({ config, issuer }) => {
@@ -165,5 +168,31 @@ describe('a node that goes away', () => {
     expect((await service.ann.begin('text/plain', 5)).status).toBe(201)
     await gone
     await expect(fetch(service.url)).rejects.toThrow('fetch failed')
+  })
+
+  test('waits for the requests in hand, and for no connection that asks nothing', async ({ run }) => {
+    const service = await run()
+    const { ann } = service
+    const port = Number(new URL(service.url).port)
+    const silent = connect(port, '127.0.0.1').resume()
+    await once(silent, 'connect')
+    const { body: ticket } = await ann.begin('text/plain', 10)
+    const upload = request(ann.reach(ticket.upload.url), {
+      method: 'PUT',
+      agent: new Agent({ keepAlive: true }),
+      headers: { ...ticket.upload.headers, 'content-length': 10, expect: '100-continue' },
+    })
+    upload.flushHeaders()
+    await once(upload, 'continue')
+
+    const began = performance.now()
+    const gone = service[Symbol.asyncDispose]()
+    await once(silent, 'close')
+    upload.end('0123456789')
+    const [answer] = (await once(upload, 'response')) as [IncomingMessage]
+    expect(answer.statusCode).toBe(200)
+    answer.resume()
+    await gone
+    expect(performance.now() - began).toBeLessThan(5_000)
   })
 })

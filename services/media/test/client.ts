@@ -96,4 +96,4 @@ export function createClient({ url, publicUrl, token, userId, sessionId }: Clien
   return client
 }
 
-export type Client = ReturnType<typeof createClient>
+type Client = ReturnType<typeof createClient>

@@ -116,7 +116,7 @@ describe('accounts and sessions', () => {
       ),
     )
     const statuses = new Set(replies.map(({ status }) => status))
-    expect([...statuses].toSorted()).toEqual([201, 503])
+    expect(statuses).toEqual(new Set([201, 503]))
     expect((await signUp(api)).token).not.toBe('')
   })
 

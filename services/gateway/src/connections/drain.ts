@@ -7,6 +7,7 @@ import type { Registry } from './registry.ts'
 const slices = 20
 const comeBackWithinMs = 5_000
 const answerWithinMs = 5_000
+const closedWithinMs = 2_000
 
 /**
  * Sends everybody elsewhere: in slices over the given time, in random order, each told a moment of its own to
@@ -27,6 +28,9 @@ export async function drain(registry: Registry, { drainMs }: { drainMs: number }
     }
     if (i + perSlice < sockets.length) await wait(pauseMs)
   }
+  // What follows a drain ends the sockets that are left in a way that tells their clients not to come back.
+  const deadline = Date.now() + closedWithinMs
+  while (registry.connections > 0 && Date.now() < deadline) await wait(10)
 }
 
 async function idle(socket: ChatSocket): Promise<void> {

@@ -95,5 +95,3 @@ export function createClient({ url, publicUrl, token, userId, sessionId }: Clien
   }
   return client
 }
-
-type Client = ReturnType<typeof createClient>

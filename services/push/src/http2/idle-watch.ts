@@ -20,6 +20,8 @@ export function watchIdle(
   const timer = setInterval(look, everyMs)
 
   function look(): void {
+    // Destroyed, and its `close` is still to come: to ping it now would throw out of the timer.
+    if (session.destroyed) return
     if (!isIdle() || Date.now() - lastUsed < everyMs) return
     if (Date.now() - lastUsed >= idleCloseMs) return expired()
     if (!ping || limit) return

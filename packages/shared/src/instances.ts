@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { AppError } from './errors.ts'
 
 /**
  * Instances in the order this key prefers them (rendezvous hashing): the same on every caller, and when one
@@ -13,6 +14,32 @@ export function rankInstances<T extends { name: string }>(instances: readonly T[
     }))
     .toSorted((a, b) => b.weight - a.weight)
     .map(({ instance }) => instance)
+}
+
+/**
+ * Asks the instance this key prefers, and the next one if that is away or leaving; any other failure is an answer.
+ * For calls that are safe to repeat: one that cannot be reached may have done its work all the same.
+ */
+export async function onInstanceOf<I extends { name: string }, T>(
+  instances: readonly I[],
+  key: () => string,
+  call: (instance: I) => Promise<T>,
+): Promise<T> {
+  let failure: unknown
+  // A hash for each call would be for nothing where there is no choice.
+  for (const instance of instances.length > 1 ? rankInstances(instances, key()) : instances) {
+    try {
+      return await call(instance)
+    } catch (cause) {
+      if (!isElsewhere(cause)) throw cause
+      failure = cause
+    }
+  }
+  throw failure
+}
+
+export function isElsewhere(cause: unknown): boolean {
+  return cause instanceof AppError && (cause.code === 'unavailable' || cause.code === 'draining')
 }
 
 /** A stable number below `count` for a key. */

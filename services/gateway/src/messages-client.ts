@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBatcher } from '@parley/shared/batcher'
-import { AppError } from '@parley/shared/errors'
 import { directConversationId } from '@parley/shared/ids'
-import { rankInstances } from '@parley/shared/instances'
+import { isElsewhere, onInstanceOf } from '@parley/shared/instances'
 import {
   type Caller,
   fromBatchReply,
@@ -22,46 +21,42 @@ const retryDelaysMs = [100, 400, 1_000, 2_000]
 export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
   const instances = urls.map((baseUrl) => openInstance(baseUrl, secret))
 
-  async function onInstanceOf<T>(key: () => string, call: (instance: Instance) => Promise<T>): Promise<T> {
-    const ranked = instances.length > 1 ? rankInstances(instances, key()) : instances
-    let failure: unknown
-    for (const delayMs of [0, ...retryDelaysMs]) {
-      if (delayMs > 0) await wait(delayMs * (0.5 + Math.random()))
-      for (const instance of ranked) {
-        try {
-          return await call(instance)
-        } catch (cause) {
-          if (!(cause instanceof AppError) || cause.code !== 'unavailable') throw cause
-          failure = cause
-        }
+  async function patiently<T>(key: () => string, call: (instance: Instance) => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await onInstanceOf(instances, key, call)
+      } catch (cause) {
+        const delayMs = retryDelaysMs[attempt]
+        if (!isElsewhere(cause)) throw cause
+        if (delayMs === undefined) throw messagesUnavailable(cause)
+        await wait(delayMs * (0.5 + Math.random()))
       }
     }
-    throw messagesUnavailable(failure)
   }
 
   return {
     send: (call: SendCall): Promise<Sent> =>
-      onInstanceOf(
+      patiently(
         () => conversationOf(call),
         (instance) => instance.sends.add(call),
       ),
     mark: (call: MarkCall) =>
-      onInstanceOf(
+      patiently(
         () => call.conversationId,
         (instance) => instance.marks.add(call),
       ),
     openSession: (caller: Caller) =>
-      onInstanceOf(
+      patiently(
         () => caller.userId,
         (instance) => instance.sessions.add(caller),
       ),
     ask: (caller: Caller, event: string, request: unknown) =>
-      onInstanceOf(
+      patiently(
         () => caller.userId,
         ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request }),
       ),
     findEnded: (sessionIds: Caller['sessionId'][]) =>
-      onInstanceOf(
+      patiently(
         () => '',
         ({ rpc }) => rpc.call('sessions/ended', { sessionIds }),
       ),

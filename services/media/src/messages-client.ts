@@ -1,5 +1,5 @@
 import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
-import { rankInstances } from '@parley/shared/instances'
+import { onInstanceOf } from '@parley/shared/instances'
 import { openRpc, type Rpc } from '@parley/shared/rpc'
 import { messagesUnavailable } from './errors.ts'
 
@@ -9,21 +9,18 @@ const deadlineMs = 3_000
 export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
   const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret }) }))
 
-  async function ask<M extends keyof Rpc>(
+  const ask = <M extends keyof Rpc>(
     key: string,
     method: M,
     request: Rpc[M]['request'],
-  ): Promise<Rpc[M]['reply']> {
-    let failure: unknown
-    for (const { rpc } of rankInstances(instances, key)) {
-      try {
-        return await rpc.call(method, request, { deadlineMs })
-      } catch (cause) {
-        failure = cause
-      }
-    }
-    throw messagesUnavailable(failure)
-  }
+  ): Promise<Rpc[M]['reply']> =>
+    onInstanceOf(
+      instances,
+      () => key,
+      ({ rpc }) => rpc.call(method, request, { deadlineMs }),
+    ).catch((cause: unknown) => {
+      throw messagesUnavailable(cause)
+    })
 
   return {
     async mayRead(userId: UserId, mediaId: MediaId): Promise<boolean> {

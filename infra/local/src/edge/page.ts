@@ -17,7 +17,7 @@ export function renderPage(inspectorUrl: string | undefined): string {
 <li><code>/socket.io/</code>: realtime, over Socket.IO</li>
 ${inspector}
 </ul>
-<p>In the repository: <code>docs/protocol.md</code> has every event and route, <code>docs/local.md</code> what runs on this machine.</p>
+<p>In the repository: <code>docs/protocol.md</code> has every event, <code>docs/http.md</code> every route, <code>docs/local.md</code> what runs on this machine.</p>
 </html>
 `
 }

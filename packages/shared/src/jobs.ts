@@ -76,8 +76,6 @@ export interface JobInHand<Data> {
   attempt: number
   /** Whether a failure of this attempt is the job's end. */
   lastAttempt: boolean
-  /** Replaces the data, so that a later attempt knows what this one already did. */
-  remember: (data: Data) => Promise<void>
 }
 
 /** Disposing waits for the jobs in hand. Data that does not parse will never parse, so it is failed at once. */
@@ -95,7 +93,6 @@ export function startWorker<Data extends z.ZodType>(
         id: job.id ?? '',
         attempt: job.attemptsMade + 1,
         lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
-        remember: (next) => job.updateData(next),
       })
     },
     { connection, prefix, concurrency, settings: { backoffStrategy } },

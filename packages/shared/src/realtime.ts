@@ -23,7 +23,6 @@ export function encodeEvent<E extends ServerEventName>(event: E, payload: Server
 /** Orders to the gateways, each carried out on the node's own sockets. */
 export type GatewayOrder =
   | { kind: 'join'; userIds: UserId[]; conversationId: ConversationId }
-  | { kind: 'leave'; userIds: UserId[]; conversationId: ConversationId }
   | { kind: 'end-sessions'; sessionIds: SessionId[]; reason: 'revoked' | 'replaced' }
 
 export const gatewayOrders = 'parley:gateway-orders'

@@ -29,13 +29,9 @@ export async function followOrders({ subscriber, log, registry }: OrdersOptions)
 function follow(order: GatewayOrder, registry: Registry): void {
   switch (order.kind) {
     case 'join':
-    case 'leave':
       for (const userId of order.userIds) {
-        for (const socket of registry.socketsOf(userId)) {
-          const room = conversationRoom(order.conversationId)
-          if (order.kind === 'join') void socket.join(room)
-          else void socket.leave(room)
-        }
+        for (const socket of registry.socketsOf(userId))
+          void socket.join(conversationRoom(order.conversationId))
       }
       return
     case 'end-sessions':

@@ -70,7 +70,7 @@ function backoffStrategy(attempt: number, _type?: string, err?: Error, job?: Min
   return Math.round(Math.min(Math.max(doubledMs, askedMs), longestDelayMs))
 }
 
-export interface JobInHand<Data> {
+export interface JobInHand {
   id: string
   /** Attempts begun, this one included. */
   attempt: number
@@ -82,7 +82,7 @@ export interface JobInHand<Data> {
 export function startWorker<Data extends z.ZodType>(
   kind: JobKind<Data>,
   { connection, log, concurrency = 8 }: { connection: Redis; log: Logger; concurrency?: number },
-  work: (data: z.output<Data>, job: JobInHand<z.input<Data>>) => Promise<void>,
+  work: (data: z.output<Data>, job: JobInHand) => Promise<void>,
 ): AsyncDisposable {
   const worker = new Worker<unknown>(
     kind.queue,

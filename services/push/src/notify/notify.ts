@@ -19,7 +19,7 @@ const outcomesPerReport = 500
 export async function notify(
   ctx: Pick<Context, 'redis' | 'messages' | 'alertProviders' | 'metrics' | 'log'>,
   data: z.output<typeof chatPush.data>,
-  job: Pick<JobInHand<unknown>, 'id' | 'lastAttempt'>,
+  job: Pick<JobInHand, 'id' | 'lastAttempt'>,
 ): Promise<void> {
   const { conversationId } = data
   const log = ctx.log.child({ conversationId, jobId: job.id })

@@ -53,9 +53,9 @@ export class ChatClient implements AsyncDisposable {
           give({ token: value, platform: 'ios', protocolVersion: 1 }),
         ),
     })
-    this.socket.on('connect', () => void this.#retry(() => this.sync()))
+    this.socket.on('connect', () => this.#unattended(this.#retry(() => this.sync())))
     this.socket.on('entry:new', ({ entry }: { entry: Entry }) => this.#hear(entry))
-    this.socket.on('log:stale', () => void this.#retry(() => this.sync()))
+    this.socket.on('log:stale', () => this.#unattended(this.#retry(() => this.sync())))
     this.socket.onAny((name: string, payload: unknown) => void this.events.push({ name, payload }))
     // Socket.IO comes back by itself after most closes, not after one it was told of by a refused handshake.
     this.socket.on('connect_error', () => {
@@ -125,7 +125,7 @@ export class ChatClient implements AsyncDisposable {
     if (entry.seq === next || (next === 1 && !this.logs.has(entry.conversationId))) {
       if (entry.seq === 1 || this.logs.has(entry.conversationId)) return this.#apply(entry)
     }
-    if (entry.seq >= next) void this.#mend(entry.conversationId)
+    if (entry.seq >= next) this.#unattended(this.#mend(entry.conversationId))
   }
 
   #apply(entry: Entry): void {
@@ -150,6 +150,13 @@ export class ChatClient implements AsyncDisposable {
         () => undefined,
       )
     }, acknowledgeAfterMs).unref()
+  }
+
+  /** Work nobody waits for. What a client that has ended leaves unfinished is no failure; anything else is one. */
+  #unattended(work: Promise<unknown>): void {
+    work.catch((cause: unknown) => {
+      if (!this.#ended) throw cause
+    })
   }
 
   /** Fetches what lies between what it has and the end of the log; one fetch at a time for each conversation. */

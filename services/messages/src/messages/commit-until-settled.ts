@@ -50,12 +50,14 @@ export async function commitUntilSettled(
         else outcomes.set(send, standing.kind === 'refused' ? notAMember() : standing)
       }
       if (missing.length > 0) {
-        opened = true
         for (const [send, error] of await openDirectConversations(pool, missing)) outcomes.set(send, error)
+        opened = true
         again.push(...missing.filter((send) => !outcomes.has(send)))
       }
     } catch (cause) {
       const delayMs = retryDelaysMs[attempt]
+      // What this round has committed stays so; found again as known, it would not be announced.
+      open = open.filter((send) => !outcomes.has(send))
       if (isRefusedData(cause)) {
         return merge(outcomes, dispatches, sends, await settleApart(pool, open, log, cause))
       }

@@ -1,9 +1,11 @@
 import { AppError } from '@parley/shared/errors'
 import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
+import { closeCodes } from '@parley/shared/protocol'
 import { Gauge } from 'prom-client'
 import type { Config } from './config.ts'
 import { createAdmission } from './connections/admit.ts'
+import { closeSocket } from './connections/close-socket.ts'
 import { drain } from './connections/drain.ts'
 import { followOrders } from './connections/follow-orders.ts'
 import { startPresence } from './connections/presence.ts'
@@ -66,7 +68,10 @@ export async function startGateway(config: Config) {
   const answer = createAnswer({ log, metrics: ctx.metrics, registry, handlers: createHandlers(ctx) })
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {
-    registry.add(socket)
+    const here = registry.add(socket)
+    // Handshakes that were decided at the same moment did not see each other.
+    if (here.sockets.size > config.limits.socketsPerUser)
+      closeSocket(socket, closeCodes.flood, 'too many connections')
     presence.changed(socket.data.identity.userId)
     socket.use((packet) => void answer(socket, packet))
     socket.on('disconnect', () => {

@@ -92,7 +92,10 @@ describe('handshakes', () => {
     },
   )
 
-  test('P10 an eleventh socket of one user is refused, and the ten stay', async ({ start, issuer }) => {
+  test('P10 a socket beyond the limit of its user is refused, and the others stay', async ({
+    start,
+    issuer,
+  }) => {
     await using node = await start('caps', { MAX_SOCKETS_PER_USER: '2' })
     await using one = await connectClient(node.url, issuer, { userId: 'many' })
     await using two = await connectClient(node.url, issuer, { userId: 'many' })
@@ -100,6 +103,20 @@ describe('handshakes', () => {
       'rate_limited',
     )
     expect([one.socket.connected, two.socket.connected]).toEqual([true, true])
+  })
+
+  test('P10 many handshakes at the same moment leave no more sockets than the limit', async ({
+    start,
+    issuer,
+  }) => {
+    await using node = await start('rush', { MAX_SOCKETS_PER_USER: '2' })
+    const rush = Array.from({ length: 8 }, () => connectClient(node.url, issuer, { userId: 'rushing' }))
+    const clients = (await Promise.allSettled(rush)).flatMap((it) =>
+      it.status === 'fulfilled' ? [it.value] : [],
+    )
+    await vi.waitUntil(() => clients.filter(({ socket }) => socket.connected).length <= 2)
+    expect(node.ctx.registry.user('rushing' as never)?.sockets.size).toBe(2)
+    for (const client of clients) await client[Symbol.asyncDispose]()
   })
 
   test('P10 an unknown namespace is refused', async ({ a, issuer }) => {

@@ -119,7 +119,7 @@ describe('somebody who is away', () => {
     expect(await pushesTo(token)).toHaveLength(3)
   })
 
-  test('P6 is pushed at Google too, and a token it calls dead is forgotten', async ({
+  test('P6 is pushed at Google too, once', async ({
     api,
     friends: { ben, annClient, benClient },
     pushesTo,
@@ -151,7 +151,7 @@ describe('somebody who is away', () => {
 describe('reading', () => {
   test('P5 a read mark reaches the peer and the own devices, and clears the unread', async ({
     stack,
-    friends: { ann, ben, annClient, benClient },
+    friends: { ben, annClient, benClient },
     connect,
   }) => {
     const tablet = await connect(ben, stack.urls.gateways[0])
@@ -165,6 +165,5 @@ describe('reading', () => {
     await vi.waitUntil(() => told(annClient) && told(tablet))
     const page = (await tablet.ask<SyncPage>('log:sync', {})) as { ok: true; data: SyncPage }
     expect(page.data.conversations.find((it) => it.conversationId === conversationId)?.unread).toBe(0)
-    expect(ann.userId).not.toBe(ben.userId)
   })
 })

@@ -160,6 +160,16 @@ describe('offline deliveries', () => {
     expect(await due()).toEqual([])
   })
 
+  test('P6 an earlier entry that was not told yet comes along with a later one', async ({ api, rpc }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob, 'one')
+    await say(api, alice, bob, 'two')
+    const query = { conversationId, firstSeq: 2, lastSeq: 2, userIds: [bob.userId] } as never
+    const { deliveries } = await rpc.call('deliveries/due', query)
+    expect(deliveries[0]?.alerts.map(({ seq }) => seq)).toEqual([1, 2])
+  })
+
   test('an outcome that is still open keeps its entries due', async ({ api, rpc }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     await bind(api, bob)

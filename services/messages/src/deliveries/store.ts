@@ -82,10 +82,13 @@ export interface DueRow {
   sentAt: Date
 }
 
-/** One row per device still to be told and entry to tell it of; of many entries, the newest for each user. */
+/**
+ * One row per device still to be told and entry to tell it of; of many entries, the newest for each user. Earlier
+ * entries that are still due come along, because telling of a later one moves the mark past them.
+ */
 export async function listDue(
   db: Kysely<Database>,
-  query: Span & { userIds: string[]; entriesEach: number },
+  query: Pick<Span, 'conversationId' | 'lastSeq'> & { userIds: string[]; entriesEach: number },
 ): Promise<DueRow[]> {
   const { rows } = await sql<DueRow>`
     select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.updated_at,
@@ -98,7 +101,7 @@ export async function listDue(
     cross join lateral (
       select * from entry e
       where e.conversation_id = m.conversation_id
-        and e.seq between ${query.firstSeq} and ${query.lastSeq}
+        and e.seq <= ${query.lastSeq}
         and e.seq > greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq)
         and e.pushed and e.recalled_at is null and e.sender_id <> m.user_id
       order by e.seq desc limit ${query.entriesEach}

@@ -29,16 +29,16 @@ export function createPresenceLease(
         redis.zadd(gatewaysKey, Date.now() + leaseMs, gatewayId),
         redis.zremrangebyscore(gatewaysKey, 0, Date.now() - leaseMs),
       ])
+      const known = held === 1 ? await redis.hlen(key) : 0
       const users = [...counts()]
-      if (users.length === 0 || (held === 1 && (await redis.hlen(key)) === users.length)) return
-      await redis.del(key)
+      if (known === users.length) return
+      // All of it is on its way before anything else can change, so a change that comes after it stays on top.
+      const rewrite = redis.multi().del(key)
       for (let i = 0; i < users.length; i += 1_000) {
-        await redis.hset(
-          key,
-          new Map(users.slice(i, i + 1_000).map(([userId, sockets]) => [userId, String(sockets)])),
-        )
+        const some = users.slice(i, i + 1_000)
+        rewrite.hset(key, new Map(some.map(([userId, sockets]) => [userId, String(sockets)])))
       }
-      await redis.pexpire(key, leaseMs)
+      await rewrite.pexpire(key, leaseMs).exec()
     },
 
     async release(): Promise<void> {

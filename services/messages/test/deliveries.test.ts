@@ -80,6 +80,22 @@ describe('after a commit', () => {
     )
   })
 
+  test('a notice rings at new members themselves, whose sockets may not be in the room yet', async ({
+    api,
+    listen,
+  }) => {
+    const [owner, bob, cas] = [await signUp(api), await signUp(api), await signUp(api)]
+    const [atBob, atCas] = [
+      await listen(roomChannel(`u:${bob.userId}`)),
+      await listen(roomChannel(`u:${cas.userId}`)),
+    ]
+    const { body } = await api.post('/v1/conversations', { name: 'Team', userIds: [bob.userId] }, owner.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    await vi.waitUntil(() => atBob.some((text) => text.includes('group.created')))
+    await api.post(`/v1/conversations/${conversationId}/members`, { userIds: [cas.userId] }, owner.token)
+    await vi.waitUntil(() => atCas.some((text) => text.includes('group.members-added')))
+  })
+
   test('new members are let into the room by an order to all gateways', async ({ api, listen }) => {
     const [owner, bob] = [await signUp(api), await signUp(api)]
     const orders = await listen(gatewayOrders)
@@ -121,6 +137,29 @@ describe('offline deliveries', () => {
       timeout: 10_000,
     })
     expect(jobs.some((job) => job.conversationId === toQuick.conversationId)).toBe(false)
+    await lease.release()
+    redis.disconnect()
+  })
+
+  test('P6 what comes while a silence is waited out has a wait of its own', async ({
+    api,
+    jobs,
+    redisUrl,
+  }) => {
+    const [alice, silent, away] = [await signUp(api), await signUp(api), await signUp(api)]
+    const redis = new Redis(redisUrl)
+    const lease = createPresenceLease(redis, `test-${uuid()}`, () => [[silent.userId as never, 1]])
+    await lease.renew()
+    const { conversationId } = await say(api, alice, silent, 'one')
+    const toAway = await say(api, alice, away)
+    // Whoever is away has a job once the first look is over.
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === toAway.conversationId), {
+      timeout: 10_000,
+    })
+    await say(api, alice, silent, 'two')
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId && job.lastSeq === 2), {
+      timeout: 10_000,
+    })
     await lease.release()
     redis.disconnect()
   })

@@ -35,5 +35,5 @@ export async function announceNotice(
     editedAt: null,
     recalledAt: null,
   }
-  dispatcher.announceEntry(toEntry(row), summary, appended.dispatchId)
+  dispatcher.announceEntry(toEntry(row), { summary, dispatchId: appended.dispatchId, joined })
 }

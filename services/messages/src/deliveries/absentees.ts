@@ -33,6 +33,12 @@ export interface NotedSpan extends Span {
   membersVersion: number | undefined
 }
 
+/** Entries whose silence is waited out, and those that came meanwhile, whose wait begins when this one ends. */
+interface Silence extends NotedSpan {
+  dueAt: number
+  next?: NotedSpan
+}
+
 /**
  * Sees to those whom a doorbell does not reach. Who has no live session becomes an offline delivery at once;
  * who has one but stays silent is rung again after a wait, and becomes one too. What is noted here is only a
@@ -40,7 +46,7 @@ export interface NotedSpan extends Span {
  */
 export function createAbsentees({ config, log, db, redis, pushQueue, announcer }: AbsenteesOptions) {
   const noted = new Map<string, NotedSpan>()
-  const silent = new Map<string, NotedSpan & { dueAt: number }>()
+  const silent = new Map<string, Silence>()
   const members = createMemberCache(db)
 
   async function look(): Promise<void> {
@@ -51,6 +57,10 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
       silent,
       silent.values().filter(({ dueAt }) => dueAt <= now),
     )
+    for (const silence of overdue) {
+      if (silence.next) waitFor(silence.next)
+      delete silence.next
+    }
     await lookForSilent(overdue).catch((err: unknown) => putBack(overdue, err))
   }
 
@@ -89,10 +99,13 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     await enqueuePushes(pushQueue, deliveries)
   }
 
-  /** One look per conversation and wait: what comes meanwhile has its own. */
+  /** One wait at a time for each conversation, so that an entry waits at most twice as long. */
   function waitFor(span: NotedSpan): void {
-    if (silent.has(span.conversationId) || silent.size >= maxNoted) return
-    silent.set(span.conversationId, { ...span, dueAt: Date.now() + config.ackWaitMs })
+    const running = silent.get(span.conversationId)
+    if (running?.next) widen(running.next, span)
+    else if (running) running.next = { ...span }
+    else if (silent.size < maxNoted)
+      silent.set(span.conversationId, { ...span, dueAt: Date.now() + config.ackWaitMs })
   }
 
   function putBack(spans: NotedSpan[], err: unknown): void {
@@ -102,13 +115,8 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 
   function note(span: NotedSpan): void {
     const known = noted.get(span.conversationId)
-    if (known) {
-      known.firstSeq = Math.min(known.firstSeq, span.firstSeq)
-      known.lastSeq = Math.max(known.lastSeq, span.lastSeq)
-      known.membersVersion = span.membersVersion
-    } else if (noted.size < maxNoted) {
-      noted.set(span.conversationId, { ...span })
-    }
+    if (known) widen(known, span)
+    else if (noted.size < maxNoted) noted.set(span.conversationId, { ...span })
   }
 
   const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
@@ -125,6 +133,12 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 }
 
 export type Absentees = ReturnType<typeof createAbsentees>
+
+function widen(known: NotedSpan, span: NotedSpan): void {
+  known.firstSeq = Math.min(known.firstSeq, span.firstSeq)
+  known.lastSeq = Math.max(known.lastSeq, span.lastSeq)
+  known.membersVersion = span.membersVersion
+}
 
 /** Takes some of the values out of the map they are in. */
 function take<T extends Span>(from: Map<string, T>, values: Iterable<T>): T[] {

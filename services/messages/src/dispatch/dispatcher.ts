@@ -68,15 +68,21 @@ export function createDispatcher({ log, db, announcer, absentees }: DispatcherOp
       ringAndForget(rings, dispatches).catch(unsent)
     },
 
-    /** Announces an entry that was committed outside the lanes, such as a change of members. */
-    announceEntry(entry: Entry, summary: ConversationSummary, dispatchId: number): void {
+    /**
+     * Announces an entry that was committed outside the lanes, such as a change of members. It rings at `joined`
+     * too, because their gateways are only now subscribing to the conversation's room.
+     */
+    announceEntry(
+      entry: Entry,
+      { summary, dispatchId, joined }: { summary: ConversationSummary; dispatchId: number; joined: string[] },
+    ): void {
       absentees.note({
         conversationId: entry.conversationId,
         firstSeq: entry.seq,
         lastSeq: entry.seq,
         membersVersion: undefined,
       })
-      ringAndForget(doorbellsOf(entry, summary), [dispatchId]).catch(unsent)
+      ringAndForget(doorbellsOf(entry, summary, joined), [dispatchId]).catch(unsent)
     },
 
     async [Symbol.asyncDispose]() {

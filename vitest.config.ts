@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 const setupFiles = ['./packages/testing/src/fail-on-console.ts']
+/** What runs it in production, looked at without running it: no server is needed. */
+const deployment = ['infra/{kubernetes,observability}/test/**/*.test.ts']
 const servers = ['./packages/testing/src/vitest-setup.ts']
 
 export default defineConfig({
@@ -19,8 +21,18 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['{packages,services,infra}/*/test/**/*.test.ts'],
+          exclude: deployment,
           setupFiles,
           globalSetup: servers,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'deployment',
+          include: deployment,
+          setupFiles,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

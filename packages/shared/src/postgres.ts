@@ -54,18 +54,28 @@ export function queryBuilder<Database>(pool: Pool): Kysely<Database> {
   })
 }
 
+interface Migrations {
+  folder: string
+  schema: string
+}
+
 /** Brings a schema to its newest version, or throws with the database as it was. Safe to run from many places at once. */
-export async function migrateToLatest(
-  pool: Pool,
-  { folder, schema }: { folder: string; schema: string },
-): Promise<string[]> {
-  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
-  const migrator = new Migrator({
-    db,
+export async function migrateToLatest(pool: Pool, migrations: Migrations): Promise<string[]> {
+  const { error, results } = await migratorOf(pool, migrations).migrateToLatest()
+  if (error) throw new Error('migration failed', { cause: error })
+  return (results ?? []).map(({ migrationName }) => migrationName)
+}
+
+/** The names of the migrations that this release has and the database has not. Changes nothing. */
+export async function listPendingMigrations(pool: Pool, migrations: Migrations): Promise<string[]> {
+  const all = await migratorOf(pool, migrations).getMigrations()
+  return all.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name)
+}
+
+function migratorOf(pool: Pool, { folder, schema }: Migrations): Migrator {
+  return new Migrator({
+    db: new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),
     provider: new FileMigrationProvider({ fs, path, migrationFolder: folder }),
     migrationTableSchema: schema,
   })
-  const { error, results } = await migrator.migrateToLatest()
-  if (error) throw new Error('migration failed', { cause: error })
-  return (results ?? []).map(({ migrationName }) => migrationName)
 }

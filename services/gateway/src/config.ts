@@ -71,5 +71,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     },
     /** Over what time sockets are closed when the node goes away. */
     drainMs: parsed.DRAIN_MS,
+    /** The drain, and time for answers in hand and for what is left to be flushed. */
+    shutdownMs: parsed.DRAIN_MS + 20_000,
   }
 }

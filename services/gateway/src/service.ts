@@ -89,5 +89,6 @@ export async function startGateway(config: Config) {
   log.info({ url, internalUrl }, 'gateway is up')
 
   const owned = opened.move()
-  return { url, internalUrl, ctx, io, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  const { shutdownMs } = config
+  return { url, internalUrl, ctx, io, shutdownMs, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

@@ -37,6 +37,11 @@ export function directConversationId(a: UserId, b: UserId): ConversationId {
   return `d-${digest.slice(0, 24)}` as ConversationId
 }
 
+/** A user's own log: what concerns this user alone, whoever caused it. */
+export function ownConversationId(userId: UserId): ConversationId {
+  return `s-${createHash('sha256').update(userId).digest('base64url').slice(0, 24)}` as ConversationId
+}
+
 export function newGroupId(): ConversationId {
   return `g-${randomUUID()}` as ConversationId
 }

@@ -60,7 +60,8 @@ export type Entry = z.output<typeof Entry>
 /** What a conversation list shows, the same for every member. */
 export const ConversationSummary = z.object({
   conversationId: z.string(),
-  kind: z.enum(['direct', 'group', 'live']),
+  /** `self` is the user's own log: what concerns this user alone. Nobody writes into it. */
+  kind: z.enum(['direct', 'group', 'live', 'self']),
   name: z.string().optional(),
   /** The two people of a direct conversation. */
   userIds: z.array(z.string()).optional(),
@@ -85,6 +86,29 @@ export const ConversationChange = z.object({
   complete: z.boolean(),
 })
 export type ConversationChange = z.output<typeof ConversationChange>
+
+/** What others see of a user. */
+export const Profile = z.object({
+  userId: z.string(),
+  displayName: z.string().optional(),
+  /** A media id or the address of a picture. */
+  avatar: z.string().optional(),
+})
+export type Profile = z.output<typeof Profile>
+
+/** How a user stands to another. Also the content of entries of kind `contact` in the user's own log. */
+export const Contact = z.object({
+  userId: z.string(),
+  /** `requested`: asked and waits; `received`: was asked; `declined`, `removed`, `none`: no contact (any more). */
+  state: z.enum(['none', 'requested', 'received', 'contact', 'declined', 'removed']),
+  /** Whether this user blocks the other. */
+  blocked: z.boolean(),
+  /** What this user calls the other. */
+  remark: z.string().optional(),
+  /** The words of the request. */
+  greeting: z.string().optional(),
+})
+export type Contact = z.output<typeof Contact>
 
 const pageLimit = z.coerce.number().int().min(1).max(200)
 

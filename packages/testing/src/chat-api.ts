@@ -37,6 +37,8 @@ export function createApi(baseUrl: string) {
       request('POST', path, { body, ...(token === undefined ? {} : { token }) }),
     put: (path: string, body: unknown, token?: string) =>
       request('PUT', path, { body, ...(token === undefined ? {} : { token }) }),
+    patch: (path: string, body: unknown, token?: string) =>
+      request('PATCH', path, { body, ...(token === undefined ? {} : { token }) }),
     delete: (path: string, token?: string) => request('DELETE', path, token === undefined ? {} : { token }),
   }
 }

@@ -27,6 +27,7 @@ export const Env = z.object({
   REFRESH_TOKEN_TTL_DAYS: positiveInt.default(60),
   PASSWORD_SCRYPT_COST: z.coerce.number().int().min(10).max(20).default(15),
   COMMIT_LANES: positiveInt.max(64).default(2),
+  MESSAGES_FROM: z.enum(['anyone', 'contacts']).default('anyone'),
   ACK_WAIT_MS: positiveInt.default(8_000),
 })
 
@@ -55,6 +56,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     passwords: { scryptCost: parsed.PASSWORD_SCRYPT_COST },
     /** Writers to the logs. A conversation always goes through the same one. */
     commitLanes: parsed.COMMIT_LANES,
+    /** From whom accounts take direct messages, where they do not say so themselves. */
+    messagesFrom: parsed.MESSAGES_FROM,
     /** How long a connected device may stay silent about an entry before its user is pushed. */
     ackWaitMs: parsed.ACK_WAIT_MS,
   }

@@ -20,7 +20,7 @@ import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
 import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
-import { createRequestLimits, type RequestLimits } from './sessions/request-limits.ts'
+import { createRequestLimits, directoryRate, type RequestLimits } from './sessions/request-limits.ts'
 import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
@@ -38,6 +38,7 @@ export interface Context {
   verifyToken: VerifyToken
   loginThrottle: LoginThrottle
   requestLimits: RequestLimits
+  directoryLimits: RequestLimits
   absentees: Absentees
   dispatcher: Dispatcher
   committer: Committer
@@ -91,6 +92,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     verifyToken,
     loginThrottle: createLoginThrottle(),
     requestLimits: createRequestLimits(),
+    directoryLimits: createRequestLimits(directoryRate),
     absentees,
     dispatcher,
     committer,

@@ -4,6 +4,9 @@ import { AppError } from '@parley/shared/errors'
 export const notAMember = () => new AppError('forbidden', 'you are not a member of this conversation')
 export const notAllowed = (what: string) =>
   new AppError('forbidden', `your role does not allow you to ${what}`)
+/** One answer for a block and for a stranger: a block is not told to whom it is against. */
+export const barredFromWriting = () =>
+  new AppError('forbidden', 'this person does not take messages from you')
 export const unknownUser = () => new AppError('not_found', 'no such user')
 export const userIdTaken = () => new AppError('conflict', 'this user id is taken')
 export const conversationIdTaken = () => new AppError('conflict', 'this conversation id is taken')
@@ -15,6 +18,17 @@ export const tooManyLogins = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many attempts to log in', { retryAfterMs })
 export const tooManyConversations = (limit: number) =>
   new AppError('conflict', `a user is in at most ${limit} groups`)
+export const noSelfContact = () => new AppError('invalid_request', 'nobody is their own contact')
+/** Also where the other one blocks: a block is not told to whom it is against. */
+export const requestRefused = () => new AppError('forbidden', 'this person takes no requests from you')
+export const alreadyBlocked = () => new AppError('conflict', 'you block this person')
+export const noRequest = () => new AppError('conflict', 'there is no request of this person')
+export const notAContact = () => new AppError('conflict', 'this person is not your contact')
+export const tooManyContacts = () => new AppError('conflict', 'one of you has as many as anyone may have')
+export const tooManyRequests = () =>
+  new AppError('rate_limited', 'too many people were asked', { retryAfterMs: 600_000 })
+export const askedTooSoon = (retryAfterMs: number) =>
+  new AppError('rate_limited', 'this person declined; ask again later', { retryAfterMs })
 export const noSelfChat = () => new AppError('invalid_request', 'a direct conversation needs two people')
 export const badCursor = () => new AppError('invalid_request', 'cursor is not one of ours')
 export const contendedConversation = () =>

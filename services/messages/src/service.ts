@@ -3,10 +3,13 @@ import { createInternalApp } from '@parley/shared/internal-http'
 import { sql } from 'kysely'
 import { accountRoutes } from './accounts/routes.ts'
 import type { Config } from './config.ts'
+import { contactRoutes } from './contacts/routes.ts'
 import { createContext } from './context.ts'
 import { conversationRoutes } from './conversations/routes.ts'
 import { deliveryRpc } from './deliveries/rpc.ts'
 import { deviceRoutes } from './devices/routes.ts'
+import { directoryRoutes } from './directory/routes.ts'
+import { startTellingContacts } from './directory/tell-contacts.ts'
 import { logRoutes } from './log/routes.ts'
 import { logRpc } from './log/rpc.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
@@ -24,6 +27,8 @@ export async function startMessages(config: Config) {
   sessionRoutes(app, ctx)
   deviceRoutes(app, ctx)
   conversationRoutes(app, ctx)
+  contactRoutes(app, ctx)
+  directoryRoutes(app, ctx)
   messageRoutes(app, ctx)
   logRoutes(app, ctx)
   receiptRoutes(app, ctx)
@@ -44,6 +49,7 @@ export async function startMessages(config: Config) {
   deliveryRpc(internal, ctx)
   mediaAccessRpc(internal, ctx)
 
+  opened.use(startTellingContacts(ctx))
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
   const url = await app.listen({ host: config.http.host, port: config.http.port })
   ctx.log.info({ url, internalUrl }, 'messages is up')

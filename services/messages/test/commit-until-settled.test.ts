@@ -8,7 +8,7 @@ import type { PreparedSend } from '../src/messages/commit-batch.ts'
 import { commitUntilSettled } from '../src/messages/commit-until-settled.ts'
 import { test } from './fixture.ts'
 
-const log = createLogger('test', { level: 'silent' })
+const options = { log: createLogger('test', { level: 'silent' }), messagesFrom: 'anyone' as const }
 
 function prepare(senderId: string, directTo: string): PreparedSend {
   return {
@@ -33,9 +33,8 @@ function failingOnce(pool: Pool): Pool {
   return new Proxy(pool, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property)
-      if (property !== 'query') return typeof value === 'function' ? value.bind(target) : value
-      return (query: { name?: string }) => {
-        if (failed || query.name !== 'open-direct-conversations') return target.query(query as never)
+      if (property !== 'connect' || failed) return typeof value === 'function' ? value.bind(target) : value
+      return () => {
         failed = true
         return Promise.reject(Object.assign(new Error('going down'), { code: '57P01' }))
       }
@@ -48,9 +47,9 @@ test('P4 what was committed is still to be announced when the rest of its batch 
   service,
 }) => {
   const [ann, ben, cat] = [await signUp(api), await signUp(api), await signUp(api)]
-  await commitUntilSettled(service.ctx.pool, [prepare(ann.userId, ben.userId)], log)
+  await commitUntilSettled(service.ctx.pool, [prepare(ann.userId, ben.userId)], options)
   const sends = [prepare(ann.userId, ben.userId), prepare(ann.userId, cat.userId)]
-  const { outcomes, dispatches } = await commitUntilSettled(failingOnce(service.ctx.pool), sends, log)
+  const { outcomes, dispatches } = await commitUntilSettled(failingOnce(service.ctx.pool), sends, options)
   expect(outcomes).toMatchObject([
     { kind: 'committed', seq: 2 },
     { kind: 'committed', seq: 1 },

@@ -13,8 +13,8 @@ import * as store from './store.ts'
 const userIds = z.array(UserId).max(maxUsersPerCall)
 const NewGroup = z.strictObject({
   conversationId: ConversationId.refine(
-    (id) => !id.startsWith('d-'),
-    'ids of direct conversations begin with d-',
+    (id) => !/^[ds]-/.test(id),
+    'd- and s- begin the ids of direct conversations and own logs',
   ).optional(),
   name: z.string().trim().min(1).max(128),
   userIds,

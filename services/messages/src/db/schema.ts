@@ -1,5 +1,7 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
 import type { ColumnType, Generated, Selectable } from 'kysely'
+import type { MessagesFrom } from '../contacts/bars.ts'
+import type { Relation } from '../contacts/relation.ts'
 
 export interface Database {
   account: AccountTable
@@ -10,6 +12,8 @@ export interface Database {
   member: MemberTable
   entry: EntryTable
   mediaReference: MediaReferenceTable
+  contact: ContactTable
+  profileChange: ProfileChangeTable
   dispatch: DispatchTable
   logEpoch: { epoch: string }
 }
@@ -18,6 +22,12 @@ interface AccountTable {
   userId: string
   passwordHash: string
   displayName: string | null
+  /** A media id or an address. */
+  avatar: string | null
+  /** Whether the directory finds this account. */
+  discoverable: Generated<boolean>
+  /** From whom it takes direct messages, if it says so itself. */
+  messagesFrom: MessagesFrom | null
   createdAt: Generated<Date>
 }
 
@@ -52,7 +62,7 @@ interface PushTokenTable {
   updatedAt: Generated<Date>
 }
 
-export type ConversationKind = 'direct' | 'group' | 'live'
+export type ConversationKind = 'direct' | 'group' | 'live' | 'self'
 
 interface ConversationTable {
   conversationId: string
@@ -115,6 +125,20 @@ interface EntryTable {
 interface MediaReferenceTable {
   mediaId: string
   conversationId: string
+  seq: number
+}
+
+/** A profile that changed, and how far its user's contacts have been told. */
+interface ProfileChangeTable {
+  userId: string
+  toldUntil: string
+}
+
+/** One side of a pair of people. */
+interface ContactTable extends Relation {
+  userId: string
+  otherId: string
+  /** The entry of the user's own log that told of it last: the version of a roster. */
   seq: number
 }
 

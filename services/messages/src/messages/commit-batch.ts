@@ -127,7 +127,7 @@ with standing as materialized (
     conversation_id, sender_id, client_message_id, type, content, reply_to, mentions, ext, media_id, counted, pushed, place
   )
   left join conversation c on c.conversation_id = i.conversation_id
-  left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
+  left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id and m.barred is null
   left join entry e on e.conversation_id = i.conversation_id and e.sender_id = i.sender_id
     and e.client_message_id = i.client_message_id
   window by_place as (partition by i.conversation_id order by i.place)

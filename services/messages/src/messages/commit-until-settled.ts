@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import type { Pool } from 'pg'
+import type { MessagesFrom } from '../contacts/bars.ts'
 import { commitUnknown, contendedConversation, notAMember, unstorable } from '../errors.ts'
 import { commitBatch, type PreparedSend, type Standing } from './commit-batch.ts'
 import { openDirectConversations } from './open-direct.ts'
@@ -13,6 +14,12 @@ export interface SettledBatch {
   /** In the order of the sends. */
   outcomes: Outcome[]
   dispatches: number[]
+}
+
+interface CommitOptions {
+  log: Logger
+  /** From whom accounts take direct messages, where they do not say so themselves. */
+  messagesFrom: MessagesFrom
 }
 
 /** Postgres that restarts is back within a few seconds; a client's own deadline is not much longer. */
@@ -27,7 +34,7 @@ const retryDelaysMs = [50, 200, 500, 1_000, 1_500, 2_000]
 export async function commitUntilSettled(
   pool: Pool,
   sends: PreparedSend[],
-  log: Logger,
+  { log, messagesFrom }: CommitOptions,
 ): Promise<SettledBatch> {
   const outcomes = new Map<PreparedSend, Outcome>()
   const dispatches: number[] = []
@@ -50,7 +57,8 @@ export async function commitUntilSettled(
         else outcomes.set(send, standing.kind === 'refused' ? notAMember() : standing)
       }
       if (missing.length > 0) {
-        for (const [send, error] of await openDirectConversations(pool, missing)) outcomes.set(send, error)
+        for (const [send, error] of await openDirectConversations(pool, missing, { messagesFrom }))
+          outcomes.set(send, error)
         opened = true
         again.push(...missing.filter((send) => !outcomes.has(send)))
       }
@@ -59,7 +67,7 @@ export async function commitUntilSettled(
       // What this round has committed stays so; found again as known, it would not be announced.
       open = open.filter((send) => !outcomes.has(send))
       if (isRefusedData(cause)) {
-        return merge(outcomes, dispatches, sends, await settleApart(pool, open, log, cause))
+        return merge(outcomes, dispatches, sends, await settleApart(pool, open, { log, messagesFrom }, cause))
       }
       if (delayMs === undefined || !isTransient(cause)) {
         log.error({ err: cause, sends: open.length }, 'commit failed')
@@ -101,14 +109,14 @@ async function commitHolding(pool: Pool, sends: PreparedSend[]) {
 async function settleApart(
   pool: Pool,
   sends: PreparedSend[],
-  log: Logger,
+  options: CommitOptions,
   cause: unknown,
 ): Promise<SettledBatch> {
   const [only] = sends
   if (only && sends.length === 1) return { sends, outcomes: [unstorable(cause)], dispatches: [] }
   const middle = sends.length >> 1
-  const first = await commitUntilSettled(pool, sends.slice(0, middle), log)
-  const second = await commitUntilSettled(pool, sends.slice(middle), log)
+  const first = await commitUntilSettled(pool, sends.slice(0, middle), options)
+  const second = await commitUntilSettled(pool, sends.slice(middle), options)
   return {
     sends,
     outcomes: [...first.outcomes, ...second.outcomes],

@@ -53,7 +53,7 @@ export function createCommitter({ config, log, metrics, dispatcher }: CommitterO
   async function commitLane(sends: PreparedSend[]): Promise<(Sent | AppError)[]> {
     const { distinct, places } = firstOfEach(sends)
     const observe = seconds.startTimer()
-    const settled = await commitUntilSettled(pool, distinct, log)
+    const settled = await commitUntilSettled(pool, distinct, { log, messagesFrom: config.messagesFrom })
     observe()
     if (settled.dispatches.length > 0) setImmediate(() => dispatcher.announce(settled))
     const results = distinct.map((send, i) => resultOf(send, settled.outcomes[i]))

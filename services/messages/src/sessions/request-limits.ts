@@ -2,11 +2,13 @@ import { AppError } from '@parley/shared/errors'
 import type { UserId } from '@parley/shared/ids'
 import { createTokenBucket, type TokenBucket } from '@parley/shared/token-bucket'
 
-const rate = { perSecond: 50, burst: 300 }
+const ordinary = { perSecond: 50, burst: 300 }
+/** Looking for people, and changing what people look at: enough to type, too little to copy the directory. */
+export const directoryRate = { perSecond: 1, burst: 30 }
 const remembered = 50_000
 
 /** A user's HTTP requests on this instance; the users seen longest ago are forgotten first, with a full bucket. */
-export function createRequestLimits() {
+export function createRequestLimits(rate = ordinary) {
   const buckets = new Map<UserId, TokenBucket>()
   return {
     /** Throws `rate_limited` if there were too many. */

@@ -1,0 +1,54 @@
+import { AppError } from '@parley/shared/errors'
+import { MediaId, type UserId } from '@parley/shared/ids'
+import { fromBatchReply } from '@parley/shared/rpc'
+import type { Context } from '../context.ts'
+import { unknownUser } from '../errors.ts'
+import { announceOwn, appendOwn } from '../own-log/append-own.ts'
+import { type OwnProfile, type ProfileChange, toOwnProfile } from './profile.ts'
+import * as store from './store.ts'
+
+/**
+ * Changes what others see of a user and how they reach them. The user's own devices are told in the own log; the
+ * contacts are told soon after, by `startTellingContacts`, which the same transaction leaves a note for.
+ */
+export async function changeProfile(
+  ctx: Pick<Context, 'config' | 'db' | 'dispatcher' | 'media'>,
+  userId: UserId,
+  change: ProfileChange,
+): Promise<OwnProfile> {
+  await checkAvatar(ctx, userId, change.avatar)
+  const changes = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
+  const { profile, appended } = await ctx.db.transaction().execute(async (trx) => {
+    const before = await store.findProfile(trx, userId)
+    if (!before) throw unknownUser()
+    const after = { ...before, ...changes }
+    const same = Object.entries(changes).every(([key, value]) => before[key as keyof typeof before] === value)
+    if (same) return { profile: toOwnProfile(before, ctx.config), appended: [] }
+    await store.updateProfile(trx, userId, changes)
+    if (after.displayName !== before.displayName || after.avatar !== before.avatar)
+      await store.noteProfileChange(trx, userId)
+    const content = toOwnProfile(after, ctx.config)
+    const entry = { userId, senderId: userId, kind: 'profile' as const, type: 'profile.changed', content }
+    return {
+      profile: content,
+      appended: await appendOwn(trx, [{ ...entry, counted: false, pushed: false }]),
+    }
+  })
+  announceOwn(ctx, appended)
+  return profile
+}
+
+/** What others are to see must be there, be a picture of the user's own, and complete. */
+async function checkAvatar(
+  { media }: Pick<Context, 'media'>,
+  userId: UserId,
+  avatar: string | null | undefined,
+): Promise<void> {
+  const mediaId = MediaId.safeParse(avatar)
+  if (!mediaId.success) return
+  const [facts] = fromBatchReply(
+    await media.call('media/claim', { claims: [{ userId, mediaId: mediaId.data }] }, { deadlineMs: 5_000 }),
+  )
+  if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
+  if (facts instanceof AppError) throw facts
+}

@@ -1,0 +1,46 @@
+import { MediaId } from '@parley/shared/ids'
+import { Profile } from '@parley/shared/protocol'
+import { z } from 'zod'
+import type { OwnProfileRow, ProfileRow } from './store.ts'
+
+/** A media id of the user's own, or the address of a picture. */
+const Avatar = z.union([
+  MediaId,
+  z.url({ protocol: /^https$/ }).refine((url) => Buffer.byteLength(url) <= 100, 'at most 100 bytes'),
+])
+
+/** What a user may change; null takes a value away. */
+export const ProfileChange = z.strictObject({
+  displayName: z.string().trim().min(1).max(128).nullable().optional(),
+  avatar: Avatar.nullable().optional(),
+  discoverable: z.boolean().optional(),
+  messagesFrom: z.enum(['anyone', 'contacts']).nullable().optional(),
+})
+export type ProfileChange = z.output<typeof ProfileChange>
+
+export const OwnProfile = Profile.extend({
+  /** Whether the directory finds this account. */
+  discoverable: z.boolean(),
+  /** From whom it takes direct messages. */
+  messagesFrom: z.enum(['anyone', 'contacts']),
+})
+export type OwnProfile = z.output<typeof OwnProfile>
+
+export function toProfile({ userId, displayName, avatar }: ProfileRow): Profile {
+  return {
+    userId,
+    ...(displayName === null ? {} : { displayName }),
+    ...(avatar === null ? {} : { avatar }),
+  }
+}
+
+export function toOwnProfile(
+  row: OwnProfileRow,
+  { messagesFrom }: { messagesFrom: 'anyone' | 'contacts' },
+): OwnProfile {
+  return {
+    ...toProfile(row),
+    discoverable: row.discoverable,
+    messagesFrom: row.messagesFrom ?? messagesFrom,
+  }
+}

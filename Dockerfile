@@ -40,6 +40,10 @@ FROM ${NODE_IMAGE} AS service
 # What installs packages has no place beside a running service.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn*
 ARG SERVICE
+# Debian keeps ffmpeg patched; what npm has of it is years old.
+RUN if [ "$SERVICE" = media ]; then \
+      apt-get update -qq && apt-get install -y -qq --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*; \
+    fi
 ENV NODE_ENV=production SERVICE=${SERVICE}
 COPY infra/docker/healthcheck.mjs /app/healthcheck.mjs
 COPY --from=install /app /app

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { checkContent, Content, jsonAtMost, MessageType } from './content.ts'
 import type { ErrorBody } from './errors.ts'
 import { ConversationId, MessageId, UserId } from './ids.ts'
+import { MediaObject } from './media.ts'
 
 /** Counted from 1 in each conversation; 0 stands before the first entry. */
 export const Seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
@@ -191,6 +192,9 @@ export const serverEvents = {
     .describe(
       'A watermark moved: told to both people of a direct conversation, and of reading to the own devices.',
     ),
+  'media:changed': MediaObject.describe(
+    'An upload of the own went on: a stage of its processing began, or it is `ready` or `failed`. A hint; `GET /v1/media/:mediaId?format=json` tells the same.',
+  ),
   'log:stale': z
     .object({ withinMs: z.int() })
     .describe('Doorbells may have been lost: sync within this time, at a moment of your own choice.'),

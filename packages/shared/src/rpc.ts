@@ -1,6 +1,7 @@
 import { Pool } from 'undici'
 import { AppError, type ErrorBody } from './errors.ts'
 import type { ConversationId, DeviceId, MediaId, SessionId, UserId } from './ids.ts'
+import type { MediaFacts } from './media.ts'
 import type { MessageDraft, PushTokenKind, ReceiptKind } from './protocol.ts'
 import type { Identity } from './tokens.ts'
 
@@ -105,19 +106,6 @@ export interface PushOutcome {
   reason?: string
   /** With `dropped-token`: the token that is dead, and since when, so that a newer registration survives. */
   deadToken?: { value: string; since?: string }
-}
-
-/** What a chat shows of a media object. */
-export interface MediaFacts {
-  mediaId: MediaId
-  contentType: string
-  sizeBytes: number
-  fileName: string
-  width?: number
-  height?: number
-  thumbnail?: { width: number; height: number }
-  /** Base64 of a thumbhash: a blurred preview in some 25 bytes. */
-  thumbhash?: string
 }
 
 interface RpcOptions {

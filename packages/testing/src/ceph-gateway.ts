@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
+import { needDebian } from './debian-packages.ts'
 import { findFreePort } from './free-port.ts'
 import { startProcess, waitUntilReady } from './owned-process.ts'
 
@@ -23,7 +24,7 @@ interface Keys {
  * lengths and types as a real store does. Takes some 15 s to start.
  */
 export async function startCephGateway(keys: Keys): Promise<AsyncDisposable & { endpoint: string }> {
-  await findBinaries()
+  await needDebian({ binaries, packages, missing })
   await using started = new AsyncDisposableStack()
   const home = await mkdtemp(path.join(tmpdir(), 'parley-test-ceph-'))
   started.defer(() => rm(home, { recursive: true, force: true }))
@@ -77,34 +78,6 @@ export async function startCephGateway(keys: Keys): Promise<AsyncDisposable & { 
 
   const owned = started.move()
   return { endpoint, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-async function findBinaries(): Promise<void> {
-  if (await areOnPath()) return
-  if (process.getuid?.() === 0) {
-    // Debian's packages would start daemons of their own; in runlevel 1 they do not.
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-    try {
-      await run('apt-get', ['update', '-qq'], { env, timeout: 120_000 })
-      await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], {
-        env,
-        timeout: 600_000,
-      })
-    } catch (cause) {
-      throw new Error(missing, { cause })
-    }
-    if (await areOnPath()) return
-  }
-  throw new Error(missing)
-}
-
-async function areOnPath(): Promise<boolean> {
-  try {
-    for (const binary of binaries) await run(binary, ['--version'])
-    return true
-  } catch {
-    return false
-  }
 }
 
 interface Place {

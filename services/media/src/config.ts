@@ -54,6 +54,14 @@ export const Env = z
     MAX_UPLOAD_BYTES: positiveInt.max(5 * 1024 ** 3).default(50 * 1024 ** 2),
     MAX_PENDING_UPLOADS: positiveInt.default(20),
     PROCESSING_CONCURRENCY: positiveInt.max(64).default(2),
+    PROCESSING_MEMORY_MB: positiveInt.min(128).default(768),
+    FFMPEG_PATH: z.string().default('ffmpeg'),
+    FFPROBE_PATH: z.string().default('ffprobe'),
+    CLAMAV_ADDRESS: z
+      .string()
+      .regex(/^[^:/]+:\d{1,5}$/, 'a host and a port, as in clamav:3310')
+      .optional(),
+    CLAMAV_MAX_BYTES: positiveInt.default(25 * 1024 ** 2),
     DRAIN_WAIT_MS: z.coerce.number().int().min(0).max(20_000).default(0),
     ...storage,
   })
@@ -93,7 +101,19 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       maxPending: parsed.MAX_PENDING_UPLOADS,
     },
     linkTtlSeconds: parsed.LINK_TTL_SECONDS,
-    processing: { concurrency: parsed.PROCESSING_CONCURRENCY, timeLimitMs: 30_000 },
+    processing: {
+      concurrency: parsed.PROCESSING_CONCURRENCY,
+      /** For an image. */
+      timeLimitMs: 30_000,
+      /** For each run of ffmpeg. */
+      filmTimeLimitMs: 120_000,
+      memoryLimitBytes: parsed.PROCESSING_MEMORY_MB * 1024 ** 2,
+    },
+    ffmpeg: { ffmpegPath: parsed.FFMPEG_PATH, ffprobePath: parsed.FFPROBE_PATH },
+    clamav:
+      parsed.CLAMAV_ADDRESS === undefined
+        ? undefined
+        : clamavAt(parsed.CLAMAV_ADDRESS, parsed.CLAMAV_MAX_BYTES),
     sweep: { everyMs: 30_000, requeueAfterMs: 60_000 },
   }
 }
@@ -105,6 +125,11 @@ export function loadMigrationConfig(env: NodeJS.ProcessEnv) {
     database: databaseOf(parsed),
     bucket: parsed.STORAGE === 's3' ? s3Of(parsed) : undefined,
   }
+}
+
+function clamavAt(address: string, maxBytes: number) {
+  const [host = '', port] = address.split(':')
+  return { host, port: Number(port), timeLimitMs: 60_000, maxBytes }
 }
 
 type StorageEnv = z.output<z.ZodObject<typeof storage>>

@@ -5,12 +5,14 @@ import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { mediaProcessing } from '@parley/shared/queues'
+import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { openRedis } from '@parley/shared/redis'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
 import type { Kysely } from 'kysely'
 import type { Registry } from 'prom-client'
 import type { Config } from './config.ts'
 import type { Database } from './db/schema.ts'
+import { checkFfmpeg } from './ffmpeg/ffmpeg.ts'
 import { openMessagesClient, type MessagesClient } from './messages-client.ts'
 import { createMediaMetrics, type MediaMetrics } from './metrics.ts'
 import { createSessionCheck, type SessionCheck } from './sessions.ts'
@@ -29,6 +31,9 @@ export interface Context {
   messages: MessagesClient
   sessions: SessionCheck
   verifyToken: VerifyToken
+  announcer: Announcer
+  /** Whether films and sounds are taken, which needs ffmpeg. */
+  filmsAndSounds: boolean
   /** Best effort: Postgres says what is to be processed, and the sweep finds what the queue has lost. */
   enqueue: (jobs: { mediaId: MediaId; id: string }[]) => Promise<void>
 }
@@ -46,11 +51,21 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const pool = opened.adopt(openPool(config.database, log), (client) => client.end())
   const redis = opened.adopt(openRedis(config.redis, log), (client) => client.disconnect())
   const queue = opened.use(openQueue(mediaProcessing, redis, log))
+  const publisher = opened.adopt(openRedis({ ...config.redis, use: 'publish' }, log), (client) =>
+    client.disconnect(),
+  )
+  // It neither waits nor queues, so it connects by itself, now and whenever Redis is back.
+  publisher.connect().catch((err: unknown) => log.warn({ err }, 'owners are not told until redis is back'))
   const { storage, serveLinks } = await openStorage(config.storage, log)
   opened.use(storage)
   const messages = opened.use(
     openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
   )
+
+  const missing = await checkFfmpeg(config.ffmpeg)
+  if (missing) {
+    log.warn({ missing }, 'films and sounds are refused: install ffmpeg, or set FFMPEG_PATH and FFPROBE_PATH')
+  }
 
   const owned = opened.move()
   return {
@@ -64,11 +79,13 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     messages,
     sessions: createSessionCheck(messages),
     verifyToken: createTokenVerifier(remoteKeys(config.jwksUrl)),
+    announcer: createAnnouncer(publisher),
+    filmsAndSounds: missing === undefined,
     async enqueue(jobs) {
       if (jobs.length === 0) return
       const added = queue.add(jobs.map(({ mediaId, id }) => ({ data: { mediaId }, id })))
       await within(enqueueDeadlineMs, added).catch((err: unknown) => {
-        log.warn({ err, count: jobs.length }, 'images are left to the sweep')
+        log.warn({ err, count: jobs.length }, 'uploads are left to the sweep')
       })
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -2,7 +2,7 @@ import { AppError } from '@parley/shared/errors'
 
 /** The same words for an id that was never given out and for one that belongs to somebody else. */
 export const mediaNotFound = () => new AppError('not_found', 'no such media')
-export const thumbnailNotFound = () => new AppError('not_found', 'this media has no thumbnail')
+export const formNotFound = (name: string) => new AppError('not_found', `this media has no ${name}`)
 export const mediaNotReady = () => new AppError('conflict', 'this media is not ready')
 export const bytesNotArrived = () =>
   new AppError('conflict', 'the bytes have not arrived; put them to the link first')
@@ -19,6 +19,11 @@ export const tooManyPending = (max: number) =>
   })
 export const typeNotAccepted = () =>
   new AppError('unsupported_media', 'this type is not accepted; send it as application/octet-stream')
+export const filmsNotTaken = () =>
+  new AppError(
+    'unsupported_media',
+    'films and sounds are not taken here, because ffmpeg is not installed; send it as application/octet-stream',
+  )
 export const typeMismatch = () =>
   new AppError('unsupported_media', 'the content is not of the type that was declared')
 export const sizeMismatch = () =>

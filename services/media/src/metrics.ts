@@ -10,19 +10,19 @@ export function createMediaMetrics(registry: Registry) {
     }),
     processed: new Counter({
       name: 'parley_media_processed_total',
-      help: 'Images by what became of them: ready, or why not',
+      help: 'Uploads by what became of them: ready, or why not',
       labelNames: ['outcome'],
       registers: [registry],
     }),
     processing: new Histogram({
       name: 'parley_media_processing_seconds',
-      help: 'From taking an image in hand to its being ready or failed',
-      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      help: 'From taking an upload in hand to its being ready or failed',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120],
       registers: [registry],
     }),
     swept: new Counter({
       name: 'parley_media_swept_total',
-      help: 'What the sweep found: images to queue again, tickets that ended, objects nobody refers to',
+      help: 'What the sweep found: uploads to queue again, tickets that ended, objects nobody refers to',
       labelNames: ['kind'],
       registers: [registry],
     }),

@@ -1,6 +1,6 @@
 import type { ErrorBody } from '@parley/shared/errors'
+import type { MediaObject } from '@parley/shared/media'
 import { vi } from 'vitest'
-import type { MediaObject } from '../src/media/media-object.ts'
 
 interface ClientOptions {
   url: string
@@ -25,11 +25,17 @@ export interface Answer<T> {
 
 /** A client as an app would be one: tickets, uploads and downloads over HTTP. */
 export function createClient({ url, publicUrl, token, userId, sessionId }: ClientOptions) {
-  async function ask<T>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+  async function ask<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    more: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const response = await fetch(`${url}${path}`, {
       method,
       redirect: 'manual',
       headers: {
+        ...more,
         authorization: `Bearer ${token}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
@@ -87,8 +93,12 @@ export function createClient({ url, publicUrl, token, userId, sessionId }: Clien
     },
 
     /** Follows the redirect of media or of its thumbnail. */
-    async download(mediaId: string, part: '' | '/thumbnail' = '', headers: Record<string, string> = {}) {
-      const { headers: given } = await ask('GET', `/v1/media/${mediaId}${part}`)
+    async download(
+      mediaId: string,
+      part: '' | '/thumbnail' | '/preview' | '/playable' = '',
+      headers: Record<string, string> = {},
+    ) {
+      const { headers: given } = await ask('GET', `/v1/media/${mediaId}${part}`, undefined, headers)
       const response = await fetch(reach(given.get('location') ?? ''), { headers })
       return { response, bytes: Buffer.from(await response.arrayBuffer()) }
     },

@@ -4,8 +4,13 @@ import path from 'node:path'
 import { createLogger } from '@parley/shared/log'
 import sharp from 'sharp'
 import { test as base, expect } from 'vitest'
-import { type ImageProcesses, NoAnswer, startImageProcesses } from '../src/processing/image-processes.ts'
+import { chatForms } from '../src/processing/form-plans.ts'
+import { type ImageProcesses, startImageProcesses } from '../src/processing/image-processes.ts'
+import { NoAnswer } from '../src/processing/no-answer.ts'
 import { bombPng, plainPng } from './images.ts'
+
+const asked = { shown: true, fit: 'inside', forms: chatForms } as const
+const memoryLimitBytes = 1024 ** 3
 
 const log = createLogger('media', { level: 'silent' })
 
@@ -16,7 +21,7 @@ const test = base
     return directory
   })
   .extend('images', { scope: 'file' }, async ({}, { onCleanup }) => {
-    const images = startImageProcesses({ count: 2, timeLimitMs: 20_000, log })
+    const images = startImageProcesses({ count: 2, timeLimitMs: 20_000, memoryLimitBytes, log })
     onCleanup(() => images[Symbol.asyncDispose]())
     return images
   })
@@ -24,7 +29,7 @@ const test = base
 async function transform(images: ImageProcesses, directory: string, bytes: Buffer, contentType: string) {
   const file = path.join(directory, 'original')
   await writeFile(file, bytes)
-  return images.transform({ file, directory, contentType })
+  return images.transform({ file, directory, contentType, ...asked })
 }
 
 const svg = Buffer.from(
@@ -62,21 +67,21 @@ test('a disk that cannot be written to is not the fault of the file', async ({ i
   const file = path.join(directory, 'original')
   await writeFile(file, await plainPng())
   const missing = path.join(directory, 'missing')
-  const reply = await images.transform({ file, directory: missing, contentType: 'image/png' })
+  const reply = await images.transform({ file, directory: missing, contentType: 'image/png', ...asked })
   expect(reply).toMatchObject({ ok: false, failure: 'internal' })
 })
 
 test('a process that does not answer in time is ended, and the next file gets another', async ({
   directory,
 }) => {
-  await using images = startImageProcesses({ count: 2, timeLimitMs: 1, log })
+  await using images = startImageProcesses({ count: 2, timeLimitMs: 1, memoryLimitBytes, log })
   const png = await plainPng()
   await expect(transform(images, directory, png, 'image/png')).rejects.toThrow(NoAnswer)
   expect(images.count).toBe(0)
 })
 
 test('a process is kept for the next file, and no more are at work than allowed', async ({ directory }) => {
-  await using images = startImageProcesses({ count: 2, timeLimitMs: 20_000, log })
+  await using images = startImageProcesses({ count: 2, timeLimitMs: 20_000, memoryLimitBytes, log })
   const png = await plainPng()
   for (let i = 0; i < 3; i++) expect((await transform(images, directory, png, 'image/png')).ok).toBe(true)
   expect(images.count).toBe(1)

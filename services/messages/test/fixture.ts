@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { AppError } from '@parley/shared/errors'
 import { createLogger } from '@parley/shared/log'
-import type { MediaFacts } from '@parley/shared/rpc'
+import type { MediaFacts } from '@parley/shared/media'
 import { openRpc, toBatchReply } from '@parley/shared/rpc'
 import { createApi } from '@parley/testing/chat-api'
 import { startInternalPeer, type RpcHandlers } from '@parley/testing/internal-peer'

@@ -13,6 +13,9 @@ export const shownInline: ReadonlySet<string> = new Set([
   'audio/mpeg',
 ])
 
+/** Types that are taken in and become one of those above. */
+const converted: ReadonlySet<string> = new Set(['video/quicktime', 'audio/amr', 'audio/aac', 'audio/wav'])
+
 export const unknownType = 'application/octet-stream'
 
 const otherNames = new Map([
@@ -22,6 +25,13 @@ const otherNames = new Map([
   ['audio/x-m4a', 'audio/mp4'],
   ['audio/opus', 'audio/ogg'],
   ['application/ogg', 'audio/ogg'],
+  ['audio/amr-nb', 'audio/amr'],
+  ['audio/amr-wb', 'audio/amr'],
+  ['audio/x-aac', 'audio/aac'],
+  ['audio/aacp', 'audio/aac'],
+  ['audio/x-wav', 'audio/wav'],
+  ['audio/wave', 'audio/wav'],
+  ['audio/vnd.wave', 'audio/wav'],
 ])
 
 /** A declared type without its parameters, in its usual spelling. */
@@ -31,10 +41,13 @@ export function normalType(declared: string): string {
 }
 
 export const isImage = (contentType: string) => contentType.startsWith('image/')
+export const isFilm = (contentType: string) => contentType.startsWith('video/')
+export const isSound = (contentType: string) => contentType.startsWith('audio/')
+const isPlayable = (type: string) => isImage(type) || isFilm(type) || isSound(type)
 
 /** Whether what a client calls a picture, film or sound is of a kind that can be shown as one. */
 export function isAccepted(declared: string): boolean {
-  return !isPlayable(declared) || shownInline.has(declared)
+  return !isPlayable(declared) || shownInline.has(declared) || converted.has(declared)
 }
 
 /**
@@ -51,6 +64,8 @@ const soundIn = new Map([
   ['audio/webm', 'video/webm'],
 ])
 
-function isPlayable(type: string): boolean {
-  return /^(image|video|audio)\//.test(type)
+/** What a file of a type that is shown is called at its end. */
+export function extensionOf(contentType: string): string {
+  const extensions: Partial<Record<string, string>> = { 'audio/mp4': 'm4a', 'audio/mpeg': 'mp3' }
+  return extensions[contentType] ?? contentType.replace(/^.*\//, '')
 }

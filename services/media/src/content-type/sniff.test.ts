@@ -21,6 +21,11 @@ describe('the type of a content', () => {
     [ogg('\x01vorbis'), 'audio/ogg'],
     ['ID3\x04', 'audio/mpeg'],
     ['\xff\xfb\x90\x64', 'audio/mpeg'],
+    ['#!AMR\n', 'audio/amr'],
+    ['#!AMR-WB\n', 'audio/amr'],
+    ['\xff\xf1\x50\x80\0\0\0', 'audio/aac'],
+    ['RIFF\0\0\0\0WAVEfmt ', 'audio/wav'],
+    [isoMedia('qt  '), 'video/quicktime'],
     ['%PDF-1.7', 'application/pdf'],
   ] as const)('%j is %s', ([start, type]) => {
     expect(sniffType(Buffer.from(start, 'latin1'))).toBe(type)
@@ -34,10 +39,8 @@ describe('the type of a content', () => {
     ['a JPEG after a byte', ' \xff\xd8\xff\xe0'],
     ['TIFF', 'II*\0'],
     ['HEIC', isoMedia('heic')],
-    ['QuickTime', isoMedia('qt  ')],
     ['Matroska', webm('matroska')],
     ['a film in Ogg', ogg('\x80theora')],
-    ['a WAV file', 'RIFF\0\0\0\0WAVEfmt '],
     ['a byte order mark', '\xff\xfe<\0h\0'],
     ['a zip file', 'PK\x03\x04'],
   ] as const)('%s is only bytes', ([, start]) => {

@@ -34,6 +34,10 @@ const signatures: { type: string; matches: (start: Buffer) => boolean }[] = [
       text(start, 0, 4) === 'OggS' && oggCodecs.some((codec) => text(start, 28, 36).startsWith(codec)),
   },
   { type: 'audio/mpeg', matches: (start) => text(start, 0, 3) === 'ID3' || isMp3Frame(start) },
+  // RFC 4867, 5: single-channel files, narrow and wide band.
+  { type: 'audio/amr', matches: (start) => /^#!AMR(-WB)?\n/.test(text(start, 0, 9)) },
+  { type: 'audio/aac', matches: isAdtsFrame },
+  { type: 'audio/wav', matches: (start) => text(start, 0, 4) === 'RIFF' && text(start, 8, 12) === 'WAVE' },
   { type: 'application/pdf', matches: (start) => text(start, 0, 5) === '%PDF-' },
 ]
 
@@ -52,11 +56,19 @@ function isMp3Frame(start: Buffer): boolean {
   return inSync && version !== 1 && layer === 1 && bitRate !== 0 && bitRate !== 15 && sampleRate !== 3
 }
 
-/** By the major brand of the first box (ISO 14496-12, 4.3). HEIC and QuickTime are among those not known here. */
+/** A frame header of ADTS (ISO 13818-7, 6.2): layer 0 and a sample rate that exists. */
+function isAdtsFrame(start: Buffer): boolean {
+  if (start.length < 7) return false
+  const [first, second, third] = [start.readUInt8(0), start.readUInt8(1), start.readUInt8(2)]
+  return first === 0xff && (second & 0b1111_0110) === 0b1111_0000 && ((third >> 2) & 0b1111) < 13
+}
+
+/** By the major brand of the first box (ISO 14496-12, 4.3). HEIC is among those not known here. */
 function isoMedia(start: Buffer): string | undefined {
   if (text(start, 4, 8) !== 'ftyp') return undefined
   const brand = text(start, 8, 12)
   if (brand === 'avif' || brand === 'avis') return 'image/avif'
   if (/^M4[AB] $/.test(brand)) return 'audio/mp4'
+  if (brand === 'qt  ') return 'video/quicktime'
   return /^(isom|iso[2-9]|mp4[12v]|avc1|dash|MSNV|M4V |f4v |cmf[cs2])$/.test(brand) ? 'video/mp4' : undefined
 }

@@ -1,5 +1,6 @@
 import type { MediaId, UserId } from '@parley/shared/ids'
-import type { Generated, Insertable, Selectable } from 'kysely'
+import type { MediaObject } from '@parley/shared/media'
+import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
 
 export interface Database {
   media: MediaTable
@@ -9,14 +10,21 @@ export interface Database {
 /** `pending`: a ticket whose bytes are not checked. `processing`: checked, and an image is being made fit to show. */
 export type MediaStatus = 'pending' | 'processing' | 'ready' | 'failed'
 
-/** Why media failed. The first two are refused at completion, the others found by the worker. */
-export type Failure =
-  | 'size_mismatch'
-  | 'type_mismatch'
-  | 'unreadable'
-  | 'too_many_pixels'
-  /** It ended or outlasted the process that reads images, more than once. */
-  | 'unprocessable'
+/**
+ * Why media failed. A mismatch is refused at completion, the rest is found by the worker. `unprocessable`: it ended
+ * or outlasted what reads it, more than once.
+ */
+export type Failure = NonNullable<MediaObject['failure']>
+export type Stage = NonNullable<MediaObject['stage']>
+
+/** What was made of media beside the media itself: a smaller picture, a sound in another format. */
+export interface Form {
+  name: 'thumbnail' | 'preview' | 'playable'
+  contentType: string
+  key: string
+  width?: number
+  height?: number
+}
 
 interface MediaTable {
   id: MediaId
@@ -31,13 +39,18 @@ interface MediaTable {
   sizeBytes: number
   width: number | null
   height: number | null
-  thumbnailWidth: number | null
-  thumbnailHeight: number | null
+  animated: Generated<boolean>
+  durationMs: number | null
+  waveform: number[] | null
+  videoCodec: string | null
+  audioCodec: string | null
   thumbhash: string | null
   /** Where the upload link writes. Nothing is served from there. */
   incomingKey: string
   objectKey: string | null
-  thumbnailKey: string | null
+  forms: ColumnType<Form[], string | undefined, string>
+  /** While `processing`: what is being done. Null while it waits. */
+  stage: Stage | null
   /** Times the file was given to a process that has not answered. */
   unansweredRuns: Generated<number>
   /** Until when the file is held to be in hand, so that two jobs for it do not run side by side. */

@@ -1,6 +1,6 @@
 import type { AppError } from '@parley/shared/errors'
 import type { MediaId, UserId } from '@parley/shared/ids'
-import type { MediaFacts } from '@parley/shared/rpc'
+import type { MediaFacts } from '@parley/shared/media'
 import type { Context } from '../context.ts'
 import { mediaNotFound, mediaNotReady } from '../errors.ts'
 import { factsOf } from './media-object.ts'

@@ -1,37 +1,30 @@
-import type { MediaFacts } from '@parley/shared/rpc'
-import { z } from 'zod'
-import type { Media } from '../db/schema.ts'
-
-/** What a client is told of media of its own. */
-export const MediaObject = z.object({
-  mediaId: z.string(),
-  status: z.enum(['processing', 'ready', 'failed']),
-  /** With `failed`: `unreadable`, `too_many_pixels` or `unprocessable`. */
-  failure: z.string().optional(),
-  contentType: z.string(),
-  sizeBytes: z.int(),
-  fileName: z.string(),
-  width: z.int().optional(),
-  height: z.int().optional(),
-  thumbnail: z.object({ width: z.int(), height: z.int() }).optional(),
-  /** Base64. */
-  thumbhash: z.string().optional(),
-  createdAt: z.iso.datetime(),
-})
-export type MediaObject = z.output<typeof MediaObject>
+import type { MediaFacts, MediaObject } from '@parley/shared/media'
+import type { Form, Media } from '../db/schema.ts'
 
 export function factsOf(media: Media): MediaFacts {
-  const { width, height, thumbnailWidth, thumbnailHeight, thumbhash } = media
+  const { width, height, animated, thumbhash, durationMs, waveform, videoCodec, audioCodec } = media
+  const thumbnail = sizeOf(media, 'thumbnail')
+  const preview = sizeOf(media, 'preview')
   return {
     mediaId: media.id,
     contentType: media.contentType ?? media.declaredType,
     sizeBytes: media.sizeBytes,
     fileName: media.fileName,
     ...(width && height ? { width, height } : {}),
-    ...(thumbnailWidth && thumbnailHeight
-      ? { thumbnail: { width: thumbnailWidth, height: thumbnailHeight } }
-      : {}),
+    ...(animated ? { animated } : {}),
+    ...(thumbnail ? { thumbnail } : {}),
+    ...(preview ? { preview } : {}),
     ...(thumbhash ? { thumbhash } : {}),
+    ...(durationMs === null ? {} : { durationMs }),
+    ...(waveform ? { waveform } : {}),
+    ...(videoCodec || audioCodec
+      ? {
+          codecs: {
+            ...(videoCodec ? { video: videoCodec } : {}),
+            ...(audioCodec ? { audio: audioCodec } : {}),
+          },
+        }
+      : {}),
   }
 }
 
@@ -41,7 +34,14 @@ export function mediaObject(media: Media): MediaObject {
   return {
     ...factsOf(media),
     status: media.status,
+    ...(media.status === 'processing' ? { stage: media.stage ?? 'waiting' } : {}),
     ...(media.failure ? { failure: media.failure } : {}),
     createdAt: media.createdAt.toISOString(),
   }
+}
+
+/** Every format of a form has the same size. */
+function sizeOf({ forms }: Media, name: Form['name']) {
+  const form = forms.find((made) => made.name === name)
+  return form?.width && form.height ? { width: form.width, height: form.height } : undefined
 }

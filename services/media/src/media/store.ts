@@ -1,6 +1,6 @@
 import type { MediaId, UserId } from '@parley/shared/ids'
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Database, Failure, Media, NewMedia } from '../db/schema.ts'
+import type { Database, Failure, Media, NewMedia, Stage } from '../db/schema.ts'
 
 export async function findMedia(db: Kysely<Database>, id: MediaId): Promise<Media | undefined> {
   return db.selectFrom('media').selectAll().where('id', '=', id).executeTakeFirst()
@@ -59,7 +59,7 @@ export async function updateFailed(
 ): Promise<Media | undefined> {
   return db
     .updateTable('media')
-    .set({ status: 'failed', failure, checkAt: null, runUntil: null })
+    .set({ status: 'failed', failure, stage: null, checkAt: null, runUntil: null })
     .where('id', '=', id)
     .where('status', '=', from)
     .returningAll()
@@ -94,36 +94,56 @@ export async function releaseRun(db: Kysely<Database>, id: MediaId): Promise<voi
   await db.updateTable('media').set({ runUntil: null }).where('id', '=', id).execute()
 }
 
-export type ReadyFacts = Pick<
+/** What is being done with it now. Undefined unless it is processing. */
+export async function updateStage(
+  db: Kysely<Database>,
+  id: MediaId,
+  stage: Stage,
+): Promise<Media | undefined> {
+  return db
+    .updateTable('media')
+    .set({ stage })
+    .where('id', '=', id)
+    .where('status', '=', 'processing')
+    .returningAll()
+    .executeTakeFirst()
+}
+
+type ReadyFacts = Pick<
   Media,
   | 'contentType'
   | 'fileName'
   | 'sizeBytes'
   | 'width'
   | 'height'
-  | 'thumbnailWidth'
-  | 'thumbnailHeight'
+  | 'animated'
   | 'thumbhash'
+  | 'durationMs'
+  | 'waveform'
+  | 'videoCodec'
+  | 'audioCodec'
   | 'objectKey'
-  | 'thumbnailKey'
->
+> & {
+  /** As JSON. */
+  forms: string
+}
 
-/** False unless it was processing. */
+/** Undefined unless it was processing. */
 export async function updateReady(
   trx: Transaction<Database>,
   id: MediaId,
   facts: ReadyFacts,
-): Promise<boolean> {
-  const { numUpdatedRows } = await trx
+): Promise<Media | undefined> {
+  return trx
     .updateTable('media')
-    .set({ ...facts, status: 'ready', checkAt: null, runUntil: null })
+    .set({ ...facts, status: 'ready', stage: null, checkAt: null, runUntil: null })
     .where('id', '=', id)
     .where('status', '=', 'processing')
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows === 1n
+    .returningAll()
+    .executeTakeFirst()
 }
 
-/** Takes a page of images that should have been processed by now, and puts off when to look at each again: twice as long every time, up to an hour. */
+/** Takes a page of uploads that should have been processed by now, and puts off when to look at each again: twice as long every time, up to an hour. */
 export async function takeForgotten(
   db: Kysely<Database>,
   { afterMs, limit }: { afterMs: number; limit: number },

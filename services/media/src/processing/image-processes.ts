@@ -3,17 +3,17 @@ import { once } from 'node:events'
 import path from 'node:path'
 import type { Logger } from '@parley/shared/log'
 import { jobsPerProcess } from './limits.ts'
+import { NoAnswer } from './no-answer.ts'
+import { createSlots } from './slots.ts'
 import { TransformReply, type TransformRequest } from './transform.ts'
-
-/** The process gave no answer: it crashed, or was ended because its time was up. */
-export class NoAnswer extends Error {
-  override name = 'NoAnswer'
-}
+import { watchMemory } from './watch-memory.ts'
 
 interface ImageProcessOptions {
   count: number
   /** For one file, from when a process has it. */
   timeLimitMs: number
+  /** Resident, of one process. */
+  memoryLimitBytes: number
   log: Logger
 }
 
@@ -27,7 +27,7 @@ interface ImageProcess {
  * get no environment and so no secrets. Each does one file at a time; at most `count` are at work, and further
  * files wait for one of them.
  */
-export function startImageProcesses({ count, timeLimitMs, log }: ImageProcessOptions) {
+export function startImageProcesses({ count, timeLimitMs, memoryLimitBytes, log }: ImageProcessOptions) {
   const slots = createSlots(count)
   const idle: ImageProcess[] = []
   const running = new Set<ImageProcess>()
@@ -57,42 +57,26 @@ export function startImageProcesses({ count, timeLimitMs, log }: ImageProcessOpt
       return running.size
     },
 
-    async transform(request: TransformRequest): Promise<TransformReply> {
-      await slots.take()
-      const worker = take()
-      worker.jobs += 1
-      try {
-        const reply = await ask(worker.child, request, timeLimitMs)
-        if (worker.jobs < jobsPerProcess) idle.push(worker)
-        else await end(worker)
-        return TransformReply.parse(reply)
-      } catch (cause) {
-        await end(worker)
-        throw cause
-      } finally {
-        slots.free()
-      }
+    transform(request: TransformRequest): Promise<TransformReply> {
+      return slots.run(async () => {
+        const worker = take()
+        worker.jobs += 1
+        const { child } = worker
+        using _ = watchMemory(child.pid ?? 0, memoryLimitBytes, () => child.kill('SIGKILL'))
+        try {
+          const reply = await ask(child, request, timeLimitMs)
+          if (worker.jobs < jobsPerProcess) idle.push(worker)
+          else await end(worker)
+          return TransformReply.parse(reply)
+        } catch (cause) {
+          await end(worker)
+          throw cause
+        }
+      })
     },
 
     async [Symbol.asyncDispose]() {
       await Promise.all([...running].map(end))
-    },
-  }
-}
-
-/** As many holders at once as there are slots; others wait in the order they came. Whoever calls bounds how many those are. */
-function createSlots(count: number) {
-  const waiting: (() => void)[] = []
-  let free = count
-  return {
-    async take(): Promise<void> {
-      if (free > 0) free -= 1
-      else await new Promise<void>((resolve) => waiting.push(resolve))
-    },
-    free(): void {
-      const next = waiting.shift()
-      if (next) next()
-      else free += 1
     },
   }
 }

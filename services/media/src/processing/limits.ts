@@ -1,8 +1,10 @@
 /** What an image may be. Frames of an animation count together. */
 export const maxPixels = 50_000_000
 export const maxFrames = 1_000
-/** The long side of a thumbnail. */
-export const thumbnailSide = 300
+/** Of a film, square pixels of one frame; 8K has 33 million. */
+export const maxFilmPixels = 36_000_000
+/** Of a film or sound. */
+export const maxDurationMs = 4 * 3_600_000
 /** How often a file is given to a process that does not answer before the file is held to be the reason. */
 export const maxUnansweredRuns = 3
 /** Jobs after which a process is replaced, because decoders leave memory in pieces. */

@@ -1,30 +1,39 @@
-import { mkdtempDisposable } from 'node:fs/promises'
+import { mkdtempDisposable, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { MediaId } from '@parley/shared/ids'
+import { extensionOf } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
-import type { Failure, Media } from '../db/schema.ts'
+import type { Failure, Media, Stage } from '../db/schema.ts'
 import { doom, spare } from '../doomed/store.ts'
-import { beginRun, findMedia, releaseRun, updateAnswered, updateFailed, updateReady } from '../media/store.ts'
+import {
+  beginRun,
+  findMedia,
+  releaseRun,
+  updateAnswered,
+  updateFailed,
+  updateReady,
+  updateStage,
+} from '../media/store.ts'
+import { tellOwner } from '../media/tell-owner.ts'
+import { scanFile } from '../scanning/clamav.ts'
 import { newKey } from '../storage/storage.ts'
 import { withExtension } from '../uploads/file-name.ts'
-import type { ImageProcesses } from './image-processes.ts'
+import { derive, type Tools } from './derive.ts'
+import { type Derived, noFacts, type Refused, refused } from './derived.ts'
 import { maxUnansweredRuns } from './limits.ts'
-import { outputFiles, type TransformReply, type TransformRequest } from './transform.ts'
 
-/** Longer than storing two files ever takes. */
+/** Longer than storing what was made ever takes. */
 const unsparedMs = 3_600_000
 
-interface Worker extends Pick<Context, 'db' | 'storage' | 'metrics'> {
-  images: ImageProcesses
-  /** Longer than a file waits for a process and is then read. */
-  leaseMs: number
+interface Worker extends Pick<Context, 'config' | 'db' | 'storage' | 'metrics' | 'announcer' | 'log'> {
+  tools: Tools
+  /** Longer than a file of this type waits for a process and is then read. */
+  leaseMs: (contentType: string) => number
 }
 
-type Transformed = Extract<TransformReply, { ok: true }>
-
 /**
- * Makes a checked image fit to show, and `ready` when everything is stored; or `failed`, with the reason, when
+ * Makes a checked upload fit to show, and `ready` when everything is stored; or `failed`, with the reason, when
  * the file is at fault. Throws when anything else is, to be tried again. Doing it twice is harmless.
  */
 export async function processMedia(worker: Worker, mediaId: MediaId): Promise<void> {
@@ -42,7 +51,7 @@ export async function processMedia(worker: Worker, mediaId: MediaId): Promise<vo
 
   // Counted in Postgres, which remembers it also when the file takes this process with it. Who finds it in hand
   // leaves it; should that one die, the sweep queues it again.
-  const run = await beginRun(db, { id: mediaId, leaseMs })
+  const run = await beginRun(db, { id: mediaId, leaseMs: leaseMs(media.contentType) })
   if (!run) return
   try {
     if (run.unansweredRuns > maxUnansweredRuns) await fail(worker, media, 'unprocessable')
@@ -54,57 +63,87 @@ export async function processMedia(worker: Worker, mediaId: MediaId): Promise<vo
   stop()
 }
 
-async function read(worker: Worker, media: Media, request: TransformRequest): Promise<void> {
-  const reply = await worker.images.transform(request)
+async function read(
+  worker: Worker,
+  media: Media,
+  source: { file: string; directory: string; contentType: string },
+): Promise<void> {
+  const infected = await scan(worker, media, source.file)
+  if (infected) return fail(worker, media, infected.failure)
+  await enter(worker, media, 'deriving')
+  const derived = await derive(worker.tools, source)
   await updateAnswered(worker.db, media.id)
-  if (reply.ok) await storeResult(worker, media, { ...reply, directory: request.directory })
-  else if (reply.failure === 'internal') throw new Error(`image process: ${reply.reason}`)
-  else await fail(worker, media, reply.failure)
+  if (derived === undefined) return settle(worker, media)
+  if (!derived.ok) return fail(worker, media, derived.failure)
+  await enter(worker, media, 'storing')
+  await store(worker, media, derived)
 }
 
-async function storeResult(
-  { db, storage, metrics }: Worker,
-  media: Media,
-  made: Transformed & { directory: string },
-): Promise<void> {
-  const [objectKey, thumbnailKey] = [newKey('media'), newKey('thumbnail')]
-  await doom(db, [objectKey, thumbnailKey], unsparedMs)
+async function scan(worker: Worker, media: Media, file: string): Promise<Refused | undefined> {
+  const { clamav } = worker.config
+  if (!clamav) return undefined
+  await enter(worker, media, 'scanning')
+  if ((await scanFile(clamav, file)) === 'clean') return undefined
+  worker.log.warn({ mediaId: media.id, ownerId: media.ownerId }, 'an upload holds malware')
+  return refused('malware')
+}
+
+async function enter(worker: Worker, media: Media, stage: Stage): Promise<void> {
+  const updated = await updateStage(worker.db, media.id, stage)
+  if (updated) tellOwner(worker, updated)
+}
+
+/** A plain file is shown as it came. */
+async function settle(worker: Worker, media: Media): Promise<void> {
+  const { contentType, fileName, sizeBytes, objectKey } = media
+  const facts = { ...noFacts, contentType, fileName, sizeBytes, objectKey, forms: '[]' }
+  const ready = await worker.db.transaction().execute((trx) => updateReady(trx, media.id, facts))
+  if (ready) announceReady(worker, ready)
+}
+
+async function store(worker: Worker, media: Media, { shown, forms, facts }: Derived): Promise<void> {
+  const { db, storage } = worker
+  const objectKey = newKey('media')
+  const keyed = forms.map(({ file, ...form }) => ({ file, form: { ...form, key: newKey('form') } }))
+  const keys = [objectKey, ...keyed.map(({ form }) => form.key)]
+  await doom(db, keys, unsparedMs)
   await Promise.all([
-    storage.putFile(objectKey, path.join(made.directory, outputFiles.shown)),
-    storage.putFile(thumbnailKey, path.join(made.directory, outputFiles.thumbnail)),
+    storage.putFile(objectKey, shown.file),
+    ...keyed.map(({ file, form }) => storage.putFile(form.key, file)),
   ])
 
-  const changedType = made.contentType !== media.contentType
-  await db.transaction().execute(async (trx) => {
+  const changedType = shown.contentType !== media.contentType
+  const { size: sizeBytes } = await stat(shown.file)
+  const ready = await db.transaction().execute(async (trx) => {
     const updated = await updateReady(trx, media.id, {
-      contentType: made.contentType,
-      fileName: changedType ? withExtension(media.fileName, extensionOf(made.contentType)) : media.fileName,
-      sizeBytes: made.sizeBytes,
-      width: made.width,
-      height: made.height,
-      thumbnailWidth: made.thumbnail.width,
-      thumbnailHeight: made.thumbnail.height,
-      thumbhash: made.thumbhash,
+      ...facts,
+      contentType: shown.contentType,
+      fileName: changedType ? withExtension(media.fileName, extensionOf(shown.contentType)) : media.fileName,
+      sizeBytes,
       objectKey,
-      thumbnailKey,
+      forms: JSON.stringify(keyed.map(({ form }) => form)),
     })
-    if (!updated) return
-    if (!(await spare(trx, [objectKey, thumbnailKey]))) throw new Error('storing the result took too long')
+    if (!updated) return undefined
+    if (!(await spare(trx, keys))) throw new Error('storing the result took too long')
     // The upload as it came may say where it was taken.
     if (media.objectKey) await doom(trx, [media.objectKey], 0)
-    metrics.processed.inc({ outcome: 'ready' })
+    return updated
   })
+  if (ready) announceReady(worker, ready)
 }
 
-async function fail({ db, metrics }: Worker, media: Media, failure: Failure): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    const failed = await updateFailed(trx, { id: media.id, from: 'processing', failure })
-    if (!failed || !media.objectKey) return
-    await doom(trx, [media.objectKey], 0)
-    metrics.processed.inc({ outcome: failure })
-  })
+function announceReady(worker: Worker, ready: Media): void {
+  worker.metrics.processed.inc({ outcome: 'ready' })
+  tellOwner(worker, ready)
 }
 
-function extensionOf(contentType: string): string {
-  return contentType.slice('image/'.length)
+async function fail(worker: Worker, media: Media, failure: Failure): Promise<void> {
+  const failed = await worker.db.transaction().execute(async (trx) => {
+    const updated = await updateFailed(trx, { id: media.id, from: 'processing', failure })
+    if (updated && media.objectKey) await doom(trx, [media.objectKey], 0)
+    return updated
+  })
+  if (!failed) return
+  worker.metrics.processed.inc({ outcome: failure })
+  tellOwner(worker, failed)
 }

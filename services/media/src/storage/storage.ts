@@ -40,6 +40,6 @@ export interface DownloadTerms {
 }
 
 /** An object's name: server-made, random, by month, so that nobody can guess it or put a path in it. */
-export function newKey(area: 'incoming' | 'media' | 'thumbnail', now = new Date()): string {
+export function newKey(area: 'incoming' | 'media' | 'form', now = new Date()): string {
   return `${area}/${now.toISOString().slice(0, 7)}/${randomUUID()}`
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { MediaId, UserId } from '@parley/shared/ids'
-import { isAccepted, normalType } from '../content-type/accepted.ts'
+import { isAccepted, isFilm, isSound, normalType } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
 import { doom } from '../doomed/store.ts'
-import { tooManyPending, typeNotAccepted, uploadTooLarge } from '../errors.ts'
+import { filmsNotTaken, tooManyPending, typeNotAccepted, uploadTooLarge } from '../errors.ts'
 import { countPending, insertMedia } from '../media/store.ts'
 import { newKey, type UploadLink } from '../storage/storage.ts'
 import { displayName } from './file-name.ts'
@@ -26,13 +26,16 @@ export const lateMs = 10 * 60_000
 
 /** Gives out a link to put the bytes to. They stay apart from everything served until the upload is completed. */
 export async function beginUpload(
-  { db, storage, config, metrics }: Pick<Context, 'db' | 'storage' | 'config' | 'metrics'>,
+  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds'>,
   request: UploadRequest,
 ): Promise<Ticket> {
-  const { ttlSeconds, maxBytes, maxPending } = config.uploads
+  const { db, storage, config, metrics } = ctx
+  const { ttlSeconds, maxPending } = config.uploads
+  const maxBytes = Math.min(config.uploads.maxBytes, config.clamav?.maxBytes ?? Number.POSITIVE_INFINITY)
   const contentType = normalType(request.contentType)
   if (request.sizeBytes > maxBytes) throw uploadTooLarge(maxBytes)
   if (!isAccepted(contentType)) throw typeNotAccepted()
+  if (!ctx.filmsAndSounds && (isFilm(contentType) || isSound(contentType))) throw filmsNotTaken()
 
   const mediaId = randomUUID() as MediaId
   const incomingKey = newKey('incoming')

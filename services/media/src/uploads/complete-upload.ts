@@ -1,5 +1,5 @@
 import type { MediaId, UserId } from '@parley/shared/ids'
-import { decideType, isImage } from '../content-type/accepted.ts'
+import { decideType, isFilm, isImage, isSound, unknownType } from '../content-type/accepted.ts'
 import { sniffedBytes, sniffType } from '../content-type/sniff.ts'
 import type { Context } from '../context.ts'
 import type { Media } from '../db/schema.ts'
@@ -13,7 +13,7 @@ const unsparedMs = 3_600_000
 
 /**
  * Checks what arrived and moves it to where its upload link cannot reach. Completing again gives the same
- * answer, a refusal included. An image still has to be processed; anything else is ready.
+ * answer, a refusal included. Pictures, films and sounds still have to be processed; a plain file is ready.
  */
 export async function completeUpload(
   ctx: Context,
@@ -43,10 +43,11 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   const moved = await storage.peek(objectKey, sniffedBytes)
   if (!moved) throw completionTooSlow()
   if (moved.sizeBytes !== pending.sizeBytes) return refuse(ctx, pending, 'size_mismatch')
-  const contentType = decideType(pending.declaredType, sniffType(moved.start))
-  if (!contentType) return refuse(ctx, pending, 'type_mismatch')
+  const decided = decideType(pending.declaredType, sniffType(moved.start))
+  if (!decided) return refuse(ctx, pending, 'type_mismatch')
 
-  const status = isImage(contentType) ? 'processing' : 'ready'
+  const contentType = ctx.filmsAndSounds || !(isFilm(decided) || isSound(decided)) ? decided : unknownType
+  const status = needsProcessing(ctx, contentType) ? 'processing' : 'ready'
   const checkAfterMs = ctx.config.sweep.requeueAfterMs
   const completed = await db.transaction().execute(async (trx) => {
     const facts = { status, contentType, objectKey, checkAfterMs } as const
@@ -57,6 +58,11 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   if (!completed) return completedElsewhere(ctx, pending)
   ctx.metrics.uploads.inc({ outcome: 'completed' })
   return completed
+}
+
+/** A plain file is given out as it came, once the scanner has nothing against it. */
+function needsProcessing({ config }: Pick<Context, 'config'>, contentType: string): boolean {
+  return isImage(contentType) || isFilm(contentType) || isSound(contentType) || config.clamav !== undefined
 }
 
 /** What another request has made of it since this one began, if it did; else there is nothing to complete. */

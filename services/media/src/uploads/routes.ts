@@ -1,9 +1,10 @@
 import type { HttpApp } from '@parley/shared/http'
 import { MediaId } from '@parley/shared/ids'
+import { MediaObject } from '@parley/shared/media'
 import { z } from 'zod'
 import { authenticate } from '../authenticate.ts'
 import type { Context } from '../context.ts'
-import { MediaObject, mediaObject } from '../media/media-object.ts'
+import { mediaObject } from '../media/media-object.ts'
 import { beginUpload } from './begin-upload.ts'
 import { completeUpload } from './complete-upload.ts'
 

@@ -20,7 +20,12 @@ import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
 import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
-import { createRequestLimits, directoryRate, type RequestLimits } from './sessions/request-limits.ts'
+import {
+  contactRate,
+  createRequestLimits,
+  directoryRate,
+  type RequestLimits,
+} from './sessions/request-limits.ts'
 import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
@@ -39,6 +44,7 @@ export interface Context {
   loginThrottle: LoginThrottle
   requestLimits: RequestLimits
   directoryLimits: RequestLimits
+  contactLimits: RequestLimits
   absentees: Absentees
   dispatcher: Dispatcher
   committer: Committer
@@ -93,6 +99,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     loginThrottle: createLoginThrottle(),
     requestLimits: createRequestLimits(),
     directoryLimits: createRequestLimits(directoryRate),
+    contactLimits: createRequestLimits(contactRate),
     absentees,
     dispatcher,
     committer,

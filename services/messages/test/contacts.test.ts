@@ -261,6 +261,30 @@ describe('contacts', () => {
     expect(await ownEntries(api, ben)).toEqual([])
   })
 
+  test('P10 nobody has more open requests than the limit', async ({ api, service }) => {
+    const [ann, ben] = await pair(api)
+    await service.ctx.pool.query(
+      `with crowd as (
+         insert into account (user_id, password_hash) select $1 || '-' || i, 'x' from generate_series(1, 1000) i returning user_id
+       )
+       insert into contact (user_id, other_id, state, blocked, seq)
+       select $1, user_id, 'received', false, row_number() over () from crowd`,
+      [ben.userId],
+    )
+    const reply = await ask(api, ann, ben)
+    expect([reply.status, reply.body.error?.code]).toEqual([409, 'conflict'])
+    expect(await ownEntries(api, ben)).toEqual([])
+    expect((await roster(api, ann)).contacts).toEqual([])
+  })
+
+  test('P10 nobody floods own logs with changes', async ({ api }) => {
+    const [ann, ben] = await pair(api)
+    const replies = await Promise.all(
+      Array.from({ length: 120 }, (_, i) => (i % 2 ? unblock(api, ann, ben) : block(api, ann, ben))),
+    )
+    expect(replies.find(({ status }) => status === 429)?.body.error?.code).toBe('rate_limited')
+  })
+
   test.for([
     ['nobody', { userId: 'nobody-at-all' }, 404, 'not_found'],
     ['a user id of the wrong shape', { userId: 'no spaces' }, 400, 'invalid_request'],

@@ -16,7 +16,7 @@ import { checkLimits } from './check-limits.ts'
 import { type Change, type ContactEvent, type Pair, type Relation, stranger } from './relation.ts'
 import * as store from './store.ts'
 
-type Changing = Pick<Context, 'config' | 'db' | 'dispatcher'>
+type Changing = Pick<Context, 'config' | 'contactLimits' | 'db' | 'dispatcher'>
 
 /**
  * Carries out one wish of `userId` about `otherId`: both rosters, who may write in their direct conversation, and
@@ -28,6 +28,7 @@ export async function changeContact(
   { userId, otherId }: { userId: UserId; otherId: UserId },
   decide: (pair: Pair) => Change,
 ): Promise<Contact> {
+  ctx.contactLimits.take(userId)
   if (userId === otherId) throw noSelfContact()
   const { relation, appended } = await ctx.db.transaction().execute(async (trx) => {
     const messagesFrom = await store.listMessagesFrom(trx, [userId, otherId])

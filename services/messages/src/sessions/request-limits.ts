@@ -5,6 +5,8 @@ import { createTokenBucket, type TokenBucket } from '@parley/shared/token-bucket
 const ordinary = { perSecond: 50, burst: 300 }
 /** Looking for people, and changing what people look at: enough to type, too little to copy the directory. */
 export const directoryRate = { perSecond: 1, burst: 30 }
+/** Each change of a contact is an entry in one log or two. */
+export const contactRate = { perSecond: 2, burst: 100 }
 const remembered = 50_000
 
 /** A user's HTTP requests on this instance; the users seen longest ago are forgotten first, with a full bucket. */

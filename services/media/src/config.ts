@@ -52,6 +52,7 @@ export const Env = z
     LINK_TTL_SECONDS: positiveInt.max(3_600).default(300),
     UPLOAD_TTL_SECONDS: positiveInt.max(86_400).default(3_600),
     MAX_UPLOAD_BYTES: positiveInt.max(5 * 1024 ** 3).default(50 * 1024 ** 2),
+    USER_QUOTA_BYTES: positiveInt.default(10 * 1024 ** 3),
     MAX_PENDING_UPLOADS: positiveInt.default(20),
     PROCESSING_CONCURRENCY: positiveInt.max(64).default(2),
     PROCESSING_MEMORY_MB: positiveInt.min(128).default(768),
@@ -99,6 +100,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       ttlSeconds: parsed.UPLOAD_TTL_SECONDS,
       maxBytes: parsed.MAX_UPLOAD_BYTES,
       maxPending: parsed.MAX_PENDING_UPLOADS,
+      quotaBytes: parsed.USER_QUOTA_BYTES,
     },
     linkTtlSeconds: parsed.LINK_TTL_SECONDS,
     processing: {

@@ -13,6 +13,8 @@ export const messagesUnavailable = (cause: unknown) =>
 
 export const uploadTooLarge = (maxBytes: number) =>
   new AppError('too_large', `an upload holds at most ${maxBytes} bytes`)
+export const quotaExceeded = (quotaBytes: number) =>
+  new AppError('too_large', `all your uploads together hold at most ${quotaBytes} bytes`)
 export const tooManyPending = (max: number) =>
   new AppError('rate_limited', `complete some uploads first; at most ${max} may be open`, {
     retryAfterMs: 30_000,

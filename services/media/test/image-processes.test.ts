@@ -80,6 +80,17 @@ test('a process that does not answer in time is ended, and the next file gets an
   expect(images.count).toBe(0)
 })
 
+test('a process that holds more memory than allowed is ended', async ({ directory }) => {
+  await using images = startImageProcesses({
+    count: 1,
+    timeLimitMs: 20_000,
+    memoryLimitBytes: 16 * 1024 ** 2,
+    log,
+  })
+  const large = transform(images, directory, await plainPng(6_000, 6_000), 'image/png')
+  await expect(large).rejects.toThrow('ended with SIGKILL')
+})
+
 test('a process is kept for the next file, and no more are at work than allowed', async ({ directory }) => {
   await using images = startImageProcesses({ count: 2, timeLimitMs: 20_000, memoryLimitBytes, log })
   const png = await plainPng()

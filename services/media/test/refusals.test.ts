@@ -7,6 +7,8 @@ import type { MediaId } from '@parley/shared/ids'
 import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { findMedia } from '../src/media/store.ts'
+import { startMedia } from '../src/service.ts'
+import { createClient } from './client.ts'
 import { test } from './fixture.ts'
 import { bombPng, phonePhoto, plainPng } from './images.ts'
 
@@ -66,6 +68,27 @@ describe('a ticket', () => {
     await ann.put(open.body, 'hello')
     await ann.complete(open.body.mediaId)
     expect((await ann.begin('text/plain', 5)).status).toBe(201)
+  })
+})
+
+describe('a quota', () => {
+  test('holds for all uploads of a user together, also when they are asked for at once; what failed does not count', async ({
+    config,
+    issuer,
+  }) => {
+    await using service = await startMedia({ ...config, uploads: { ...config.uploads, quotaBytes: 100 } })
+    const publicUrl = config.storage.driver === 'fs' ? config.storage.publicUrl : ''
+    const ids = { userId: `user-${randomUUID()}`, sessionId: '' }
+    const token = await issuer.sign({ userId: ids.userId })
+    const ann = createClient({ url: service.url, publicUrl, token, ...ids })
+    const { body } = await ann.upload('image/png', Buffer.from('this is not a picture'))
+    expect(body.error?.code).toBe('unsupported_media')
+
+    const answers = await Promise.all([1, 2, 3, 4].map(() => ann.begin('text/plain', 40)))
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([201, 201, 413, 413])
+    expect(answers.find(({ status }) => status === 413)?.body.error?.code).toBe('too_large')
+    expect((await ann.begin('text/plain', 20)).status).toBe(201)
+    expect((await ann.begin('text/plain', 1)).status).toBe(413)
   })
 })
 

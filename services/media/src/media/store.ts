@@ -27,6 +27,17 @@ export async function countPending(trx: Transaction<Database>, ownerId: UserId):
   return count
 }
 
+/** Of an owner's uploads, open ones included, as declared or as stored. Smaller pictures of them do not count. */
+export async function sumBytes(trx: Transaction<Database>, ownerId: UserId): Promise<number> {
+  const { sum } = await trx
+    .selectFrom('media')
+    .select(sql<number>`coalesce(sum(size_bytes), 0)::bigint`.as('sum'))
+    .where('ownerId', '=', ownerId)
+    .where('status', '!=', 'failed')
+    .executeTakeFirstOrThrow()
+  return sum
+}
+
 export async function insertMedia(trx: Transaction<Database>, media: NewMedia): Promise<void> {
   await trx.insertInto('media').values(media).execute()
 }

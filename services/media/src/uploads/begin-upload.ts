@@ -3,8 +3,8 @@ import type { MediaId, UserId } from '@parley/shared/ids'
 import { isAccepted, isFilm, isSound, normalType } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
 import { doom } from '../doomed/store.ts'
-import { filmsNotTaken, tooManyPending, typeNotAccepted, uploadTooLarge } from '../errors.ts'
-import { countPending, insertMedia } from '../media/store.ts'
+import { filmsNotTaken, quotaExceeded, tooManyPending, typeNotAccepted, uploadTooLarge } from '../errors.ts'
+import { countPending, insertMedia, sumBytes } from '../media/store.ts'
 import { newKey, type UploadLink } from '../storage/storage.ts'
 import { displayName } from './file-name.ts'
 
@@ -30,7 +30,7 @@ export async function beginUpload(
   request: UploadRequest,
 ): Promise<Ticket> {
   const { db, storage, config, metrics } = ctx
-  const { ttlSeconds, maxPending } = config.uploads
+  const { ttlSeconds, maxPending, quotaBytes } = config.uploads
   const maxBytes = Math.min(config.uploads.maxBytes, config.clamav?.maxBytes ?? Number.POSITIVE_INFINITY)
   const contentType = normalType(request.contentType)
   if (request.sizeBytes > maxBytes) throw uploadTooLarge(maxBytes)
@@ -42,6 +42,8 @@ export async function beginUpload(
   const expiresAt = new Date(Date.now() + ttlSeconds * 1_000)
   await db.transaction().execute(async (trx) => {
     if ((await countPending(trx, request.ownerId)) >= maxPending) throw tooManyPending(maxPending)
+    if ((await sumBytes(trx, request.ownerId)) + request.sizeBytes > quotaBytes)
+      throw quotaExceeded(quotaBytes)
     await insertMedia(trx, {
       id: mediaId,
       ownerId: request.ownerId,

@@ -18,6 +18,7 @@ export const tooManyLogins = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many attempts to log in', { retryAfterMs })
 export const tooManyConversations = (limit: number) =>
   new AppError('conflict', `a user is in at most ${limit} groups`)
+export const notAPicture = () => new AppError('invalid_request', 'an avatar is a picture')
 export const noSelfContact = () => new AppError('invalid_request', 'nobody is their own contact')
 /** Also where the other one blocks: a block is not told to whom it is against. */
 export const requestRefused = () => new AppError('forbidden', 'this person takes no requests from you')

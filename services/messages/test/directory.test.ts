@@ -53,7 +53,14 @@ describe('the own profile', () => {
     })
   })
 
-  test('P8 an avatar refers to media only if it is ready and the user’s own', async ({ api }) => {
+  test('changes at the same moment are told in the order they hold', async ({ api }) => {
+    const ann = await signUp(api)
+    await Promise.all(Array.from({ length: 8 }, (_, i) => change(api, ann, { displayName: `Ann ${i}` })))
+    const last = (await ownEntries(api, ann)).at(-1)
+    expect(last?.content).toMatchObject({ displayName: (await me(api, ann)).displayName })
+  })
+
+  test('P8 an avatar refers to media only if it is ready, a picture, and the user’s own', async ({ api }) => {
     const [ann, ben] = [await signUp(api), await signUp(api)]
     const mediaId = uuid()
     expect((await change(api, ann, { avatar: mediaId })).body.error?.code).toBe('not_found')
@@ -61,6 +68,12 @@ describe('the own profile', () => {
     readyMedia.set(mediaId, { ownerId: ann.userId, facts: facts as never })
     expect((await change(api, ben, { avatar: mediaId })).body.error?.code).toBe('not_found')
     expect((await change(api, ann, { avatar: mediaId })).body).toMatchObject({ avatar: mediaId })
+    const film = uuid()
+    readyMedia.set(film, {
+      ownerId: ann.userId,
+      facts: { ...facts, mediaId: film, contentType: 'video/mp4' } as never,
+    })
+    expect((await change(api, ann, { avatar: film })).body.error?.code).toBe('invalid_request')
   })
 
   test('a change is told soon to every contact, once, and bumps their rosters', async ({ api }) => {

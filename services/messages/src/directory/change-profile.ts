@@ -2,7 +2,7 @@ import { AppError } from '@parley/shared/errors'
 import { MediaId, type UserId } from '@parley/shared/ids'
 import { fromBatchReply } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import { unknownUser } from '../errors.ts'
+import { notAPicture, unknownUser } from '../errors.ts'
 import { announceOwn, appendOwn } from '../own-log/append-own.ts'
 import { type OwnProfile, type ProfileChange, toOwnProfile } from './profile.ts'
 import * as store from './store.ts'
@@ -19,7 +19,7 @@ export async function changeProfile(
   await checkAvatar(ctx, userId, change.avatar)
   const changes = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
   const { profile, appended } = await ctx.db.transaction().execute(async (trx) => {
-    const before = await store.findProfile(trx, userId)
+    const before = await store.lockProfile(trx, userId)
     if (!before) throw unknownUser()
     const after = { ...before, ...changes }
     const same = Object.entries(changes).every(([key, value]) => before[key as keyof typeof before] === value)
@@ -51,4 +51,5 @@ async function checkAvatar(
   )
   if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
   if (facts instanceof AppError) throw facts
+  if (!facts.contentType.startsWith('image/')) throw notAPicture()
 }

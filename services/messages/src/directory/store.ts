@@ -19,17 +19,25 @@ export async function findProfile(db: Kysely<Database>, userId: string): Promise
   return db.selectFrom('account').select(ownColumns).where('userId', '=', userId).executeTakeFirst()
 }
 
+/** Holds it until the transaction ends, so that two changes at once are told in the order they hold. */
+export async function lockProfile(
+  trx: Transaction<Database>,
+  userId: string,
+): Promise<OwnProfileRow | undefined> {
+  return trx
+    .selectFrom('account')
+    .select(ownColumns)
+    .where('userId', '=', userId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+}
+
 export async function updateProfile(
   trx: Transaction<Database>,
   userId: string,
   change: Partial<Omit<OwnProfileRow, 'userId'>>,
-): Promise<OwnProfileRow | undefined> {
-  return trx
-    .updateTable('account')
-    .set(change)
-    .where('userId', '=', userId)
-    .returning(ownColumns)
-    .executeTakeFirst()
+): Promise<void> {
+  await trx.updateTable('account').set(change).where('userId', '=', userId).execute()
 }
 
 export async function listProfiles(db: Kysely<Database>, userIds: string[]): Promise<ProfileRow[]> {

@@ -45,7 +45,7 @@ export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connectio
 
 export type JobQueue<Data extends z.ZodType> = ReturnType<typeof openQueue<Data>>
 
-/** Thrown by a job that is to be tried again no sooner than after `afterMs`. It counts as an attempt. */
+/** Thrown by a job that is to be tried again after `afterMs`. It counts as an attempt. */
 export class RetryLater extends Error {
   override name = 'RetryLater'
   readonly afterMs: number
@@ -58,7 +58,7 @@ export class RetryLater extends Error {
 
 const longestDelayMs = 3_600_000
 
-/** A wait that doubles from `delayMs` with each attempt, up to an hour, and is as long as a `RetryLater` asks. */
+/** A wait that doubles from `delayMs` with each attempt, up to an hour; or just what a `RetryLater` asks. */
 export const patientBackoff = (delayMs: number) => ({ type: 'patient', delay: delayMs })
 
 // BullMQ asks this for every type of backoff that it does not know itself.
@@ -66,12 +66,13 @@ function backoffStrategy(attempt: number, _type?: string, err?: Error, job?: Min
   const backoff = job?.opts.backoff
   const firstMs = (typeof backoff === 'object' ? backoff.delay : backoff) ?? 1_000
   const doubledMs = firstMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
-  const askedMs = err instanceof RetryLater ? err.afterMs : 0
-  return Math.round(Math.min(Math.max(doubledMs, askedMs), longestDelayMs))
+  return Math.round(Math.min(err instanceof RetryLater ? err.afterMs : doubledMs, longestDelayMs))
 }
 
 export interface JobInHand {
   id: string
+  /** Of this job alone: one that was added again under the same id, after Redis lost the first, has another. */
+  claim: string
   /** Attempts begun, this one included. */
   attempt: number
   /** Whether a failure of this attempt is the job's end. */
@@ -91,6 +92,7 @@ export function startWorker<Data extends z.ZodType>(
       if (!data.success) throw new UnrecoverableError(z.prettifyError(data.error))
       await work(data.data, {
         id: job.id ?? '',
+        claim: `${job.id}@${job.timestamp}`,
         attempt: job.attemptsMade + 1,
         lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
       })

@@ -19,7 +19,19 @@ export const chatPush = jobKind({
     lastSeq: z.int().positive(),
     userIds: z.array(UserId).min(1).max(100),
   }),
-  options: { attempts: 8, backoff: patientBackoff(1_000), ...forgetful },
+  // Each push has a few attempts of its own; the job comes back for whichever is next.
+  options: { attempts: 64, backoff: patientBackoff(1_000), ...forgetful },
+})
+
+/** Take back the alerts these people have read meanwhile, and put their badges right. messages adds it, push does it. */
+export const withdrawal = jobKind({
+  queue: 'push-withdrawal',
+  data: z.object({
+    userIds: z.array(UserId).min(1).max(100),
+    /** Alerts of it may have come after they were read: said again whatever was said before. */
+    conversationId: ConversationId.optional(),
+  }),
+  options: { attempts: 5, backoff: patientBackoff(2_000), ...forgetful },
 })
 
 /** Make what a chat shows of an upload: pixel size, thumbnail, then `ready`. media adds it and does it. */

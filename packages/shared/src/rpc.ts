@@ -26,9 +26,16 @@ export interface Rpc {
   /** messages: which of these sessions have ended. */
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { sessionIds: SessionId[] } }
   /** messages: who is still to be told of these entries, and where. */
-  'deliveries/due': { request: DueQuery; reply: { deliveries: Delivery[] } }
+  'deliveries/due': { request: DueQuery; reply: DueReply }
   /** messages: what became of each push. */
-  'deliveries/report': { request: { conversationId: ConversationId; outcomes: PushOutcome[] }; reply: object }
+  'deliveries/report': { request: PushReport; reply: object }
+  /** messages: the devices whose alerts and badges are out of date. */
+  'withdrawals/due': {
+    request: { userIds: UserId[]; conversationId?: ConversationId | undefined }
+    reply: { withdrawals: Withdrawal[] }
+  }
+  /** messages: what became of withdrawals. */
+  'withdrawals/report': { request: { outcomes: WithdrawalOutcome[] }; reply: object }
   /** messages: whether a user may see a media object through some message. */
   'media-access/check': { request: { userId: UserId; mediaId: MediaId }; reply: { visible: boolean } }
   /** media: the facts of media a sender wants to refer to; refused unless ready and the sender's own. */
@@ -76,10 +83,21 @@ export interface DueQuery {
   firstSeq: number
   lastSeq: number
   userIds: UserId[]
+  /** The job that asks: the right to alert with sound is given to one. */
+  claim: string
 }
 
-/** One device that is still to be told, and everything its alert needs. */
-export interface Delivery {
+export interface DueReply {
+  /** A user's devices stand together, the one in use last first. */
+  deliveries: Delivery[]
+  /** Users with further entries up to `lastSeq`; asked again once these are told, they come next. */
+  more: UserId[]
+  /** The moment it was true for, to be handed back with the report. */
+  asOf: string
+}
+
+/** Where a device can be reached. */
+export interface PushTarget {
   userId: UserId
   deviceId: DeviceId
   platform: string
@@ -92,8 +110,30 @@ export interface Delivery {
   }
   /** The user's total unread. */
   badge: number
+}
+
+/** One device that is still to be told, and everything its alert needs. */
+export interface Delivery extends PushTarget {
   /** Oldest first. */
-  alerts: { messageId: string; seq: number; title: string; body: string; sentAt: string }[]
+  alerts: Alert[]
+}
+
+export interface Alert {
+  messageId: string
+  seq: number
+  title: string
+  body: string
+  sentAt: string
+  /** Whether the user may be disturbed: on one device, and only by one job. */
+  audible: boolean
+}
+
+export interface PushReport {
+  conversationId: ConversationId
+  /** Of the reply these outcomes are about. */
+  asOf: string
+  /** All of a user's outcomes together. */
+  outcomes: PushOutcome[]
 }
 
 export interface PushOutcome {
@@ -106,6 +146,29 @@ export interface PushOutcome {
   reason?: string
   /** With `dropped-token`: the token that is dead, and since when, so that a newer registration survives. */
   deadToken?: { value: string; since?: string }
+  /** Present if the provider was asked just now, and not before. */
+  attempt?: { audible: boolean; badge: number; providerId?: string }
+}
+
+/** One device whose alerts or badge are out of date. */
+export interface Withdrawal extends PushTarget {
+  /** Where the user has read what this device was alerted of. */
+  read: ReadMark[]
+}
+
+export interface ReadMark {
+  conversationId: string
+  seq: number
+}
+
+export interface WithdrawalOutcome {
+  userId: UserId
+  deviceId: DeviceId
+  kind: PushTokenKind
+  read: ReadMark[]
+  badge: number
+  result: PushOutcome['result']
+  deadToken?: PushOutcome['deadToken']
 }
 
 interface RpcOptions {

@@ -2,7 +2,7 @@ import { openQueue, type JobQueue } from '@parley/shared/jobs'
 import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
-import { chatPush } from '@parley/shared/queues'
+import { chatPush, withdrawal } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { openRedis } from '@parley/shared/redis'
 import { openRpc, type RpcClient } from '@parley/shared/rpc'
@@ -16,6 +16,7 @@ import type { Config } from './config.ts'
 import { schema } from './db/database.ts'
 import type { Database } from './db/schema.ts'
 import { createAbsentees, type Absentees } from './deliveries/absentees.ts'
+import { createWithdrawals, type WithdrawalQueue } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
@@ -39,6 +40,7 @@ export interface Context {
   announcer: Announcer
   media: RpcClient
   pushQueue: JobQueue<typeof chatPush.data>
+  withdrawalQueue: WithdrawalQueue
   signingKey: SigningKey
   verifyToken: VerifyToken
   loginThrottle: LoginThrottle
@@ -74,6 +76,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   await Promise.allSettled([redis.connect(), publisher.connect()])
   const announcer = createAnnouncer(publisher)
   const pushQueue = opened.use(openQueue(chatPush, redis, log))
+  const withdrawalQueue = opened.use(openQueue(withdrawal, redis, log))
   const media = opened.use(
     openRpc({ baseUrl: config.mediaUrl, secret: config.internalSecret, connections: 8 }),
   )
@@ -81,7 +84,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
   const dispatcher = opened.use(createDispatcher({ log, db, announcer, absentees }))
   const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
-  const marker = createMarker({ pool, announcer, log })
+  const withdrawals = opened.use(createWithdrawals({ log, db, queue: withdrawalQueue }))
+  const marker = createMarker({ pool, announcer, withdrawals, log })
 
   const owned = opened.move()
   return {
@@ -94,6 +98,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     announcer,
     media,
     pushQueue,
+    withdrawalQueue,
     signingKey,
     verifyToken,
     loginThrottle: createLoginThrottle(),

@@ -14,6 +14,7 @@ import { logRoutes } from './log/routes.ts'
 import { logRpc } from './log/rpc.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
 import { messageRoutes, messageRpc } from './messages/routes.ts'
+import { notificationRoutes } from './notification-preferences/routes.ts'
 import { receiptRoutes } from './receipts/routes.ts'
 import { receiptRpc } from './receipts/rpc.ts'
 import { sessionRoutes, sessionRpc } from './sessions/routes.ts'
@@ -29,6 +30,7 @@ export async function startMessages(config: Config) {
   conversationRoutes(app, ctx)
   contactRoutes(app, ctx)
   directoryRoutes(app, ctx)
+  notificationRoutes(app, ctx)
   messageRoutes(app, ctx)
   logRoutes(app, ctx)
   receiptRoutes(app, ctx)

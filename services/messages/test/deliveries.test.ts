@@ -1,8 +1,9 @@
 import { randomUUID as uuid } from 'node:crypto'
+import type { UserId } from '@parley/shared/ids'
 import { startWorker } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { createPresenceLease } from '@parley/shared/presence'
-import { chatPush } from '@parley/shared/queues'
+import { chatPush, withdrawal } from '@parley/shared/queues'
 import { gatewayOrders, roomChannel } from '@parley/shared/realtime'
 import type { DueQuery } from '@parley/shared/rpc'
 import { signUp, type Api, type Person } from '@parley/testing/chat-api'
@@ -20,8 +21,18 @@ const test = base
     const connection = opened.adopt(new Redis(redisUrl, { maxRetriesPerRequest: null }), (client) =>
       client.disconnect(),
     )
-    const jobs: DueQuery[] = []
+    const jobs: Omit<DueQuery, 'claim'>[] = []
     opened.use(startWorker(chatPush, { connection, log }, async (data) => void jobs.push(data)))
+    return jobs
+  })
+  .extend('withdrawn', { scope: 'file' }, async ({ redisUrl }, { onCleanup }) => {
+    const opened = new AsyncDisposableStack()
+    onCleanup(() => opened.disposeAsync())
+    const connection = opened.adopt(new Redis(redisUrl, { maxRetriesPerRequest: null }), (client) =>
+      client.disconnect(),
+    )
+    const jobs: { userIds: UserId[] }[] = []
+    opened.use(startWorker(withdrawal, { connection, log }, async (data) => void jobs.push(data)))
     return jobs
   })
   .extend('listen', { scope: 'file' }, ({ redisUrl }, { onCleanup }) => {
@@ -195,7 +206,11 @@ describe('offline deliveries', () => {
       seq: 2,
       result: 'accepted',
     } as never
-    await rpc.call('deliveries/report', { conversationId: conversationId as never, outcomes: [outcome] })
+    await rpc.call('deliveries/report', {
+      conversationId: conversationId as never,
+      asOf: '0',
+      outcomes: [outcome],
+    })
     expect(await due()).toEqual([])
   })
 
@@ -216,6 +231,7 @@ describe('offline deliveries', () => {
     const report = (result: string) =>
       rpc.call('deliveries/report', {
         conversationId: conversationId as never,
+        asOf: '0',
         outcomes: [
           { userId: bob.userId, deviceId: 'phone', kind: 'fcm', seq: 1, result },
           { userId: bob.userId, deviceId: 'tablet', kind: 'fcm', seq: 1, result: 'accepted' },
@@ -243,6 +259,7 @@ describe('offline deliveries', () => {
     const report = (since: string) =>
       rpc.call('deliveries/report', {
         conversationId: conversationId as never,
+        asOf: '0',
         outcomes: [
           {
             userId: bob.userId,
@@ -260,6 +277,158 @@ describe('offline deliveries', () => {
     expect(await tokens()).toBe(1)
     await report(new Date(Date.now() + 60_000).toISOString())
     expect(await tokens()).toBe(0)
+  })
+
+  test('P6 of many untold entries the oldest are told first, and none is passed over', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    let conversationId = ''
+    for (let i = 0; i < 60; i++) ({ conversationId } = await say(api, alice, bob, `${i}`))
+    const ask = (claim: string) =>
+      rpc.call('deliveries/due', {
+        conversationId: conversationId as never,
+        firstSeq: 60,
+        lastSeq: 60,
+        userIds: [bob.userId as never],
+        claim,
+      })
+    const first = await ask('one')
+    const told = first.deliveries[0]?.alerts.map(({ seq }) => seq) ?? []
+    expect(told).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
+    expect(first.more).toEqual([bob.userId])
+    const outcomes = told.map((seq) => ({
+      userId: bob.userId,
+      deviceId: 'phone',
+      kind: 'fcm',
+      seq,
+      result: 'accepted',
+    })) as never
+    await rpc.call('deliveries/report', {
+      conversationId: conversationId as never,
+      asOf: first.asOf,
+      outcomes,
+    })
+    const second = await ask('one')
+    expect(second.deliveries[0]?.alerts.map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 10 }, (_, i) => i + 51),
+    )
+    expect(second.more).toEqual([])
+  })
+
+  test('P6 the right to sound goes to one job, which keeps it, and a wiped Redis does not give it away again', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    const audible = async (claim: string) => {
+      const query = { conversationId, firstSeq: 1, lastSeq: 9, userIds: [bob.userId], claim } as never
+      const { deliveries } = await rpc.call('deliveries/due', query)
+      return deliveries[0]?.alerts.map((alert) => alert.audible)
+    }
+    expect(await audible('one')).toEqual([true])
+    expect(await audible('two')).toEqual([false])
+    expect(await audible('one')).toEqual([true])
+    await say(api, alice, bob)
+    expect(await audible('two')).toEqual([false, true])
+    expect(await audible('one')).toEqual([false, false])
+  })
+
+  test('P6 what a member wants to hear of a conversation decides what is told, and what was silenced is not told later', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob, 'before')
+    const path = `/v1/conversations/${conversationId}/notifications`
+    const told = async () => {
+      const query = {
+        conversationId,
+        firstSeq: 1,
+        lastSeq: 99,
+        userIds: [bob.userId],
+        claim: uuid(),
+      } as never
+      const { deliveries } = await rpc.call('deliveries/due', query)
+      return deliveries[0]?.alerts.map(({ seq }) => seq) ?? []
+    }
+    const mention = {
+      clientMessageId: uuid(),
+      to: { conversationId },
+      type: 'text',
+      content: { text: '@bob' },
+      mentions: [bob.userId],
+    }
+    expect((await api.put(path, { level: 'mentions' }, bob.token)).status).toBe(204)
+    expect(await told()).toEqual([])
+    await api.post('/v1/messages', mention, alice.token)
+    expect(await told()).toEqual([2])
+    await api.put(path, { level: 'none' }, bob.token)
+    expect(await told()).toEqual([])
+    await api.put(path, { level: 'all' }, bob.token)
+    expect(await told()).toEqual([])
+    await say(api, alice, bob, 'after')
+    expect(await told()).toEqual([3])
+    expect((await api.put(path, { level: 'loud' }, bob.token)).status).toBe(400)
+    expect((await api.put(path, { level: 'none' }, (await signUp(api)).token)).status).toBe(403)
+  })
+
+  test('P6 in quiet hours an alert has no sound, and a hidden preview says neither who nor what', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const quietHours = { from: '00:00', until: '23:59', timeZone: 'Europe/Berlin' }
+    expect((await api.put('/v1/notifications', { quietHours, preview: 'none' }, bob.token)).status).toBe(204)
+    const nowhere = { quietHours: { ...quietHours, timeZone: 'Europe/Nowhere' } }
+    expect((await api.put('/v1/notifications', nowhere, bob.token)).status).toBe(400)
+    const { conversationId } = await say(api, alice, bob, 'secret')
+    const query = { conversationId, firstSeq: 1, lastSeq: 1, userIds: [bob.userId], claim: 'one' } as never
+    const { deliveries } = await rpc.call('deliveries/due', query)
+    expect(deliveries[0]?.alerts).toMatchObject([{ title: '', body: 'New message', audible: false }])
+  })
+
+  test('P6 an alert that was read on another device is taken back, also if it arrived after the reading', async ({
+    api,
+    rpc,
+    withdrawn,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    const query = { conversationId, firstSeq: 1, lastSeq: 1, userIds: [bob.userId], claim: 'one' } as never
+    const { asOf } = await rpc.call('deliveries/due', query)
+    await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq: 1 }, bob.token)
+    const outcomes = [
+      {
+        userId: bob.userId,
+        deviceId: 'phone',
+        kind: 'fcm',
+        seq: 1,
+        result: 'accepted',
+        attempt: { audible: true, badge: 1 },
+      },
+    ] as never
+    await rpc.call('deliveries/report', { conversationId: conversationId as never, asOf, outcomes })
+    await vi.waitUntil(() => withdrawn.some(({ userIds }) => userIds.includes(bob.userId as never)), {
+      timeout: 10_000,
+    })
+    const due = async () =>
+      (await rpc.call('withdrawals/due', { userIds: [bob.userId as never] })).withdrawals
+    const read = [{ conversationId, seq: 1 }]
+    expect(await due()).toMatchObject([{ deviceId: 'phone', badge: 0, read }])
+    await rpc.call('withdrawals/report', {
+      outcomes: [
+        { userId: bob.userId, deviceId: 'phone', kind: 'fcm', read, badge: 0, result: 'accepted' },
+      ] as never,
+    })
+    expect(await due()).toEqual([])
   })
 
   test('P1 a Redis that has lost everything gets the work back from the watermarks', async ({

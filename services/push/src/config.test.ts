@@ -23,8 +23,7 @@ const account = (key: string) => ({
 describe('configuration', () => {
   test('without credentials leaves both providers off', () => {
     expect(loadConfig(base)).toMatchObject({
-      apns: undefined,
-      fcm: undefined,
+      providers: { apns: undefined, fcm: undefined },
       concurrency: 16,
       http: { internalPort: 3_103 },
       messages: { urls: ['http://a:3101', 'http://b:3101'] },
@@ -33,23 +32,26 @@ describe('configuration', () => {
 
   test('with credentials points at Apple and Google unless told otherwise', () => {
     const config = loadConfig({ ...base, ...apns, ...account(pem('rsa')) })
-    expect(config.apns?.production.url).toBe('https://api.push.apple.com')
-    expect(config.apns?.sandbox.url).toBe('https://api.sandbox.push.apple.com')
-    expect(config.apns?.sandbox.key).toBe(config.apns?.production.key)
-    expect(config.fcm?.url).toBe('https://fcm.googleapis.com')
-    expect(config.fcm?.account.tokenUrl).toBe('https://oauth2.googleapis.com/token')
+    const [production, sandbox] = config.providers.apns?.sets ?? []
+    expect(production).toMatchObject({ environment: 'production', url: 'https://api.push.apple.com' })
+    expect(sandbox).toMatchObject({ environment: 'sandbox', url: 'https://api.sandbox.push.apple.com' })
+    expect(sandbox?.key).toBe(production?.key)
+    expect(config.providers.fcm?.url).toBe('https://fcm.googleapis.com')
+    expect(config.providers.fcm?.account.tokenUrl).toBe('https://oauth2.googleapis.com/token')
   })
 
   test('takes a key whose line ends are written as \\n', () => {
     const oneLine = { ...apns, APNS_PRIVATE_KEY: apns.APNS_PRIVATE_KEY.replaceAll('\n', '\\n') }
-    expect(loadConfig({ ...base, ...oneLine }).apns).toBeDefined()
+    expect(loadConfig({ ...base, ...oneLine }).providers.apns).toBeDefined()
   })
 
   test('may give the sandbox a key of its own', () => {
     const sandbox = { APNS_SANDBOX_KEY_ID: 'OTHER', APNS_SANDBOX_PRIVATE_KEY: pem('ec') }
     const config = loadConfig({ ...base, ...apns, ...sandbox })
-    expect(config.apns?.production.key.keyId).toBe('KEY')
-    expect(config.apns?.sandbox.key).toMatchObject({ teamId: 'TEAM', keyId: 'OTHER' })
+    expect(config.providers.apns?.sets).toMatchObject([
+      { environment: 'production', key: { keyId: 'KEY' } },
+      { environment: 'sandbox', key: { teamId: 'TEAM', keyId: 'OTHER' } },
+    ])
   })
 
   test.for<[string, Record<string, string>]>([

@@ -60,8 +60,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     internalSecret: parsed.INTERNAL_SECRET,
     messages: { urls: parsed.MESSAGES_URLS },
     concurrency: parsed.PUSH_CONCURRENCY,
-    apns: apnsConfig(parsed),
-    fcm: fcmConfig(parsed),
+    providers: { apns: apnsConfig(parsed), fcm: fcmConfig(parsed) },
   }
 }
 
@@ -74,9 +73,12 @@ function apnsConfig(env: Env): ApnsConfig | undefined {
     if (sandboxKey) throw missing('APNS_KEY_ID')
     return undefined
   }
+  const everyTopic = { topics: undefined }
   return {
-    production: { url: env.APNS_PRODUCTION_URL, key },
-    sandbox: { url: env.APNS_SANDBOX_URL, key: sandboxKey },
+    sets: [
+      { environment: 'production', url: env.APNS_PRODUCTION_URL, key, ...everyTopic },
+      { environment: 'sandbox', url: env.APNS_SANDBOX_URL, key: sandboxKey, ...everyTopic },
+    ],
     ca: env.APNS_CA,
     topic: env.APNS_TOPIC,
   }

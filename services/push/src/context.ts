@@ -1,14 +1,11 @@
 import { createLogger } from '@parley/shared/log'
-import type { PushTokenKind } from '@parley/shared/protocol'
 import { openRedis } from '@parley/shared/redis'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createPushMetrics, type PushMetrics } from './metrics.ts'
-import { createApns } from './providers/apns/apns.ts'
-import { createFcm } from './providers/fcm/fcm.ts'
-import { notConfigured, type PushProvider } from './providers/provider.ts'
+import { createProviders, type Providers } from './providers/providers.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
 export interface Context {
@@ -18,8 +15,7 @@ export interface Context {
   /** For the queue: it waits for Redis where `redis` gives up. */
   queueRedis: Redis
   messages: MessagesClient
-  /** Who alerts a kind of token. A kind that is not here is not alerted by this service. */
-  alertProviders: Partial<Record<PushTokenKind, PushProvider>>
+  providers: Providers
 }
 
 /**
@@ -41,15 +37,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     openMessagesClient({ urls: config.messages.urls, secret: config.internalSecret }),
   )
 
-  const provider = (name: 'apns' | 'fcm') => ({
-    redis,
-    log,
-    minted: metrics.minted(name),
-    count: metrics.connection(name),
-  })
-  const apns = config.apns ? opened.use(createApns(config.apns, provider('apns'))) : notConfigured('apns')
-  const fcm = config.fcm ? opened.use(createFcm(config.fcm, provider('fcm'))) : notConfigured('fcm')
-  log.info({ apns: Boolean(config.apns), fcm: Boolean(config.fcm) }, 'push providers')
+  const providers = opened.use(createProviders(config.providers, { redis, log, metrics }))
 
   const owned = opened.move()
   return {
@@ -58,7 +46,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     redis,
     queueRedis,
     messages,
-    alertProviders: { apns, fcm },
+    providers,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -1,4 +1,3 @@
-import type { ConversationId } from '@parley/shared/ids'
 import { onInstanceOf } from '@parley/shared/instances'
 import { openRpc, type Rpc } from '@parley/shared/rpc'
 
@@ -7,23 +6,19 @@ interface MessagesClientOptions {
   secret: string
 }
 
-type Method = 'deliveries/due' | 'deliveries/report'
+type Method = 'deliveries/due' | 'deliveries/report' | 'withdrawals/due' | 'withdrawals/report'
 
 const deadlineMs = 10_000
 
-/** Asks the instance that prefers the conversation, and the next one if that cannot be reached. */
+/** Asks the instance that prefers the key, a conversation or user, and the next one if that cannot be reached. */
 export function openMessagesClient({ urls, secret }: MessagesClientOptions) {
   const instances = urls.map((url) => ({ name: url, rpc: openRpc({ baseUrl: url, secret }) }))
 
   return {
-    call: <M extends Method>(
-      method: M,
-      conversationId: ConversationId,
-      request: Rpc[M]['request'],
-    ): Promise<Rpc[M]['reply']> =>
+    call: <M extends Method>(method: M, key: string, request: Rpc[M]['request']): Promise<Rpc[M]['reply']> =>
       onInstanceOf(
         instances,
-        () => conversationId,
+        () => key,
         ({ rpc }) => rpc.call(method, request, { deadlineMs }),
       ),
     async [Symbol.asyncDispose](): Promise<void> {

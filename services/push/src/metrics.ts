@@ -12,6 +12,7 @@ const reasons = new Set([
   'not-configured',
   'paused',
   'stale-unregistered',
+  'too-many-dropped',
   'unavailable',
   'overloaded',
   'deadline',
@@ -30,6 +31,12 @@ export function createPushMetrics() {
     name: 'parley_push_attempts_total',
     help: 'Pushes handed to a provider, by what became of them.',
     labelNames: ['provider', 'result', 'reason'],
+    registers: [registry],
+  })
+  const withdrawals = new Counter({
+    name: 'parley_push_withdrawals_total',
+    help: 'Badges and shown alerts put right after reading, by what became of it.',
+    labelNames: ['provider', 'result'],
     registers: [registry],
   })
   const delay = new Histogram({
@@ -64,6 +71,9 @@ export function createPushMetrics() {
       if (verdict.result === 'accepted') {
         delay.observe({ provider }, Math.max(0, (Date.now() - Date.parse(sentAt)) / 1_000))
       }
+    },
+    withdrew(provider: ProviderName, { result }: Verdict): void {
+      withdrawals.inc({ provider, result })
     },
     connection: (provider: ProviderName) => (event: ConnectionEvent) => connections.inc({ provider, event }),
     minted: (provider: ProviderName) => () => tokens.inc({ provider }),

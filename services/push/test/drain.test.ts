@@ -17,7 +17,7 @@ test('finishes the job in hand before it stops, and is not ready meanwhile', asy
       asked.resolve()
       await go.promise
     }
-    return due?.(request) ?? { deliveries: [] }
+    return due?.(request) ?? { deliveries: [], more: [], asOf: '0' }
   }
   const one = delivery({ conversationId: conversation.id })
   const stopping = await startPush(loadConfig(env))
@@ -27,7 +27,7 @@ test('finishes the job in hand before it stops, and is not ready meanwhile', asy
   await vi.waitUntil(async () => (await fetch(`${stopping.internalUrl}/readyz`)).status === 503)
   go.resolve()
   await stopped
-  messages.handlers['deliveries/due'] = due ?? (() => ({ deliveries: [] }))
+  messages.handlers['deliveries/due'] = due ?? (() => ({ deliveries: [], more: [], asOf: '0' }))
   await expect.poll(conversation.outcomes).toMatchObject([{ result: 'accepted' }])
   expect(providers.apns.received().map(({ token }) => token)).toEqual([one.token.value])
 })

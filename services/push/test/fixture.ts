@@ -38,7 +38,11 @@ export const test = base
   .extend('messages', { scope: 'file' }, async ({}, { onCleanup }) => {
     const asked = new Map<string, Asked>()
     const handlers: RpcHandlers = {
-      'deliveries/due': ({ conversationId }) => ({ deliveries: asked.get(conversationId)?.due ?? [] }),
+      'deliveries/due': ({ conversationId }) => ({
+        deliveries: asked.get(conversationId)?.due ?? [],
+        more: [],
+        asOf: '0',
+      }),
       'deliveries/report': ({ conversationId, outcomes }) => {
         asked.get(conversationId)?.reports.push(outcomes)
         return {}
@@ -122,6 +126,15 @@ export function delivery({
       title: 'Bob',
       body,
       sentAt: new Date().toISOString(),
+      audible: true,
     })),
   }
 }
+
+/** A run of a job as the queue hands it out; another `attempt` of the same id is the same job. */
+export const jobInHand = (id: string, { attempt = 1, lastAttempt = false } = {}) => ({
+  id,
+  claim: `${id}@1`,
+  attempt,
+  lastAttempt,
+})

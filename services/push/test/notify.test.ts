@@ -1,13 +1,14 @@
 import { AppError } from '@parley/shared/errors'
-import { uuidFrom } from '@parley/shared/ids'
+import { type ConversationId, uuidFrom } from '@parley/shared/ids'
 import { RetryLater } from '@parley/shared/jobs'
 import type { FaultRule } from '@parley/testing/http2-simulator'
 import type { PushSimulators } from '@parley/testing/push-simulators'
 import { afterEach, describe, expect } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import { notify } from '../src/notify/notify.ts'
+import { withdraw } from '../src/notify/withdraw.ts'
 import { startPush } from '../src/service.ts'
-import { delivery, newToken, secret, test } from './fixture.ts'
+import { delivery, jobInHand, newToken, secret, test } from './fixture.ts'
 
 const received = (providers: PushSimulators, token: string) =>
   [...providers.apns.received(), ...providers.fcm.received()].filter((push) => push.token === token)
@@ -42,13 +43,9 @@ describe('a chat push', () => {
     await expect.poll(conversation.outcomes).toHaveLength(2)
     expect(conversation.outcomes()).toEqual(
       expect.arrayContaining(
-        due.map(({ userId, deviceId, token }) => ({
-          userId,
-          deviceId,
-          kind: token.kind,
-          seq: 1,
-          result: 'accepted',
-        })),
+        due.map(({ userId, deviceId, token }) =>
+          expect.objectContaining({ userId, deviceId, kind: token.kind, seq: 1, result: 'accepted' }),
+        ),
       ),
     )
     for (const { token } of due) expect(received(providers, token.value)).toMatchObject([{ status: 200 }])
@@ -78,6 +75,7 @@ describe('a chat push', () => {
         alert: { title: 'Bob', body: 'hello' },
         badge: 3,
         sound: 'default',
+        'interruption-level': 'active',
         'thread-id': conversation.id,
         'mutable-content': 1,
       },
@@ -112,7 +110,7 @@ describe('a chat push', () => {
     const kinds = ['apns-voip', 'webpush'] as const
     const due = kinds.map((kind) => delivery({ conversationId: conversation.id, kind }))
     conversation.asked.due = due
-    await notify(push.ctx, conversation.job, { id: 'other-kinds', lastAttempt: false })
+    await notify(push.ctx, conversation.job, jobInHand('other-kinds'))
     expect(conversation.asked.reports).toEqual([])
     for (const { token } of due) expect(received(providers, token.value)).toEqual([])
   })
@@ -128,9 +126,7 @@ describe('a dead token', () => {
     const one = delivery({ conversationId: conversation.id, updatedAt })
     providers.apns.unregister(one.token.value, since)
     conversation.asked.due = [one]
-    await Promise.allSettled([
-      notify(push.ctx, conversation.job, { id: `dead-${offset}`, lastAttempt: false }),
-    ])
+    await Promise.allSettled([notify(push.ctx, conversation.job, jobInHand(`dead-${offset}`))])
     const deadToken = { value: one.token.value, since: since.toISOString() }
     expect(conversation.outcomes()).toEqual([
       expect.objectContaining({ result, ...(result === 'dropped-token' ? { deadToken } : {}) }),
@@ -159,13 +155,13 @@ describe('a dead token', () => {
     const one = delivery({ conversationId: conversation.id, seqs: [1, 2, 3] })
     providers.apns.unregister(one.token.value, new Date())
     conversation.asked.due = [one]
-    await notify(push.ctx, conversation.job, { id: 'dead-first', lastAttempt: false })
+    await notify(push.ctx, conversation.job, jobInHand('dead-first'))
     expect(conversation.outcomes().map(({ result }) => result)).toEqual(Array(3).fill('dropped-token'))
     expect(received(providers, one.token.value)).toHaveLength(1)
 
     const renewed = { ...one, token: { ...one.token, value: newToken() } }
     conversation.asked.due = [renewed]
-    await notify(push.ctx, conversation.job, { id: 'dead-second', lastAttempt: false })
+    await notify(push.ctx, conversation.job, jobInHand('dead-second'))
     expect(received(providers, renewed.token.value)).toHaveLength(3)
   })
 })
@@ -253,7 +249,7 @@ describe('a job that is tried again', () => {
     providers.apns.setFaults(({ path }) => (path.includes(one.token.value) ? fault : undefined))
     conversation.asked.due = [one]
     const attempt = (lastAttempt: boolean) =>
-      notify(push.ctx, conversation.job, { id: `last-${conversation.id}`, lastAttempt })
+      notify(push.ctx, conversation.job, jobInHand(`last-${conversation.id}`, { lastAttempt }))
     await expect(attempt(false)).rejects.toThrow(RetryLater)
     await attempt(true)
     expect(conversation.outcomes()).toMatchObject([
@@ -263,12 +259,83 @@ describe('a job that is tried again', () => {
   })
 })
 
+const soundOf = (providers: PushSimulators, token: string) =>
+  received(providers, token).map(({ payload }) => (payload as { aps: { sound?: string } }).aps.sound)
+
+describe('a user with several devices', () => {
+  test('P6 hears an alert on the one in use last, and sees it on the others', async ({
+    push,
+    providers,
+    conversation,
+  }) => {
+    const due = Array.from({ length: 3 }, () => delivery({ conversationId: conversation.id }))
+    conversation.asked.due = due
+    await notify(push.ctx, conversation.job, jobInHand(`several-${conversation.id}`))
+    expect(due.map(({ token }) => soundOf(providers, token.value))).toEqual([
+      ['default'],
+      [undefined],
+      [undefined],
+    ])
+  })
+
+  test('P6 hears it on the next device if the first has a dead token', async ({
+    push,
+    providers,
+    conversation,
+  }) => {
+    const [dead, next] = [
+      delivery({ conversationId: conversation.id }),
+      delivery({ conversationId: conversation.id }),
+    ]
+    providers.apns.unregister(dead.token.value, new Date())
+    conversation.asked.due = [dead, next]
+    await notify(push.ctx, conversation.job, jobInHand(`dead-${conversation.id}`))
+    expect(soundOf(providers, next.token.value)).toEqual(['default'])
+  })
+
+  test('P6 is not disturbed twice by an alert that may have arrived', async ({
+    push,
+    providers,
+    conversation,
+  }) => {
+    const one = delivery({ conversationId: conversation.id })
+    providers.apns.setFaults(firstOf(one.token.value, { kind: 'kill' }))
+    conversation.asked.due = [one]
+    const id = `lost-${conversation.id}`
+    await expect(notify(push.ctx, conversation.job, jobInHand(id))).rejects.toThrow(RetryLater)
+    await notify(push.ctx, conversation.job, jobInHand(id, { attempt: 2, lastAttempt: true }))
+    expect(soundOf(providers, one.token.value)).toEqual(['default', undefined])
+  })
+})
+
+describe('a withdrawal', () => {
+  test('P6 sets the badge and names what was read, without an alert', async ({
+    push,
+    providers,
+    messages,
+  }) => {
+    const { alerts: _, ...target } = delivery({ conversationId: 'g-read' as ConversationId })
+    const read = [{ conversationId: 'g-read', seq: 4 }]
+    const reported: unknown[] = []
+    messages.handlers['withdrawals/due'] = () => ({ withdrawals: [{ ...target, badge: 1, read }] })
+    messages.handlers['withdrawals/report'] = ({ outcomes }) => {
+      reported.push(...outcomes)
+      return {}
+    }
+    await withdraw(push.ctx, { userIds: [target.userId] }, jobInHand('read'))
+    const [badge] = received(providers, target.token.value)
+    expect(badge).toMatchObject({ status: 200, headers: { 'apns-priority': '5' } })
+    expect(badge?.payload).toEqual({ aps: { badge: 1, 'content-available': 1 }, read })
+    expect(reported).toMatchObject([{ deviceId: target.deviceId, badge: 1, read, result: 'accepted' }])
+  })
+})
+
 describe('two jobs for the same message', () => {
   test('alert a device once', async ({ push, providers, conversation }) => {
     const one = delivery({ conversationId: conversation.id })
     conversation.asked.due = [one]
     for (const id of ['one', 'two']) {
-      await notify(push.ctx, conversation.job, { id, lastAttempt: false })
+      await notify(push.ctx, conversation.job, jobInHand(id))
     }
     expect(received(providers, one.token.value)).toHaveLength(1)
     expect(conversation.outcomes().map(({ result }) => result)).toEqual(['accepted', 'accepted'])
@@ -281,8 +348,8 @@ describe('two jobs for the same message', () => {
   }) => {
     const due = Array.from({ length: 50 }, () => delivery({ conversationId: conversation.id }))
     conversation.asked.due = due
-    await Promise.all(
-      ['one', 'two', 'three'].map((id) => notify(push.ctx, conversation.job, { id, lastAttempt: false })),
+    await Promise.allSettled(
+      ['one', 'two', 'three'].map((id) => notify(push.ctx, conversation.job, jobInHand(id))),
     )
     for (const { token } of due) expect(received(providers, token.value)).toHaveLength(1)
     const accepted = conversation.outcomes().filter(({ result }) => result === 'accepted')
@@ -303,7 +370,7 @@ describe('the service', () => {
     } = env as Record<string, string>
     await using other = await startPush(loadConfig(rest))
     conversation.asked.due = [delivery({ conversationId: conversation.id })]
-    await notify(other.ctx, conversation.job, { id: `off-${conversation.id}`, lastAttempt: false })
+    await notify(other.ctx, conversation.job, jobInHand(`off-${conversation.id}`))
     expect(conversation.outcomes()).toMatchObject([{ result: 'refused', reason: 'not-configured' }])
   })
 

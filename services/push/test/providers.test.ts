@@ -31,11 +31,11 @@ const test = base
     const simulator = stack.use(await startApnsSimulator({ certificate, credentials, topics: [topic] }))
     const minted: string[] = []
     const key = { teamId: made.teamId, keyId, privateKey: createPrivateKey(made.privateKey) }
-    const environment = { url: simulator.url, key }
+    const production = { environment: 'production' as const, topics: undefined, url: simulator.url, key }
     const worker = () =>
       stack.use(
         createApns(
-          { production: environment, sandbox: environment, ca: simulator.ca, topic },
+          { sets: [production], ca: simulator.ca, topic },
           { redis, log, minted: () => minted.push('one'), count: () => {} },
         ),
       )
@@ -65,8 +65,9 @@ const test = base
 
 function push(kind: 'apns' | 'fcm', token: Partial<AlertPush['token']> = {}): AlertPush {
   const { deviceId, badge, alerts, ...rest } = delivery({ conversationId, kind })
-  const alert = alerts[0] ?? { messageId: '', seq: 0, title: '', body: '', sentAt: '' }
-  return { id: randomUUID(), conversationId, deviceId, badge, alert, token: { ...rest.token, ...token } }
+  const alert = alerts[0] ?? { messageId: '', seq: 0, title: '', body: '', sentAt: '', audible: true }
+  const id = randomUUID()
+  return { kind: 'alert', id, conversationId, deviceId, badge, alert, token: { ...rest.token, ...token } }
 }
 
 const answer = (status: number, reason: string): { kind: 'answer' } & SimulatedAnswer => ({
@@ -79,9 +80,9 @@ describe('APNs', () => {
   test('gets one provider token from all workers', async ({ apns }) => {
     const workers = [apns.worker(), apns.worker()]
     const verdicts = await Promise.all(
-      workers.flatMap((worker) => Array.from({ length: 10 }, () => worker.sendAlert(push('apns')))),
+      workers.flatMap((worker) => Array.from({ length: 10 }, () => worker.send(push('apns')))),
     )
-    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    expect(verdicts).toMatchObject(Array(20).fill({ result: 'accepted' }))
     expect(apns.minted).toHaveLength(1)
   })
 
@@ -90,8 +91,8 @@ describe('APNs', () => {
       connection.number === 1 ? answer(403, 'ExpiredProviderToken') : undefined
     apns.simulator.setFaults(faults)
     const worker = apns.worker()
-    const verdicts = await Promise.all(Array.from({ length: 20 }, () => worker.sendAlert(push('apns'))))
-    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => worker.send(push('apns'))))
+    expect(verdicts).toMatchObject(Array(20).fill({ result: 'accepted' }))
     expect(apns.minted).toHaveLength(2)
     expect(apns.simulator.received().every(({ connection }) => connection > 1)).toBe(true)
   })
@@ -99,12 +100,12 @@ describe('APNs', () => {
   test('that calls the new token expired too is left alone for a while', async ({ apns }) => {
     apns.simulator.setFaults(() => answer(403, 'ExpiredProviderToken'))
     const worker = apns.worker()
-    expect(await worker.sendAlert(push('apns'))).toEqual({
+    expect(await worker.send(push('apns'))).toEqual({
       result: 'refused',
       reason: 'ExpiredProviderToken',
     })
     const requests = apns.simulator.requests()
-    expect(await worker.sendAlert(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
+    expect(await worker.send(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
     expect(apns.simulator.requests()).toBe(requests)
     expect(apns.minted).toHaveLength(2)
   })
@@ -124,42 +125,49 @@ describe('APNs', () => {
     const worker = stack.use(
       createApns(
         {
-          production: { url: apns.simulator.url, key: refused },
-          sandbox: { url: healthy.url, key: { ...refused, keyId: credentials.keyId } },
+          sets: [
+            { environment: 'production', topics: undefined, url: apns.simulator.url, key: refused },
+            {
+              environment: 'sandbox',
+              topics: undefined,
+              url: healthy.url,
+              key: { ...refused, keyId: credentials.keyId },
+            },
+          ],
           ca: healthy.ca,
           topic,
         },
         { redis, log, minted: () => {}, count: () => {} },
       ),
     )
-    expect(await worker.sendAlert(push('apns'))).toEqual({
+    expect(await worker.send(push('apns'))).toEqual({
       result: 'refused',
       reason: 'InvalidProviderToken',
     })
-    expect(await worker.sendAlert(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
-    expect(await worker.sendAlert(push('apns', { environment: 'sandbox' }))).toEqual({ result: 'accepted' })
+    expect(await worker.send(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
+    expect(await worker.send(push('apns', { environment: 'sandbox' }))).toMatchObject({ result: 'accepted' })
   })
 
   test('that refuses one topic still gets the pushes of others', async ({ apns }) => {
     const worker = apns.worker()
-    const foreign = await worker.sendAlert(push('apns', { topic: 'com.other.app' }))
+    const foreign = await worker.send(push('apns', { topic: 'com.other.app' }))
     expect(foreign).toEqual({ result: 'refused', reason: 'TopicDisallowed' })
-    expect(await worker.sendAlert(push('apns'))).toEqual({ result: 'accepted' })
+    expect(await worker.send(push('apns'))).toMatchObject({ result: 'accepted' })
   })
 
   test('that shuts a connection down is reached by another', async ({ apns }) => {
     apns.simulator.setFaults(({ number }) => (number === 1 ? answer(503, 'Shutdown') : undefined))
     const worker = apns.worker()
-    expect(await worker.sendAlert(push('apns'))).toEqual({ result: 'retry', reason: 'Shutdown' })
-    expect(await worker.sendAlert(push('apns'))).toEqual({ result: 'accepted' })
+    expect(await worker.send(push('apns'))).toEqual({ result: 'retry', reason: 'Shutdown' })
+    expect(await worker.send(push('apns'))).toMatchObject({ result: 'accepted' })
     expect(apns.simulator.received()).toMatchObject([{ connection: 2 }])
   })
 
   test('never sees a token or topic that could not be one', async ({ apns }) => {
     const worker = apns.worker()
-    const inPath = await worker.sendAlert(push('apns', { value: '../../admin' }))
+    const inPath = await worker.send(push('apns', { value: '../../admin' }))
     expect(inPath).toMatchObject({ result: 'dropped-token', reason: 'BadDeviceToken' })
-    const inHeader = await worker.sendAlert(push('apns', { topic: 'a\r\nb: c' }))
+    const inHeader = await worker.send(push('apns', { topic: 'a\r\nb: c' }))
     expect(inHeader).toEqual({ result: 'refused', reason: 'BadTopic' })
     expect(apns.simulator.requests()).toBe(0)
   })
@@ -169,18 +177,18 @@ describe('FCM', () => {
   test('gets one access token from all workers', async ({ fcm }) => {
     const workers = [fcm.worker(), fcm.worker()]
     const verdicts = await Promise.all(
-      workers.flatMap((worker) => Array.from({ length: 10 }, () => worker.sendAlert(push('fcm')))),
+      workers.flatMap((worker) => Array.from({ length: 10 }, () => worker.send(push('fcm')))),
     )
-    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    expect(verdicts).toMatchObject(Array(20).fill({ result: 'accepted' }))
     expect(fcm.simulator.accessTokens()).toBe(1)
   })
 
   test('that no longer knows the access token gets a new one, once', async ({ fcm }) => {
     const worker = fcm.worker()
-    await worker.sendAlert(push('fcm'))
+    await worker.send(push('fcm'))
     fcm.simulator.revokeAccessTokens()
-    const verdicts = await Promise.all(Array.from({ length: 20 }, () => worker.sendAlert(push('fcm'))))
-    expect(verdicts).toEqual(Array(20).fill({ result: 'accepted' }))
+    const verdicts = await Promise.all(Array.from({ length: 20 }, () => worker.send(push('fcm'))))
+    expect(verdicts).toMatchObject(Array(20).fill({ result: 'accepted' }))
     expect(fcm.simulator.accessTokens()).toBe(2)
   })
 
@@ -189,9 +197,9 @@ describe('FCM', () => {
       path === '/token' ? undefined : { ...answer(429, ''), headers: { 'retry-after': '40' } },
     )
     const worker = fcm.worker()
-    expect(await worker.sendAlert(push('fcm'))).toMatchObject({ result: 'retry', afterMs: 40_000 })
+    expect(await worker.send(push('fcm'))).toMatchObject({ result: 'retry', afterMs: 40_000 })
     const requests = fcm.simulator.requests()
-    expect(await worker.sendAlert(push('fcm'))).toMatchObject({ result: 'retry', reason: 'paused' })
+    expect(await worker.send(push('fcm'))).toMatchObject({ result: 'retry', reason: 'paused' })
     expect(fcm.simulator.requests()).toBe(requests)
   })
 
@@ -199,20 +207,20 @@ describe('FCM', () => {
     fcm.simulator.setFaults(({ path }) =>
       path === '/token' ? undefined : { kind: 'answer', status: 502, body: '<html>Bad Gateway</html>' },
     )
-    expect(await fcm.worker().sendAlert(push('fcm'))).toEqual({ result: 'retry', reason: 'status-502' })
+    expect(await fcm.worker().send(push('fcm'))).toEqual({ result: 'retry', reason: 'status-502' })
   })
 
   test('drops a token that has no such form, and no other for it', async ({ fcm }) => {
     const worker = fcm.worker()
-    expect(await worker.sendAlert(push('fcm', { value: 'not a token' }))).toMatchObject({
+    expect(await worker.send(push('fcm', { value: 'not a token' }))).toMatchObject({
       result: 'dropped-token',
       reason: 'INVALID_ARGUMENT',
     })
-    expect(await worker.sendAlert(push('fcm'))).toEqual({ result: 'accepted' })
+    expect(await worker.send(push('fcm'))).toMatchObject({ result: 'accepted' })
   })
 
   test('that gives no access token leaves the push to be tried again', async ({ fcm }) => {
     fcm.simulator.setFaults(({ path }) => (path === '/token' ? answer(500, '') : undefined))
-    await expect(fcm.worker().sendAlert(push('fcm'))).rejects.toMatchObject({ code: 'unavailable' })
+    await expect(fcm.worker().send(push('fcm'))).rejects.toMatchObject({ code: 'unavailable' })
   })
 })

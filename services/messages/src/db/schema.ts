@@ -8,6 +8,8 @@ export interface Database {
   device: DeviceTable
   session: SessionTable
   pushToken: PushTokenTable
+  notificationPreference: NotificationPreferenceTable
+  pushAttempt: PushAttemptTable
   conversation: ConversationTable
   member: MemberTable
   entry: EntryTable
@@ -60,6 +62,38 @@ interface PushTokenTable {
   topic: string | null
   environment: 'sandbox' | 'production'
   updatedAt: Generated<Date>
+  /** BCP 47. */
+  locale: string | null
+  /** What the app's icon was told last; null before the first alert. */
+  badge: Generated<number | null>
+}
+
+export type NotifyLevel = 'all' | 'mentions' | 'none'
+/** How much of a message an alert shows. */
+export type Preview = 'full' | 'sender' | 'none'
+
+interface NotificationPreferenceTable {
+  userId: string
+  /** Hours without sound, `HH:MM` in `timeZone`; none if null. */
+  quietFrom: string | null
+  quietUntil: string | null
+  timeZone: string | null
+  preview: Preview
+}
+
+/** What became of one try to push an entry to a device. */
+interface PushAttemptTable {
+  at: Generated<Date>
+  conversationId: string
+  seq: number
+  userId: string
+  deviceId: string
+  kind: PushTokenKind
+  result: string
+  reason: string | null
+  /** The provider's name for the push. */
+  providerId: string | null
+  audible: boolean
 }
 
 export type ConversationKind = 'direct' | 'group' | 'live' | 'self'
@@ -95,7 +129,18 @@ interface MemberTable {
   readSeq: number
   /** Every device of the user has been told, or cannot be told, of what is up to here. */
   notifiedSeq: number
-  muted: Generated<boolean>
+  /** What of the conversation the user is alerted of; after `notifyUntil` it is all. */
+  notifyLevel: Generated<NotifyLevel>
+  notifyUntil: Generated<Date | null>
+  /** Whether a mention of everybody is told whatever the level. */
+  mentionAll: Generated<boolean>
+  /** An alert with sound may have been made for entries up to here. */
+  alertedSeq: Generated<number>
+  /** The job that may still make it, for entries after `alertedAfter`. */
+  alertedBy: Generated<string | null>
+  alertedAfter: Generated<number>
+  /** Alerts up to here were taken back after they were read. */
+  withdrawnSeq: Generated<number>
   pinned: Generated<boolean>
   changedXid: Generated<string>
 }

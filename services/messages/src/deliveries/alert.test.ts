@@ -1,39 +1,83 @@
 import { expect, test } from 'vitest'
 import { alertText } from './alert.ts'
 
-const row = {
+const entry = {
   senderId: 'u1',
   senderName: 'Ada',
   conversationKind: 'direct',
   conversationName: null,
+  kind: 'message',
   type: 'text',
   content: { text: 'Hi' },
+  mentions: null,
 }
+const reader = { userId: 'me', locale: null, preview: null }
+const group = { ...entry, conversationKind: 'group', conversationName: 'Team' }
 
 test.for([
-  ['a text in a direct conversation', row, { title: 'Ada', body: 'Hi' }],
-  ['a sender without a name', { ...row, senderName: null }, { title: 'u1', body: 'Hi' }],
+  ['a text in a direct conversation', entry, {}, { title: 'Ada', body: 'Hi' }],
+  ['a sender without a name', { ...entry, senderName: null }, {}, { title: 'u1', body: 'Hi' }],
+  ['a text in a group', group, {}, { title: 'Team', body: 'Ada: Hi' }],
   [
-    'a text in a group',
-    { ...row, conversationKind: 'group', conversationName: 'Team' },
-    { title: 'Team', body: 'Ada: Hi' },
+    'a text that looks like a template',
+    { ...group, content: { text: '{name} $&' } },
+    {},
+    { title: 'Team', body: 'Ada: {name} $&' },
   ],
-  ['a photo', { ...row, type: 'image', content: {} }, { title: 'Ada', body: 'Photo' }],
+  ['a mention', { ...group, mentions: ['me'] }, {}, { title: 'Team', body: 'Ada mentioned you: Hi' }],
+  [
+    'a mention, in German',
+    { ...group, mentions: ['me'] },
+    { locale: 'de-AT' },
+    { title: 'Team', body: 'Ada hat dich erwähnt: Hi' },
+  ],
+  ['a photo', { ...entry, type: 'image', content: {} }, {}, { title: 'Ada', body: 'Photo' }],
+  [
+    'a photo, in Chinese',
+    { ...entry, type: 'image', content: {} },
+    { locale: 'zh-Hans-CN' },
+    { title: 'Ada', body: '[图片]' },
+  ],
+  [
+    'a photo, in a language we do not have',
+    { ...entry, type: 'image', content: {} },
+    { locale: 'tlh' },
+    { title: 'Ada', body: 'Photo' },
+  ],
   [
     'a photo with words',
-    { ...row, type: 'image', content: { caption: 'sea' } },
+    { ...entry, type: 'image', content: { caption: 'sea' } },
+    {},
     { title: 'Ada', body: 'sea' },
   ],
   [
     'a type of the app',
-    { ...row, type: 'com.example.poll', content: {} },
+    { ...entry, type: 'com.example.poll', content: {} },
+    {},
     { title: 'Ada', body: 'New message' },
   ],
+  ['a missed call', { ...entry, kind: 'call', type: 'call' }, {}, { title: 'Ada', body: 'Missed call' }],
   [
-    'a text that is cut inside an emoji',
-    { ...row, content: { text: `${'x'.repeat(999)}😀` } },
-    { title: 'Ada', body: `${'x'.repeat(999)}\ufffd` },
+    'a contact request',
+    { ...entry, kind: 'contact', type: 'contact.requested' },
+    {},
+    { title: 'Ada', body: 'wants to add you as a contact' },
   ],
-] as const)('%s', ([, given, expected]) => {
-  expect(alertText(given)).toEqual(expected)
+  ['with only the sender shown', group, { preview: 'sender' }, { title: 'Team', body: 'Ada: New message' }],
+  [
+    'with everything hidden',
+    group,
+    { preview: 'none', locale: 'fr' },
+    { title: '', body: 'Nouveau message' },
+  ],
+  [
+    'a text that would be cut inside an emoji of several code points',
+    { ...entry, content: { text: `${'x'.repeat(998)}👩‍👩‍👧` } },
+    {},
+    { title: 'Ada', body: `${'x'.repeat(998)}…` },
+  ],
+] as const)('%s', ([, given, by, expected]) => {
+  expect(
+    alertText({ ...given, mentions: given.mentions && [...given.mentions] }, { ...reader, ...by }),
+  ).toEqual(expected)
 })

@@ -1,28 +1,67 @@
-import type { DueRow } from './store.ts'
+import type { Preview } from '../db/schema.ts'
+import type { AlertedEntry } from './store.ts'
+import { fill, type Wording, wordingFor } from './wording.ts'
 
-const digestByType: Record<string, string> = {
-  image: 'Photo',
-  video: 'Video',
-  voice: 'Voice message',
-  file: 'File',
-  location: 'Location',
-}
+/** More than any screen shows; providers cut further, to what their payloads hold. */
 const maxDigest = 1_000
+const digests = ['image', 'video', 'voice', 'file', 'location'] as const
 
-/** The words of an alert: who, in which group, and what in short. */
-export function alertText(
-  row: Pick<DueRow, 'senderId' | 'senderName' | 'conversationKind' | 'conversationName' | 'type' | 'content'>,
-) {
-  const sender = row.senderName ?? row.senderId
-  const isGroup = row.conversationKind !== 'direct'
-  return {
-    title: isGroup ? (row.conversationName ?? 'Group') : sender,
-    body: isGroup ? `${sender}: ${digest(row)}` : digest(row),
-  }
+type Told = Pick<
+  AlertedEntry,
+  | 'senderId'
+  | 'senderName'
+  | 'conversationKind'
+  | 'conversationName'
+  | 'kind'
+  | 'type'
+  | 'content'
+  | 'mentions'
+>
+
+interface Reader {
+  userId: string
+  locale: string | null
+  preview: Preview | null
 }
 
-function digest({ type, content }: Pick<DueRow, 'type' | 'content'>): string {
+/**
+ * The words of an alert: who, in which group, and what in short, in the language of the device. With the preview
+ * hidden it says neither who nor what; an empty title leaves the app's name to the system.
+ */
+export function alertText(entry: Told, { userId, locale, preview }: Reader): { title: string; body: string } {
+  const wording = wordingFor(locale)
+  if (preview === 'none') return { title: '', body: generic(entry, wording) }
+  const name = entry.senderName ?? entry.senderId
+  const isGroup = entry.conversationKind === 'group'
+  const title = isGroup ? (entry.conversationName ?? wording.group) : name
+  const text = preview === 'sender' ? generic(entry, wording) : digest(entry, wording)
+  if (isGroup && entry.mentions?.includes(userId))
+    return { title, body: fill(wording.mention, { name, text }) }
+  return { title, body: isGroup ? fill(wording.inGroup, { name, text }) : text }
+}
+
+function generic({ kind }: Pick<Told, 'kind'>, wording: Wording): string {
+  if (kind === 'contact') return wording.contactRequest
+  return kind === 'call' ? wording.missedCall : wording.newMessage
+}
+
+function digest({ kind, type, content }: Pick<Told, 'kind' | 'type' | 'content'>, wording: Wording): string {
+  if (kind !== 'message') return generic({ kind }, wording)
   const text = type === 'text' ? content['text'] : content['caption']
-  if (typeof text === 'string' && text !== '') return text.slice(0, maxDigest).toWellFormed()
-  return digestByType[type] ?? 'New message'
+  if (typeof text === 'string' && text !== '') return shorten(text)
+  const known = digests.find((name) => name === type)
+  return known ? wording[known] : wording.newMessage
+}
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** Cut between two characters as people see them. */
+function shorten(text: string): string {
+  if (text.length <= maxDigest) return text
+  let end = 0
+  for (const { segment, index } of graphemes.segment(text.slice(0, maxDigest + 64))) {
+    if (index + segment.length > maxDigest) break
+    end = index + segment.length
+  }
+  return `${text.slice(0, end)}…`
 }

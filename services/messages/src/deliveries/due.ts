@@ -1,46 +1,76 @@
 import { messageIdOf, type DeviceId, type UserId } from '@parley/shared/ids'
-import type { Delivery, DueQuery } from '@parley/shared/rpc'
+import type { Alert, Delivery, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { alertText } from './alert.ts'
+import { isQuiet } from './quiet-hours.ts'
 import * as store from './store.ts'
 
-/** Entries one job covers at most; each of them that is due becomes an alert. */
-export const entriesPerJob = 50
+/** Entries a user is told of in one go; the next are told when these have been. */
+export const entriesAtOnce = 50
 
-/** Who is still to be told of these entries at this moment: not read, not delivered, not told, not muted, not the sender. */
-export async function findDue({ db }: Pick<Context, 'db'>, query: DueQuery): Promise<Delivery[]> {
-  const rows = await store.listDue(db, { ...query, entriesEach: entriesPerJob })
-  if (rows.length === 0) return []
-  const badges = await store.listBadges(db, [...new Set(rows.map(({ userId }) => userId))])
-  const byToken = Map.groupBy(rows, (row) => `${row.userId}\n${row.deviceId}\n${row.kind}`)
-  return [...byToken.values()].flatMap(([first, ...rest]) =>
-    first ? [toDelivery(query.conversationId, first, [first, ...rest], badges.get(first.userId) ?? 0)] : [],
-  )
+/**
+ * Who is still to be told of these entries at this moment, and on which devices: what is delivered, read, told,
+ * recalled, silenced or their own is not. Of what a user is told in one go, only the newest may have sound.
+ */
+export async function findDue({ db }: Pick<Context, 'db'>, query: DueQuery): Promise<DueReply> {
+  const rows = await store.claimDue(db, { ...query, entriesEach: entriesAtOnce })
+  const [first] = rows
+  if (!first) return { deliveries: [], more: [], asOf: '0' }
+  const users = [...new Set(rows.map(({ userId }) => userId))]
+  const [badges, entries] = await Promise.all([
+    store.listBadges(db, users),
+    store.listAlerted(db, query.conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
+  ])
+  const entryOf = new Map(entries.map((entry) => [entry.seq, entry]))
+  const more = rows.filter(({ seqs }) => seqs.length === entriesAtOnce).map(({ userId }) => userId)
+  return {
+    deliveries: rows.map((row): Delivery => ({
+      ...toTarget(row, badges.get(row.userId) ?? 0),
+      alerts: alertsOf(query.conversationId, row, entryOf),
+    })),
+    more: [...new Set(more)] as UserId[],
+    asOf: first.asOf,
+  }
 }
 
-function toDelivery(
-  conversationId: string,
-  device: store.DueRow,
-  rows: store.DueRow[],
-  badge: number,
-): Delivery {
+export function toTarget(row: store.TokenRow, badge: number): PushTarget {
   return {
-    userId: device.userId as UserId,
-    deviceId: device.deviceId as DeviceId,
-    platform: device.platform,
+    userId: row.userId as UserId,
+    deviceId: row.deviceId as DeviceId,
+    platform: row.platform,
     token: {
-      kind: device.kind,
-      value: device.token,
-      ...(device.topic === null ? {} : { topic: device.topic }),
-      environment: device.environment,
-      updatedAt: device.updatedAt.toISOString(),
+      kind: row.kind,
+      value: row.token,
+      ...(row.topic === null ? {} : { topic: row.topic }),
+      environment: row.environment,
+      updatedAt: row.updatedAt.toISOString(),
     },
     badge,
-    alerts: rows.map((row) => ({
-      messageId: messageIdOf(conversationId, row.seq),
-      seq: row.seq,
-      ...alertText(row),
-      sentAt: row.sentAt.toISOString(),
-    })),
   }
+}
+
+function alertsOf(
+  conversationId: string,
+  row: store.DueRow,
+  entryOf: Map<number, store.AlertedEntry>,
+): Alert[] {
+  const newest = row.seqs.at(-1) ?? 0
+  const audible = newest > row.audibleAfter && !isQuietFor(row)
+  return row.seqs.flatMap((seq) => {
+    const entry = entryOf.get(seq)
+    if (!entry) return []
+    return [
+      {
+        messageId: messageIdOf(conversationId, seq),
+        seq,
+        ...alertText(entry, row),
+        sentAt: entry.sentAt.toISOString(),
+        audible: audible && seq === newest,
+      },
+    ]
+  })
+}
+
+function isQuietFor({ quietFrom: from, quietUntil: until, timeZone }: store.DueRow): boolean {
+  return from !== null && until !== null && timeZone !== null && isQuiet({ from, until, timeZone })
 }

@@ -2,7 +2,6 @@ import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { JobQueue } from '@parley/shared/jobs'
 import type { chatPush } from '@parley/shared/queues'
 import type { Span } from '../dispatch/store.ts'
-import { entriesPerJob } from './due.ts'
 
 const usersPerJob = 100
 
@@ -14,41 +13,33 @@ export interface OfflineDelivery extends Span {
 }
 
 /**
- * Adds jobs that tell every entry to every user, in pieces of bounded size. The same delivery gives the same job
- * ids, so asking twice adds nothing; `round` makes them new where an earlier job may be lost.
+ * Adds jobs that tell these users of these entries, in pieces of bounded size. All entries of a user go with
+ * one job, which tells them oldest first. The same delivery gives the same job ids, so asking twice adds
+ * nothing; `round` makes them new where an earlier job may be lost.
  */
 export async function enqueuePushes(
   queue: PushQueue,
   deliveries: OfflineDelivery[],
   round = '',
 ): Promise<void> {
-  const jobs = deliveries.flatMap(({ conversationId, userIds, ...span }) =>
-    piecesOf(span).flatMap(({ firstSeq, lastSeq }) =>
-      chunks(userIds, usersPerJob).map((chunk, i) => ({
-        id: [
-          conversationId,
-          firstSeq,
-          lastSeq,
-          chunk.length === 1 ? chunk[0]?.replaceAll(':', '-') : i,
-          round,
-        ].join('_'),
-        data: {
-          conversationId: conversationId as ConversationId,
-          firstSeq,
-          lastSeq,
-          userIds: chunk as UserId[],
-        },
-      })),
-    ),
+  const jobs = deliveries.flatMap(({ conversationId, firstSeq, lastSeq, userIds }) =>
+    chunks(userIds, usersPerJob).map((chunk, i) => ({
+      id: [
+        conversationId,
+        firstSeq,
+        lastSeq,
+        chunk.length === 1 ? chunk[0]?.replaceAll(':', '-') : i,
+        round,
+      ].join('_'),
+      data: {
+        conversationId: conversationId as ConversationId,
+        firstSeq,
+        lastSeq,
+        userIds: chunk as UserId[],
+      },
+    })),
   )
   if (jobs.length > 0) await queue.add(jobs)
-}
-
-function piecesOf({ firstSeq, lastSeq }: Pick<Span, 'firstSeq' | 'lastSeq'>) {
-  return Array.from({ length: Math.ceil((lastSeq - firstSeq + 1) / entriesPerJob) }, (_, i) => {
-    const first = firstSeq + i * entriesPerJob
-    return { firstSeq: first, lastSeq: Math.min(lastSeq, first + entriesPerJob - 1) }
-  })
 }
 
 function chunks<T>(items: T[], size: number): T[][] {

@@ -3,7 +3,6 @@ import { startLoop } from '@parley/shared/loop'
 import type { Redis } from 'ioredis'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import { entriesPerJob } from './due.ts'
 import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
 import { listUntold } from './store.ts'
 
@@ -25,15 +24,10 @@ interface RebuildOptions {
  */
 export function startRebuild({ log, db, redis, pushQueue }: RebuildOptions): AsyncDisposable {
   async function rebuild(): Promise<void> {
-    const untold = await listUntold(db, pageSize)
+    const untold = await listUntold(db, { limit: pageSize, idleMs: everyMs })
     // The same on every instance, so that they add the same jobs.
     const round = `r${Math.floor(Date.now() / everyMs)}`
-    // Of a long silence only the newest is told: hundreds of banners at once help nobody.
-    const deliveries = untold.map(({ userId, ...span }) => ({
-      ...span,
-      firstSeq: Math.max(span.firstSeq, span.lastSeq - entriesPerJob + 1),
-      userIds: [userId],
-    }))
+    const deliveries = untold.map(({ userId, ...span }) => ({ ...span, userIds: [userId] }))
     await enqueuePushes(pushQueue, deliveries, round)
     await redis.set(memoryKey, '1')
   }

@@ -1,27 +1,51 @@
-import type { ConversationId } from '@parley/shared/ids'
-import type { PushOutcome } from '@parley/shared/rpc'
+import { randomUUID } from 'node:crypto'
+import type { ConversationId, UserId } from '@parley/shared/ids'
+import type { PushOutcome, PushReport, WithdrawalOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { forgetPushToken } from '../devices/store.ts'
 import * as store from './store.ts'
 
 /**
  * What became of pushes. A user counts as told up to the last entry for which no device is still to be tried;
- * tokens that the provider called dead are forgotten.
+ * tokens that the provider called dead are forgotten. What was read while its alert was on its way is taken
+ * back, because the alert may have arrived after the reading.
  */
 export async function reportOutcomes(
-  { db }: Pick<Context, 'db'>,
-  conversationId: ConversationId,
-  outcomes: PushOutcome[],
+  { db, withdrawalQueue }: Pick<Context, 'db' | 'withdrawalQueue'>,
+  { conversationId, asOf, outcomes }: PushReport,
 ): Promise<void> {
-  for (const { userId, deviceId, kind, deadToken } of outcomes) {
-    if (!deadToken) continue
-    const since = deadToken.since === undefined ? undefined : new Date(deadToken.since)
-    await forgetPushToken(db, { userId, deviceId, kind, token: deadToken.value, since })
-  }
-  const marks = [...Map.groupBy(outcomes, ({ userId }) => userId)].flatMap(([userId, ofUser]) => {
+  for (const outcome of outcomes) if (outcome.deadToken) await forgetDead(db, outcome)
+  const attempts = outcomes.filter(({ attempt }) => attempt !== undefined)
+  if (attempts.length > 0) await store.recordAttempts(db, conversationId, attempts)
+  const marks = marksOf(outcomes)
+  if (marks.length > 0) await store.advanceNotified(db, conversationId, marks)
+  const shown = attempts.filter(({ result }) => result === 'accepted')
+  if (shown.length === 0) return
+  const late = await store.noteShown(db, { conversationId, asOf, shown })
+  if (late.length > 0) await takeBack(withdrawalQueue, conversationId, late)
+}
+
+export async function forgetDead(
+  db: Context['db'],
+  { userId, deviceId, kind, deadToken }: PushOutcome | WithdrawalOutcome,
+): Promise<void> {
+  if (!deadToken) return
+  const since = deadToken.since === undefined ? undefined : new Date(deadToken.since)
+  await forgetPushToken(db, { userId, deviceId, kind, token: deadToken.value, since })
+}
+
+function marksOf(outcomes: PushOutcome[]): { userId: string; seq: number }[] {
+  return [...Map.groupBy(outcomes, ({ userId }) => userId)].flatMap(([userId, ofUser]) => {
     const open = ofUser.filter(({ result }) => result === 'retry').map(({ seq }) => seq)
     const settled = ofUser.map(({ seq }) => seq).filter((seq) => seq < Math.min(Infinity, ...open))
     return settled.length > 0 ? [{ userId, seq: Math.max(...settled) }] : []
   })
-  if (marks.length > 0) await store.advanceNotified(db, conversationId, marks)
+}
+
+async function takeBack(
+  queue: Context['withdrawalQueue'],
+  conversationId: ConversationId,
+  userIds: string[],
+) {
+  await queue.add([{ id: `late_${randomUUID()}`, data: { userIds: userIds as UserId[], conversationId } }])
 }

@@ -1,13 +1,16 @@
+import type { PushTokenKind } from '@parley/shared/protocol'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
 
 export interface PushBinding {
   userId: string
   deviceId: string
-  kind: 'apns' | 'apns-voip' | 'fcm' | 'webpush'
+  kind: PushTokenKind
   token: string
   topic: string | null
   environment: 'sandbox' | 'production'
+  /** BCP 47. */
+  locale: string | null
 }
 
 /** Binds a token to this user's device; whoever had it before has it no longer. */
@@ -23,14 +26,20 @@ export async function bindPushToken(db: Kysely<Database>, binding: PushBinding):
         eb.not(eb.and([eb('userId', '=', binding.userId), eb('deviceId', '=', binding.deviceId)])),
       )
       .execute()
-    const { token, topic, environment } = binding
+    const { token, topic, environment, locale } = binding
     await trx
       .insertInto('pushToken')
       .values(binding)
       .onConflict((conflict) =>
-        conflict
-          .columns(['userId', 'deviceId', 'kind'])
-          .doUpdateSet({ token, topic, environment, updatedAt: new Date() }),
+        conflict.columns(['userId', 'deviceId', 'kind']).doUpdateSet({
+          token,
+          topic,
+          environment,
+          locale,
+          updatedAt: new Date(),
+          // Another token is another installation, whose icon shows nothing yet.
+          badge: sql`case when push_token.token = ${token} then push_token.badge end`,
+        }),
       )
       .execute()
   })

@@ -6,22 +6,27 @@ import type { ReceiptKind } from '@parley/shared/protocol'
 import { type Announcer, encodeEvent, userRoom } from '@parley/shared/realtime'
 import type { MarkCall } from '@parley/shared/rpc'
 import type { Pool } from 'pg'
+import type { Withdrawals } from '../deliveries/withdrawals.ts'
 import { notAMember } from '../errors.ts'
 import { type Mark, type MovedMark, moveWatermarks } from './store.ts'
 
 interface MarkerOptions {
   pool: Pool
   announcer: Announcer
+  withdrawals: Withdrawals
   log: Logger
 }
 
 /** Moves delivered and read watermarks, many at a time: one statement per batch, whoever they are of. */
-export function createMarker({ pool, announcer, log }: MarkerOptions) {
+export function createMarker({ pool, announcer, withdrawals, log }: MarkerOptions) {
   const batcher = createBatcher<MarkCall, { seq: number }>({ maxBatch: 1_000, maxQueued: 20_000, run })
 
   async function run(calls: MarkCall[]): Promise<({ seq: number } | AppError)[]> {
     const standings = new Map((await moveWatermarks(pool, merge(calls))).map((mark) => [keyOf(mark), mark]))
     announce([...standings.values()])
+    for (const { userId, readBefore, readSeq } of standings.values()) {
+      if (readSeq > readBefore) withdrawals.note(userId)
+    }
     return calls.map((call) => {
       const standing = standings.get(keyOf(call))
       if (!standing) return notAMember()

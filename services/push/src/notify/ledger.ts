@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '@parley/shared/errors'
 import type { ConversationId } from '@parley/shared/ids'
@@ -15,9 +16,23 @@ const Settled = z.object({
 })
 export type Settled = z.output<typeof Settled>
 
+/** What a job remembers of a push it will try again. */
+const Held = z.object({
+  claim: z.string(),
+  attempts: z.int(),
+  /** Milliseconds since the epoch. */
+  notBefore: z.number(),
+  reason: z.string(),
+  /** It may have arrived already. */
+  maybeShown: z.boolean(),
+})
+export type Held = Omit<z.output<typeof Held>, 'claim'>
+
 export type LedgerEntry =
-  /** This job may send it. */
+  /** This job may send it, for the first time. */
   | { kind: 'ours' }
+  /** This job tried it before; `interrupted` if it was stopped on the way and nobody knows how far it came. */
+  | { kind: 'again'; held: Held }
   /** Another job is sending it, or waits to send it again. */
   | { kind: 'elsewhere' }
   | { kind: 'settled'; settled: Settled }
@@ -53,13 +68,11 @@ interface Write {
  * more than once: by a job that is tried again, by one whose worker was killed, and by another job made from
  * the watermarks because the user is still untold. This is what keeps it at one alert.
  */
-export function openLedger(
-  redis: Redis,
-  { conversationId, jobId }: { conversationId: ConversationId; jobId: string },
-) {
+export function openLedger(redis: Redis, scope: ConversationId | string, claim: string) {
   // All keys of a job in one slot of a Redis Cluster, so that a script may touch them together.
-  const keyOf = (id: string) => `parley:push:{${conversationId}}:${id}`
-  const claim = `claim ${jobId}`
+  const keyOf = (id: string) => `parley:push:{${scope}}:${id}`
+  // A run that finds the mark of an earlier one of the same job knows that it was interrupted.
+  const mark = `${claim} ${randomUUID()}`
 
   let waiting: Write[] = []
   let writing: Promise<void> | undefined
@@ -94,18 +107,19 @@ export function openLedger(
       const entries = new Map<string, LedgerEntry>()
       for (let i = 0; i < ids.length; i += idsPerCall) {
         const some = ids.slice(i, i + idsPerCall)
-        const found = await redis.eval(claimScript, some.length, ...some.map(keyOf), claim, claimMs)
+        const found = await redis.eval(claimScript, some.length, ...some.map(keyOf), mark, claimMs)
         const values = z.array(z.string()).parse(found)
-        some.forEach((id, n) => entries.set(id, readEntry(values[n] ?? '', claim)))
+        some.forEach((id, n) => entries.set(id, readEntry(values[n] ?? '', { claim, mark })))
       }
       return entries
     },
     settle(id: string, settled: Settled): void {
       write({ id, value: JSON.stringify(settled), ttlMs: settledMs })
     },
-    /** Keeps others off a push that this job will try again after `afterMs`. */
-    hold(id: string, afterMs: number): void {
-      write({ id, value: claim, ttlMs: Math.max(claimMs, afterMs + retryMarginMs) })
+    /** Keeps others off a push that this job will try again. */
+    hold(id: string, held: Held): void {
+      const ttlMs = Math.max(claimMs, held.notBefore - Date.now() + retryMarginMs)
+      write({ id, value: JSON.stringify({ claim, ...held }), ttlMs })
     },
     /** Waits until all of it is stored. Rejects if some of it could not be. */
     async flush(): Promise<void> {
@@ -117,8 +131,15 @@ export function openLedger(
 
 export type Ledger = ReturnType<typeof openLedger>
 
-function readEntry(value: string, claim: string): LedgerEntry {
-  if (value === '' || value === claim) return { kind: 'ours' }
+/** Of a run that was stopped on the way nobody knows how far it came. */
+const interrupted: Held = { attempts: 1, notBefore: 0, reason: 'interrupted', maybeShown: true }
+
+function readEntry(value: string, { claim, mark }: { claim: string; mark: string }): LedgerEntry {
+  if (value === '' || value === mark) return { kind: 'ours' }
+  if (value.startsWith(`${claim} `)) return { kind: 'again', held: interrupted }
   if (!value.startsWith('{')) return { kind: 'elsewhere' }
-  return { kind: 'settled', settled: Settled.parse(JSON.parse(value)) }
+  const json: unknown = JSON.parse(value)
+  const held = Held.safeParse(json)
+  if (!held.success) return { kind: 'settled', settled: Settled.parse(json) }
+  return held.data.claim === claim ? { kind: 'again', held: held.data } : { kind: 'elsewhere' }
 }

@@ -1,57 +1,79 @@
 import { type JobInHand, RetryLater } from '@parley/shared/jobs'
 import type { chatPush } from '@parley/shared/queues'
-import type { PushOutcome } from '@parley/shared/rpc'
+import type { DueReply, PushOutcome } from '@parley/shared/rpc'
 import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { forEachAtMost } from './for-each-at-most.ts'
 import { openLedger } from './ledger.ts'
-import { pushDelivery, pushIds } from './push-delivery.ts'
+import { ledgerIds, pushUser } from './push-user.ts'
 
 // More than one connection needs to be kept busy, and few enough to leave room for other jobs.
-const devicesAtOnce = 256
+const usersAtOnce = 256
 const outcomesPerReport = 500
+// What another job is sending is soon told; if not, the watermarks bring it back.
+const elsewhereMs = 2_000
+const elsewhereAttempts = 3
+
+type ChatPush = z.output<typeof chatPush.data>
+type NotifyContext = Pick<Context, 'redis' | 'messages' | 'providers' | 'metrics' | 'log'>
+type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt'>
 
 /**
- * Tells the devices that are still to be told, and reports what became of each. Asked again at each attempt:
- * what has been read or delivered meanwhile is no longer due. What is left open makes the job throw, to be
- * tried again; the last attempt closes it as refused.
+ * Tells the users that are still to be told, oldest entries first, and reports what became of each push. Asked
+ * again at each attempt: what has been read or delivered meanwhile is no longer due. What is left open makes
+ * the job throw, to be tried again when the first of it may be; the last attempt closes it as refused.
  */
-export async function notify(
-  ctx: Pick<Context, 'redis' | 'messages' | 'alertProviders' | 'metrics' | 'log'>,
-  data: z.output<typeof chatPush.data>,
-  job: Pick<JobInHand, 'id' | 'lastAttempt'>,
-): Promise<void> {
-  const { conversationId } = data
-  const log = ctx.log.child({ conversationId, jobId: job.id })
-  const { deliveries } = await ctx.messages.call('deliveries/due', conversationId, {
-    conversationId,
-    firstSeq: data.firstSeq,
-    lastSeq: data.lastSeq,
-    userIds: data.userIds,
-  })
-  const ours = deliveries
-    .filter(({ token }) => ctx.alertProviders[token.kind] !== undefined)
-    .map((delivery) => ({ delivery, ids: pushIds(delivery) }))
-  if (ours.length === 0) return
+export async function notify(ctx: NotifyContext, data: ChatPush, job: Job): Promise<void> {
+  const log = ctx.log.child({ conversationId: data.conversationId, jobId: job.id })
+  let userIds = data.userIds
+  let retryAt: number | undefined
+  let elsewhere = false
+  while (userIds.length > 0) {
+    const due = await ctx.messages.call('deliveries/due', data.conversationId, {
+      conversationId: data.conversationId,
+      firstSeq: data.firstSeq,
+      lastSeq: data.lastSeq,
+      userIds,
+      claim: job.claim,
+    })
+    if (due.deliveries.length === 0) break
+    const round = await tell({ ...ctx, log }, data, job, due)
+    if (round.nextTryAt !== undefined) retryAt = Math.min(retryAt ?? Infinity, round.nextTryAt)
+    elsewhere ||= round.elsewhere
+    // Who has more to hear, and nothing open before it, comes again at once.
+    const open = new Set(
+      round.outcomes.filter(({ result }) => result === 'retry').map(({ userId }) => userId),
+    )
+    userIds = due.more.filter((userId) => !open.has(userId))
+  }
+  if (elsewhere && job.attempt <= elsewhereAttempts) {
+    retryAt = Math.min(retryAt ?? Infinity, Date.now() + elsewhereMs * job.attempt)
+  }
+  if (retryAt !== undefined)
+    throw new RetryLater('some pushes are still open', Math.max(0, retryAt - Date.now()))
+}
 
-  const ledger = openLedger(ctx.redis, { conversationId, jobId: job.id })
-  const entries = await ledger.take(ours.flatMap(({ ids }) => ids))
+async function tell(ctx: NotifyContext, { conversationId }: ChatPush, job: Job, due: DueReply) {
+  const users = [...Map.groupBy(due.deliveries, ({ userId }) => userId).values()]
+  const ledger = openLedger(ctx.redis, conversationId, job.claim)
+  const entries = await ledger.take(users.flatMap(ledgerIds))
   const outcomes: PushOutcome[] = []
-  let retryAfterMs: number | undefined
-  await forEachAtMost(devicesAtOnce, ours, async ({ delivery, ids }) => {
+  let nextTryAt: number | undefined
+  let elsewhere = false
+  await forEachAtMost(usersAtOnce, users, async (devices) => {
     const { lastAttempt } = job
-    const options = { conversationId, delivery, ids, ledger, entries, lastAttempt }
-    const result = await pushDelivery({ ...ctx, log }, options)
+    const result = await pushUser(ctx, { conversationId, devices, ledger, entries, lastAttempt })
     outcomes.push(...result.outcomes)
-    if (result.retryAfterMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, result.retryAfterMs)
+    elsewhere ||= result.elsewhere
+    if (result.nextTryAt !== undefined) nextTryAt = Math.min(nextTryAt ?? Infinity, result.nextTryAt)
   })
   // Before the report: should that fail, the next attempt finds here what need not be sent again.
   await ledger.flush()
-
   for (const some of inReports(outcomes)) {
-    await ctx.messages.call('deliveries/report', conversationId, { conversationId, outcomes: some })
+    const report = { conversationId, asOf: due.asOf, outcomes: some }
+    await ctx.messages.call('deliveries/report', conversationId, report)
   }
-  if (retryAfterMs !== undefined) throw new RetryLater('some pushes are still open', retryAfterMs)
+  return { outcomes, nextTryAt, elsewhere }
 }
 
 /** A user's outcomes stay together: whether someone counts as told is judged by all of them at once. */

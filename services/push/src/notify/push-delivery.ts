@@ -1,31 +1,36 @@
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, uuidFrom } from '@parley/shared/ids'
-import type { Delivery, PushOutcome } from '@parley/shared/rpc'
+import type { Alert, Delivery, PushOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import type { AlertPush, PushProvider, Verdict } from '../providers/provider.ts'
+import type { Push, PushProvider, Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
+import { maxAttempts, nextTryAt } from './attempts.ts'
 import type { Ledger, LedgerEntry, Settled } from './ledger.ts'
 
 export interface DeliveryResult {
   /** One for each alert, also those settled before, so that a report says all there is to say of a user. */
   outcomes: PushOutcome[]
-  /** Set if this job has to try some of it again, no sooner than after so long. */
-  retryAfterMs?: number
+  /** When this job has to try some of it again, in milliseconds since the epoch. */
+  nextTryAt?: number
+  /** Another job has some of it. */
+  elsewhere: boolean
+  /** The user has been alerted with sound by this, or may have been. */
+  sounded: boolean
 }
 
 interface PushDeliveryOptions {
   conversationId: ConversationId
   delivery: Delivery
   ledger: Ledger
-  /** The ids of its pushes, one for each alert. */
-  ids: readonly string[]
   entries: ReadonlyMap<string, LedgerEntry>
+  /** Whether no other device of the user has sounded for these alerts. */
+  maySound: boolean
   lastAttempt: boolean
 }
 
 /** Stable for message and device: the `apns-id`, and the name of the push in the ledger. */
-export function pushIds({ alerts, deviceId }: Delivery): string[] {
-  return alerts.map(({ messageId }) => uuidFrom(messageId, deviceId))
+export function pushId({ messageId }: Alert, { deviceId }: Pick<Delivery, 'deviceId'>): string {
+  return uuidFrom(messageId, deviceId)
 }
 
 /**
@@ -33,42 +38,67 @@ export function pushIds({ alerts, deviceId }: Delivery): string[] {
  * token, or a provider that wants patience, decides the rest of them too, without asking again.
  */
 export async function pushDelivery(
-  ctx: Pick<Context, 'alertProviders' | 'metrics' | 'log'>,
-  { conversationId, delivery, ids, ledger, entries, lastAttempt }: PushDeliveryOptions,
+  ctx: Pick<Context, 'providers' | 'metrics' | 'log'>,
+  { conversationId, delivery, ledger, entries, maySound, lastAttempt }: PushDeliveryOptions,
 ): Promise<DeliveryResult> {
-  const provider = ctx.alertProviders[delivery.token.kind]
-  if (!provider) return { outcomes: [] }
   const { deviceId, token, badge } = delivery
+  const provider = ctx.providers.for(token.kind)
   const hash = tokenHash(token.value)
-  const outcomes: PushOutcome[] = []
-  let retryAfterMs: number | undefined
+  const done: DeliveryResult = { outcomes: [], elsewhere: false, sounded: false }
+  if (!provider) return done
   let verdict: Verdict = { result: 'accepted' }
 
-  for (const [i, alert] of delivery.alerts.entries()) {
-    const id = ids[i] ?? ''
+  for (const alert of delivery.alerts) {
+    const id = pushId(alert, delivery)
     const entry = entries.get(id)
     if (entry?.kind === 'elsewhere') {
-      outcomes.push(outcomeOf(delivery, alert.seq, { result: 'retry', reason: 'elsewhere' }))
+      done.elsewhere = true
+      done.outcomes.push(outcomeOf(delivery, alert.seq, { result: 'retry', reason: 'elsewhere' }))
       continue
     }
     if (entry?.kind === 'settled' && holdsFor(entry.settled, hash)) {
-      outcomes.push(outcomeOf(delivery, alert.seq, entry.settled))
+      done.outcomes.push(outcomeOf(delivery, alert.seq, entry.settled))
       continue
     }
-    if (verdict.result === 'accepted' || verdict.result === 'refused') {
-      verdict = await send(ctx, provider, { id, conversationId, deviceId, token, badge, alert })
-      ctx.metrics.attempted(provider.name, verdict, alert.sentAt)
+    const held = entry?.kind === 'again' ? entry.held : undefined
+    if (held && held.notBefore > Date.now() && !lastAttempt) {
+      done.nextTryAt = Math.min(done.nextTryAt ?? Infinity, held.notBefore)
+      verdict = { result: 'retry', reason: held.reason }
+      done.outcomes.push(outcomeOf(delivery, alert.seq, verdict))
+      continue
     }
-    const final: Settled | undefined = settledOf(verdict, hash, lastAttempt)
+    // What may have arrived is sent again without sound: it replaces its own banner, and disturbs nobody twice.
+    const audible = alert.audible && maySound && !done.sounded && !held?.maybeShown
+    let attempt: PushOutcome['attempt']
+    if (verdict.result === 'accepted' || verdict.result === 'refused') {
+      verdict = await send(ctx, provider, {
+        kind: 'alert',
+        id,
+        conversationId,
+        deviceId,
+        token,
+        badge,
+        alert: { ...alert, audible },
+      })
+      ctx.metrics.attempted(provider.name, verdict, alert.sentAt)
+      if (audible && mayHaveArrived(verdict)) done.sounded = true
+      attempt = attemptOf(verdict, { audible, badge })
+    }
+    const attempts = (held?.attempts ?? 0) + (attempt ? 1 : 0)
+    const final = settledOf(verdict, hash, lastAttempt || attempts >= maxAttempts)
     if (final) ledger.settle(id, final)
     else {
-      const afterMs = (verdict.result === 'retry' && verdict.afterMs) || 0
-      retryAfterMs = Math.max(retryAfterMs ?? 0, afterMs)
-      ledger.hold(id, afterMs)
+      const notBefore = nextTryAt(verdict, attempts)
+      const maybeShown = held?.maybeShown === true || (attempt !== undefined && mayHaveArrived(verdict))
+      done.nextTryAt = Math.min(done.nextTryAt ?? Infinity, notBefore)
+      ledger.hold(id, { attempts, notBefore, reason: reasonOf(verdict), maybeShown })
     }
-    outcomes.push(outcomeOf(delivery, alert.seq, final ?? verdict))
+    done.outcomes.push({
+      ...outcomeOf(delivery, alert.seq, final ?? verdict),
+      ...(attempt ? { attempt } : {}),
+    })
   }
-  return { outcomes, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+  return done
 }
 
 /** What was accepted stays so; a failure is the old token's alone. */
@@ -76,25 +106,37 @@ function holdsFor(settled: Settled, hash: string): boolean {
   return settled.result === 'accepted' || settled.tokenHash === hash
 }
 
-async function send(
+function mayHaveArrived(verdict: Verdict): boolean {
+  return verdict.result === 'accepted' || (verdict.result === 'retry' && verdict.maybeShown === true)
+}
+
+function attemptOf(verdict: Verdict, { audible, badge }: { audible: boolean; badge: number }) {
+  const providerId = verdict.result === 'accepted' ? verdict.providerId : undefined
+  return { audible, badge, ...(providerId === undefined ? {} : { providerId }) }
+}
+
+/** Hands a push to its provider; one that cannot be sent at all must not take the others of its job with it. */
+export async function send(
   { log }: Pick<Context, 'log'>,
   provider: PushProvider,
-  push: AlertPush,
+  push: Push,
 ): Promise<Verdict> {
   try {
-    return await provider.sendAlert(push)
+    return await provider.send(push)
   } catch (err) {
-    // One push that cannot be sent must not take the others of its job with it.
     log.error({ err, provider: provider.name }, 'push could not be sent')
     const afterMs = err instanceof AppError ? err.retryAfterMs : undefined
     return { result: 'retry', reason: 'unavailable', ...(afterMs === undefined ? {} : { afterMs }) }
   }
 }
 
-function settledOf(verdict: Verdict, hash: string, lastAttempt: boolean): Settled | undefined {
+function settledOf(verdict: Verdict, hash: string, spent: boolean): Settled | undefined {
+  if (verdict.result === 'accepted') return { result: 'accepted', tokenHash: hash }
   if (verdict.result !== 'retry') return { ...verdict, tokenHash: hash }
-  return lastAttempt ? { result: 'refused', reason: verdict.reason, tokenHash: hash } : undefined
+  return spent ? { result: 'refused', reason: verdict.reason, tokenHash: hash } : undefined
 }
+
+const reasonOf = (verdict: Verdict): string => (verdict.result === 'accepted' ? '' : verdict.reason)
 
 function outcomeOf(
   { userId, deviceId, token }: Delivery,

@@ -1,14 +1,20 @@
 import { startWorker } from '@parley/shared/jobs'
-import { chatPush } from '@parley/shared/queues'
+import { chatPush, withdrawal } from '@parley/shared/queues'
 import type { Config } from '../config.ts'
 import type { Context } from '../context.ts'
 import { notify } from './notify.ts'
+import { withdraw } from './withdraw.ts'
 
-/** Takes chat pushes off their queue. Disposing waits for those in hand. */
+/** Takes pushes off their queues. Disposing waits for those in hand. */
 export function startNotifier(ctx: Context, { concurrency }: Pick<Config, 'concurrency'>): AsyncDisposable {
-  return startWorker(
-    chatPush,
-    { connection: ctx.queueRedis, log: ctx.log.child({ component: 'notifier' }), concurrency },
-    (data, job) => notify(ctx, data, job),
-  )
+  const options = { connection: ctx.queueRedis, log: ctx.log.child({ component: 'notifier' }), concurrency }
+  const workers = [
+    startWorker(chatPush, options, (data, job) => notify(ctx, data, job)),
+    startWorker(withdrawal, options, (data, job) => withdraw(ctx, data, job)),
+  ]
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(workers.map((worker) => worker[Symbol.asyncDispose]()))
+    },
+  }
 }

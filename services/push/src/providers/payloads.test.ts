@@ -1,16 +1,17 @@
 import type { ConversationId, DeviceId } from '@parley/shared/ids'
 import { expect, test } from 'vitest'
-import { alertPayload, alertRequest, maxPayloadBytes } from './apns/alert-request.ts'
-import { alertMessage, maxContentBytes } from './fcm/alert-message.ts'
+import { alertPayload, apnsRequest, maxPayloadBytes } from './apns/apns-request.ts'
+import { alertMessage, maxContentBytes } from './fcm/fcm-message.ts'
 import type { AlertPush } from './provider.ts'
 
 const push = (title: string, body: string): AlertPush => ({
+  kind: 'alert',
   id: '00000000-0000-8000-8000-000000000000',
   conversationId: 'c'.repeat(64) as ConversationId,
   deviceId: 'd' as DeviceId,
   token: { kind: 'apns', value: 'ab', environment: 'production', updatedAt: new Date(0).toISOString() },
   badge: 12,
-  alert: { messageId: 'm'.repeat(96), seq: 7, title, body, sentAt: new Date(0).toISOString() },
+  alert: { messageId: 'm'.repeat(96), seq: 7, title, body, sentAt: new Date(0).toISOString(), audible: true },
 })
 
 test.for([
@@ -42,7 +43,7 @@ test('a badge of zero is sent, because only a number clears it', () => {
 
 test('an alert is kept for a device that is off for a day', () => {
   const now = Date.UTC(2030, 0, 1)
-  const { headers } = alertRequest(push('Bob', 'hi'), { topic: 'a.b', providerToken: 't', now })
+  const { headers } = apnsRequest(push('Bob', 'hi'), { topic: 'a.b', providerToken: 't', now })
   expect(headers['apns-expiration']).toBe(String(Date.UTC(2030, 0, 2) / 1_000))
   expect(Buffer.byteLength(headers['apns-collapse-id'] ?? '')).toBeLessThanOrEqual(64)
 })

@@ -3,25 +3,29 @@ import type { Logger } from 'pino'
 import { type ConnectionEvent, createHttp2Client, type Http2Client } from '../../http2/client.ts'
 import { apnsPolicy } from '../../http2/policy.ts'
 import type { Http2Answer, Http2Request } from '../../http2/request.ts'
+import { createDropBreaker, type DropBreaker } from '../drop-breaker.ts'
 import { createPause, type Pause } from '../pause.ts'
-import type { AlertPush, PushProvider, Verdict } from '../provider.ts'
+import type { Push, PushProvider, Verdict } from '../provider.ts'
 import { retryAfterMs } from '../retry-after.ts'
 import { tokenHash } from '../token-hash.ts'
 import { verdictUnanswered } from '../unanswered.ts'
-import { alertRequest } from './alert-request.ts'
+import { apnsRequest } from './apns-request.ts'
 import { type ApnsKey, createProviderToken } from './provider-token.ts'
 import { apnsActionFor } from './reasons.ts'
 import { type ApnsRefusal, readRefusal } from './refusal.ts'
 
 export interface ApnsConfig {
-  production: ApnsEnvironmentConfig
-  sandbox: ApnsEnvironmentConfig
+  sets: ApnsCredentials[]
   ca: string | undefined
   /** For tokens that name none. */
   topic: string | undefined
 }
 
-export interface ApnsEnvironmentConfig {
+/** A key and what it is for: a key may be bound to an environment and to some topics. */
+export interface ApnsCredentials {
+  environment: 'production' | 'sandbox'
+  /** All but those another set names, if undefined. */
+  topics: string[] | undefined
   url: string
   key: ApnsKey
 }
@@ -33,9 +37,10 @@ interface ApnsOptions {
   count: (event: ConnectionEvent) => void
 }
 
-/** One environment of APNs: its connections, its token, its rest. */
-interface Gateway {
+/** One set of credentials: its connections, its token, its rest. Sets share nothing. */
+interface Gateway extends Pick<ApnsCredentials, 'environment' | 'topics'> {
   client: Http2Client
+  breaker: DropBreaker
   token: ReturnType<typeof createProviderToken>
   pause: Pause
 }
@@ -44,31 +49,38 @@ interface Gateway {
 const deviceToken = /^[0-9a-f]{2,400}$/i
 const topicName = /^[A-Za-z0-9][A-Za-z0-9.-]{0,254}$/
 
-/** Pushes to Apple devices. Sandbox and production share nothing: keys may be bound to one of them. */
+/** Pushes to Apple devices, each with the credentials of its environment and topic. */
 export function createApns(config: ApnsConfig, options: ApnsOptions): PushProvider & AsyncDisposable {
   const log = options.log.child({ provider: 'apns' })
-  const gateways = {
-    production: createGateway(config.production, config.ca, { ...options, log }),
-    sandbox: createGateway(config.sandbox, config.ca, { ...options, log }),
+  // Those for certain topics first: the others are for what is left.
+  const gateways = config.sets
+    .map((set) => createGateway(set, config.ca, { ...options, log }))
+    .toSorted((a, b) => Number(a.topics === undefined) - Number(b.topics === undefined))
+
+  function gatewayFor(environment: Gateway['environment'], topic: string): Gateway | undefined {
+    return gateways.find(
+      (one) => one.environment === environment && (one.topics === undefined || one.topics.includes(topic)),
+    )
   }
 
-  async function sendAlert(push: AlertPush): Promise<Verdict> {
-    const gateway = gateways[push.token.environment]
+  async function send(push: Push): Promise<Verdict> {
     const topic = push.token.topic ?? config.topic
     if (!deviceToken.test(push.token.value)) return dropped('BadDeviceToken', new Date())
     if (!topic || !topicName.test(topic))
       return { result: 'refused', reason: topic ? 'BadTopic' : 'MissingTopic' }
+    const gateway = gatewayFor(push.token.environment, topic)
+    if (!gateway) return { result: 'refused', reason: 'not-configured' }
     const restMs = gateway.pause.remainingMs()
     if (restMs > 0) return { result: 'retry', reason: 'paused', afterMs: restMs }
 
-    const compose = (providerToken: string) => alertRequest(push, { topic, providerToken, now: Date.now() })
+    const compose = (providerToken: string) => apnsRequest(push, { topic, providerToken, now: Date.now() })
     return deliver(gateway, push, compose)
   }
 
   /** Sends a request and judges the answer; one whose token or connection has gone stale is sent once more. */
   async function deliver(
     gateway: Gateway,
-    push: AlertPush,
+    push: Push,
     compose: (providerToken: string) => Http2Request,
   ): Promise<Verdict> {
     let providerToken = await gateway.token.get()
@@ -79,7 +91,9 @@ export function createApns(config: ApnsConfig, options: ApnsOptions): PushProvid
       if (answer.kind !== 'answered') return verdictUnanswered(answer)
       if (answer.status === 200) {
         gateway.pause.accepted()
-        return { result: 'accepted' }
+        gateway.breaker.accepted()
+        const providerId = answer.headers['apns-id']
+        return { result: 'accepted', ...(typeof providerId === 'string' ? { providerId } : {}) }
       }
       const refusal = readRefusal(answer)
       const action = apnsActionFor(answer.status, refusal.reason)
@@ -95,14 +109,14 @@ export function createApns(config: ApnsConfig, options: ApnsOptions): PushProvid
 
   function judge(
     gateway: Gateway,
-    push: AlertPush,
+    push: Push,
     { answer, refusal, askedAt }: { answer: Http2Answer; refusal: ApnsRefusal; askedAt: Date },
   ): Verdict {
     const { reason, timestamp } = refusal
     const action = apnsActionFor(answer.status, reason)
     switch (action.class) {
       case 'drop':
-        return judgeDrop(push, reason, timestamp, askedAt)
+        return judgeDrop(gateway, push, { reason, timestamp, askedAt })
       case 'retry': {
         const afterMs = retryAfterMs(answer.headers['retry-after']) ?? action.afterMs
         if (action.newConnection) gateway.client.retire(answer.connection)
@@ -122,15 +136,15 @@ export function createApns(config: ApnsConfig, options: ApnsOptions): PushProvid
 
   return {
     name: 'apns',
-    sendAlert,
+    send,
     async [Symbol.asyncDispose]() {
-      await Promise.all(Object.values(gateways).map(({ client }) => client[Symbol.asyncDispose]()))
+      await Promise.all(gateways.map(({ client }) => client[Symbol.asyncDispose]()))
     },
   }
 }
 
 function createGateway(
-  { url, key }: ApnsEnvironmentConfig,
+  { url, key, environment, topics }: ApnsCredentials,
   ca: string | undefined,
   { redis, log, minted, count }: ApnsOptions,
 ): Gateway {
@@ -138,14 +152,28 @@ function createGateway(
     client: createHttp2Client({ origin: url, ca, policy: apnsPolicy, log, count }),
     token: createProviderToken(redis, key, minted),
     pause: createPause(),
+    breaker: createDropBreaker(),
+    environment,
+    topics,
   }
 }
+
+// What our own configuration can bring about for every token at once, by a wrong topic or environment.
+const maybeOurs = new Set(['BadDeviceToken', 'DeviceTokenNotForTopic'])
+const breakerRestMs = 60_000
 
 /**
  * The timestamp of a 410 is when APNs learned that the token is dead for the topic. A token registered again
  * after that is alive, and Apple's knowledge is about to follow: so it is tried again and not dropped.
  */
-function judgeDrop(push: AlertPush, reason: string, timestamp: number | undefined, askedAt: Date): Verdict {
+function judgeDrop(
+  { breaker }: Gateway,
+  push: Push,
+  { reason, timestamp, askedAt }: { reason: string; timestamp: number | undefined; askedAt: Date },
+): Verdict {
+  if (maybeOurs.has(reason) && !breaker.mayDrop()) {
+    return { result: 'retry', reason: 'too-many-dropped', afterMs: breakerRestMs }
+  }
   if (timestamp === undefined) return dropped(reason, askedAt)
   const since = new Date(timestamp)
   if (since.getTime() <= Date.parse(push.token.updatedAt))

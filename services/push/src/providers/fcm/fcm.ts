@@ -1,16 +1,18 @@
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { z } from 'zod'
 import { type ConnectionEvent, createHttp2Client } from '../../http2/client.ts'
 import { fcmPolicy } from '../../http2/policy.ts'
 import type { Http2Answer } from '../../http2/request.ts'
+import { createDropBreaker } from '../drop-breaker.ts'
 import { createPause } from '../pause.ts'
-import type { AlertPush, PushProvider, Verdict } from '../provider.ts'
+import type { Push, PushProvider, Verdict } from '../provider.ts'
 import { retryAfterMs } from '../retry-after.ts'
 import { tokenHash } from '../token-hash.ts'
 import { verdictUnanswered } from '../unanswered.ts'
 import { createAccessToken, type FcmAccount } from './access-token.ts'
-import { alertMessage } from './alert-message.ts'
 import { fcmActionFor, type FcmRefusal, readFcmRefusal } from './errors.ts'
+import { fcmMessage } from './fcm-message.ts'
 
 export interface FcmConfig {
   url: string
@@ -37,13 +39,14 @@ export function createFcm(config: FcmConfig, options: FcmOptions): PushProvider 
   })
   const accessToken = createAccessToken({ ...options, client: oauth, account: config.account })
   const pause = createPause()
+  const breaker = createDropBreaker()
   const path = `/v1/projects/${encodeURIComponent(config.account.projectId)}/messages:send`
 
-  async function sendAlert(push: AlertPush): Promise<Verdict> {
+  async function send(push: Push): Promise<Verdict> {
     const restMs = pause.remainingMs()
     if (restMs > 0) return { result: 'retry', reason: 'paused', afterMs: restMs }
 
-    const body = alertMessage(push)
+    const body = fcmMessage(push)
     let token: string | undefined = await accessToken.get()
     for (let attempt = 1; ; attempt++) {
       const askedAt = new Date()
@@ -56,7 +59,9 @@ export function createFcm(config: FcmConfig, options: FcmOptions): PushProvider 
       if (answer.kind !== 'answered') return verdictUnanswered(answer)
       if (answer.status === 200) {
         pause.accepted()
-        return { result: 'accepted' }
+        breaker.accepted()
+        const providerId = messageNameOf(answer.body)
+        return { result: 'accepted', ...(providerId === undefined ? {} : { providerId }) }
       }
       const refusal = readFcmRefusal(answer.status, answer.body)
       const renew = fcmActionFor(answer.status, refusal).class === 'renew' && attempt === 1
@@ -66,7 +71,7 @@ export function createFcm(config: FcmConfig, options: FcmOptions): PushProvider 
   }
 
   function judge(
-    push: AlertPush,
+    push: Push,
     { answer, refusal, askedAt }: { answer: Http2Answer; refusal: FcmRefusal; askedAt: Date },
   ): Verdict {
     const { status } = answer
@@ -74,6 +79,9 @@ export function createFcm(config: FcmConfig, options: FcmOptions): PushProvider 
     const action = fcmActionFor(status, refusal)
     switch (action.class) {
       case 'drop':
+        if (reason !== 'UNREGISTERED' && !breaker.mayDrop()) {
+          return { result: 'retry', reason: 'too-many-dropped', afterMs: breakerRestMs }
+        }
         return { result: 'dropped-token', reason, since: askedAt.toISOString() }
       case 'retry': {
         const asked = retryAfterMs(answer.headers['retry-after'])
@@ -92,9 +100,22 @@ export function createFcm(config: FcmConfig, options: FcmOptions): PushProvider 
 
   return {
     name: 'fcm',
-    sendAlert,
+    send,
     async [Symbol.asyncDispose]() {
       await Promise.all([client[Symbol.asyncDispose](), oauth[Symbol.asyncDispose]()])
     },
+  }
+}
+
+const breakerRestMs = 60_000
+
+const Sent = z.object({ name: z.string().max(512) })
+
+/** `projects/…/messages/…`: what Firebase calls the message. */
+function messageNameOf(body: string): string | undefined {
+  try {
+    return Sent.parse(JSON.parse(body)).name
+  } catch {
+    return undefined
   }
 }

@@ -16,6 +16,7 @@ import type { Config } from './config.ts'
 import { schema } from './db/database.ts'
 import type { Database } from './db/schema.ts'
 import { createAbsentees, type Absentees } from './deliveries/absentees.ts'
+import { startAttemptDays } from './deliveries/attempt-days.ts'
 import { createWithdrawals, type WithdrawalQueue } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
@@ -84,6 +85,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
   const dispatcher = opened.use(createDispatcher({ log, db, announcer, absentees }))
   const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
+  opened.use(startAttemptDays({ log, db }))
   const withdrawals = opened.use(createWithdrawals({ log, db, queue: withdrawalQueue }))
   const marker = createMarker({ pool, announcer, withdrawals, log })
 

@@ -15,6 +15,11 @@ export const uploadTooLarge = (maxBytes: number) =>
   new AppError('too_large', `an upload holds at most ${maxBytes} bytes`)
 export const quotaExceeded = (quotaBytes: number) =>
   new AppError('too_large', `all your uploads together hold at most ${quotaBytes} bytes`)
+export const tooManyForms = () =>
+  new AppError('overloaded', 'too many forms arrive at once; ask for a ticket, or come back', {
+    retryAfterMs: 2_000,
+  })
+export const noFile = () => new AppError('invalid_request', 'a form with one file in it is asked for')
 export const tooManyPending = (max: number) =>
   new AppError('rate_limited', `complete some uploads first; at most ${max} may be open`, {
     retryAfterMs: 30_000,

@@ -9,6 +9,7 @@ import { mediaRoutes } from './media/routes.ts'
 import { mediaRpc } from './media/rpc.ts'
 import { startProcessing } from './processing/worker.ts'
 import { startSweep } from './sweep/sweep.ts'
+import { formRoutes } from './uploads/form-routes.ts'
 import { uploadRoutes } from './uploads/routes.ts'
 
 export async function startMedia(config: Config) {
@@ -33,6 +34,7 @@ export async function startMedia(config: Config) {
   mediaRpc(internal, ctx)
   const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
   uploadRoutes(app, ctx)
+  formRoutes(app, ctx)
   mediaRoutes(app, ctx)
   ctx.serveLinks(app)
 

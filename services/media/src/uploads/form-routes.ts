@@ -1,0 +1,66 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtempDisposable, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import multipart, { type MultipartFile } from '@fastify/multipart'
+import type { HttpApp } from '@parley/shared/http'
+import { MediaObject } from '@parley/shared/media'
+import { authenticate } from '../authenticate.ts'
+import { unknownType } from '../content-type/accepted.ts'
+import type { Context } from '../context.ts'
+import { mediaNotFound, noFile, tooManyForms, uploadTooLarge } from '../errors.ts'
+import { mediaObject } from '../media/media-object.ts'
+import { findMedia } from '../media/store.ts'
+import { beginUpload } from './begin-upload.ts'
+import { completeUpload } from './complete-upload.ts'
+
+/** Each may hold as many bytes in the temporary directory as an upload may have. */
+const maxAtOnce = 16
+const deadlineMs = 15 * 60_000
+
+/** Ticket, bytes and completion in one request, for clients that can send a form and nothing more. */
+export function formRoutes(app: HttpApp, ctx: Context): void {
+  const { maxBytes } = ctx.config.uploads
+  // Node would otherwise end any request after 30 s; a phone takes longer for 50 MB.
+  app.server.requestTimeout = deadlineMs
+  let arriving = 0
+
+  void app.register(async (scope) => {
+    await scope.register(multipart, {
+      limits: { files: 1, fields: 4, parts: 5, fieldSize: 1_024, headerPairs: 16, fileSize: maxBytes },
+      throwFileSizeLimit: false,
+    })
+    scope.post('/v1/media/files', { schema: { response: { 201: MediaObject } } }, async (request, reply) => {
+      // A refusal leaves the body unread, and Node would read it to its end to keep the connection.
+      reply.header('connection', 'close')
+      const { userId: ownerId } = await authenticate(ctx, request)
+      if (arriving >= maxAtOnce) throw tooManyForms()
+      arriving += 1
+      try {
+        const part = request.isMultipart() ? await request.file() : undefined
+        if (!part) throw noFile()
+        const media = await receive(part, ownerId)
+        return await reply.removeHeader('connection').status(201).send(mediaObject(media))
+      } finally {
+        arriving -= 1
+      }
+    })
+  })
+
+  async function receive(part: MultipartFile, ownerId: Parameters<typeof completeUpload>[1]['ownerId']) {
+    await using directory = await mkdtempDisposable(path.join(tmpdir(), 'parley-form-'))
+    const file = path.join(directory.path, 'file')
+    await pipeline(part.file, createWriteStream(file), { signal: AbortSignal.timeout(deadlineMs) })
+    if (part.file.truncated) throw uploadTooLarge(maxBytes)
+    const { size: sizeBytes } = await stat(file)
+    if (sizeBytes === 0) throw noFile()
+    const contentType = /^[\w.+-]+\/[\w.+-]+$/.test(part.mimetype) ? part.mimetype : unknownType
+    const fileName = part.filename.slice(0, 1_024).toWellFormed().replaceAll('\0', '')
+    const { mediaId } = await beginUpload(ctx, { ownerId, fileName, contentType, sizeBytes })
+    const pending = await findMedia(ctx.db, mediaId)
+    if (!pending) throw mediaNotFound()
+    await ctx.storage.putFile(pending.incomingKey, file)
+    return await completeUpload(ctx, { ownerId, mediaId })
+  }
+}

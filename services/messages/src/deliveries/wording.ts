@@ -5,7 +5,6 @@ export interface Wording {
   inGroup: string
   mention: string
   contactRequest: string
-  incomingCall: string
   missedCall: string
   image: string
   video: string
@@ -20,7 +19,6 @@ const en: Wording = {
   inGroup: '{name}: {text}',
   mention: '{name} mentioned you: {text}',
   contactRequest: 'wants to add you as a contact',
-  incomingCall: 'Incoming call',
   missedCall: 'Missed call',
   image: 'Photo',
   video: 'Video',
@@ -37,7 +35,6 @@ const wordings: Readonly<Record<string, Wording>> = {
     inGroup: '{name}: {text}',
     mention: '{name} hat dich erwähnt: {text}',
     contactRequest: 'möchte dich als Kontakt hinzufügen',
-    incomingCall: 'Eingehender Anruf',
     missedCall: 'Verpasster Anruf',
     image: 'Foto',
     video: 'Video',
@@ -51,7 +48,6 @@ const wordings: Readonly<Record<string, Wording>> = {
     inGroup: '{name}: {text}',
     mention: '{name} te mencionó: {text}',
     contactRequest: 'quiere añadirte como contacto',
-    incomingCall: 'Llamada entrante',
     missedCall: 'Llamada perdida',
     image: 'Foto',
     video: 'Vídeo',
@@ -65,7 +61,6 @@ const wordings: Readonly<Record<string, Wording>> = {
     inGroup: '{name} : {text}',
     mention: '{name} vous a mentionné : {text}',
     contactRequest: 'souhaite vous ajouter à ses contacts',
-    incomingCall: 'Appel entrant',
     missedCall: 'Appel manqué',
     image: 'Photo',
     video: 'Vidéo',
@@ -79,7 +74,6 @@ const wordings: Readonly<Record<string, Wording>> = {
     inGroup: '{name}:{text}',
     mention: '{name} 提到了你:{text}',
     contactRequest: '请求添加你为联系人',
-    incomingCall: '来电',
     missedCall: '未接来电',
     image: '[图片]',
     video: '[视频]',

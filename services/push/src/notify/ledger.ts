@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '@parley/shared/errors'
-import type { ConversationId } from '@parley/shared/ids'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
 
@@ -68,7 +67,7 @@ interface Write {
  * more than once: by a job that is tried again, by one whose worker was killed, and by another job made from
  * the watermarks because the user is still untold. This is what keeps it at one alert.
  */
-export function openLedger(redis: Redis, scope: ConversationId | string, claim: string) {
+export function openLedger(redis: Redis, scope: string, claim: string) {
   // All keys of a job in one slot of a Redis Cluster, so that a script may touch them together.
   const keyOf = (id: string) => `parley:push:{${scope}}:${id}`
   // A run that finds the mark of an earlier one of the same job knows that it was interrupted.

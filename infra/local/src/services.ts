@@ -69,6 +69,10 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
       DATABASE_URL: databaseUrl,
       MEDIA_URL: loopback(ports.mediaInternal),
       AUTH_SIGNING_KEY_FILE: secrets.signingKeyFile,
+      TRUSTED_PROXIES: 'loopback',
+      // Everybody who tries the stack out, or puts load on it, comes from the same machine.
+      SIGN_UPS_PER_ADDRESS: settings.inherited['SIGN_UPS_PER_ADDRESS'] ?? '1000000',
+      LOG_INS_PER_ADDRESS: settings.inherited['LOG_INS_PER_ADDRESS'] ?? '1000000',
     },
     media: {
       ...common,

@@ -49,5 +49,18 @@ export const httpUrls = z
   .string()
   .transform((text) => text.split(',').map((url) => url.trim()))
   .pipe(z.array(httpUrl).min(1))
+/**
+ * Addresses, networks and the names `loopback`, `linklocal` and `uniquelocal`, separated by commas: proxies whose
+ * word on where a request came from is taken.
+ */
+export const trustedProxies = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').flatMap((part) => part.trim() || []))
+  .pipe(
+    z.array(
+      z.union([z.enum(['loopback', 'linklocal', 'uniquelocal']), z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]),
+    ),
+  )
 /** What one of our services shows another on its internal port. */
 export const internalSecret = z.string().min(16)

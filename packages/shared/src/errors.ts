@@ -5,6 +5,8 @@ export const catalogue = {
   ack_required: { status: 400, retryable: false },
   unauthenticated: { status: 401, retryable: false },
   token_expired: { status: 401, retryable: false },
+  session_replaced: { status: 401, retryable: false },
+  account_suspended: { status: 403, retryable: false },
   forbidden: { status: 403, retryable: false },
   not_found: { status: 404, retryable: false },
   unknown_event: { status: 404, retryable: false },

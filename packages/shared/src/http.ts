@@ -26,18 +26,21 @@ interface HttpOptions {
   bodyLimit?: number
   /** Callers are services of ours: no bounds to check, no line per request. */
   trusted?: boolean
+  /** Addresses and networks whose `X-Forwarded-For` says where a request came from; without any, nobody's does. */
+  trustedProxies?: string[]
 }
 
 /** The HTTP server every service starts from: bounds and zod at the edges, one error shape. */
 export function createHttpApp(
   log: FastifyBaseLogger,
-  { bodyLimit = 100 * 1024, trusted = false }: HttpOptions = {},
+  { bodyLimit = 100 * 1024, trusted = false, trustedProxies = [] }: HttpOptions = {},
 ): HttpApp {
   const app = fastify({
     loggerInstance: log,
     bodyLimit,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
+    trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)

@@ -8,7 +8,7 @@ import type { Rpc } from './rpc.ts'
 interface InternalOptions {
   log: Logger
   metrics: Registry
-  /** What callers of `/rpc/*` must show in `x-parley-internal`. */
+  /** What callers of `/rpc/*` and `/admin/*` must show in `x-parley-internal`. */
   secret: string
   /** Throws while the service should get no new work. */
   ready: () => Promise<void>
@@ -33,7 +33,9 @@ export function createInternalApp({ log, metrics, secret, ready }: InternalOptio
     reply.type(metrics.contentType).send(await metrics.metrics()),
   )
   app.addHook('onRequest', async (request) => {
-    if (request.url.startsWith('/rpc/') && !sameSecret(request.headers['x-parley-internal'], secret)) {
+    const { url = '' } = request.routeOptions
+    const isGuarded = url.startsWith('/rpc/') || url.startsWith('/admin/')
+    if (isGuarded && !sameSecret(request.headers['x-parley-internal'], secret)) {
       throw new AppError('forbidden', 'for services of this cluster only')
     }
   })

@@ -173,6 +173,12 @@ export const clientEvents = {
     request: Receipt,
     reply: Watermark,
   },
+  'session:renew': {
+    about:
+      'Goes on with a fresh access token on the same socket. It is of the same user and device, and of a session that lives.',
+    request: z.strictObject({ token: z.string().min(1).max(8_192) }),
+    reply: z.object({ expiresAt: Timestamp }),
+  },
   'log:read': { about: 'A page of a log, oldest first.', request: LogQuery, reply: LogPage },
   'log:sync': {
     about:
@@ -198,6 +204,19 @@ export const serverEvents = {
   'log:stale': z
     .object({ withinMs: z.int() })
     .describe('Doorbells may have been lost: sync within this time, at a moment of your own choice.'),
+  'session:replaced': z
+    .object({
+      by: z.object({
+        deviceId: z.string(),
+        platform: z.string(),
+        /** The address it came from. */
+        address: z.string().optional(),
+        at: Timestamp,
+      }),
+    })
+    .describe(
+      'Another log-in took the place of this session, as the policy of the server has it, or this device connected a second time. The socket closes with 4409. Logging in again takes the place back.',
+    ),
   'session:draining': z
     .object({ reconnectAfterMs: z.int() })
     .describe('This node is going away: come back after this time. The socket closes with 4503.'),
@@ -206,7 +225,9 @@ export const serverEvents = {
     .describe('The socket closes with this code, at once.'),
   'token:expiring': z
     .object({ expiresAt: Timestamp })
-    .describe('The access token ends soon: refresh it and connect anew, or the socket closes with 4401.'),
+    .describe(
+      'The access token ends soon: refresh it and hand the new one in with `session:renew`, or the socket closes with 4401.',
+    ),
   'request:refused': z
     .object({ event: z.string(), error: z.record(z.string(), z.unknown()) })
     .describe('An event that asked for no acknowledgement: it was not carried out.'),

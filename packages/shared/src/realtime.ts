@@ -20,10 +20,16 @@ export function encodeEvent<E extends ServerEventName>(event: E, payload: Server
   return `42${JSON.stringify([event, payload])}`
 }
 
+/** Why a session ended: `revoked` by logging out or by command, `replaced` by another log-in, `suspended` with its account. */
+export type EndReason = 'revoked' | 'replaced' | 'suspended'
+
+/** The log-in that took a session's place. */
+export type Replacement = ServerEvent<'session:replaced'>['by']
+
 /** Orders to the gateways, each carried out on the node's own sockets. */
 export type GatewayOrder =
   | { kind: 'join'; userIds: UserId[]; conversationId: ConversationId }
-  | { kind: 'end-sessions'; sessionIds: SessionId[]; reason: 'revoked' | 'replaced' }
+  | { kind: 'end-sessions'; sessionIds: SessionId[]; reason: EndReason; by?: Replacement }
 
 export const gatewayOrders = 'parley:gateway-orders'
 

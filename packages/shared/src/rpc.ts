@@ -3,6 +3,7 @@ import { AppError, type ErrorBody } from './errors.ts'
 import type { ConversationId, DeviceId, MediaId, SessionId, UserId } from './ids.ts'
 import type { MediaFacts } from './media.ts'
 import type { MessageDraft, PushTokenKind, ReceiptKind } from './protocol.ts'
+import type { EndReason, Replacement } from './realtime.ts'
 import type { Identity } from './tokens.ts'
 
 /**
@@ -23,8 +24,8 @@ export interface Rpc {
     request: { sessions: Caller[] }
     reply: BatchReply<OpenedSession>
   }
-  /** messages: which of these sessions have ended. */
-  'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { sessionIds: SessionId[] } }
+  /** messages: which of these sessions have ended, and how. */
+  'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { ended: EndedSession[] } }
   /** messages: who is still to be told of these entries, and where. */
   'deliveries/due': { request: DueQuery; reply: DueReply }
   /** messages: what became of each push. */
@@ -50,7 +51,16 @@ export interface BatchReply<T> {
 }
 
 /** The part of an identity that travels between services. */
-export type Caller = Pick<Identity, 'userId' | 'deviceId' | 'sessionId' | 'platform'>
+export type Caller = Pick<Identity, 'userId' | 'deviceId' | 'sessionId' | 'platform' | 'operatorToken'> & {
+  /** Where the device is, as far as the asking service knows. */
+  address?: string
+}
+
+export interface EndedSession {
+  sessionId: SessionId
+  reason: EndReason
+  by?: Replacement
+}
 
 export interface SendCall {
   userId: UserId

@@ -10,6 +10,7 @@ import {
   positiveInt,
   redisUrl,
 } from '@parley/shared/env'
+import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 
 export const Env = z.object({
@@ -30,6 +31,7 @@ export const Env = z.object({
   INTERNAL_SECRET: internalSecret,
   MESSAGES_URLS: httpUrls.default(['http://127.0.0.1:3101']),
   AUTH_JWKS_URL: httpUrl.default('http://127.0.0.1:3001/v1/jwks'),
+  ...userTokenEnv,
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -61,6 +63,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     internalSecret: parsed.INTERNAL_SECRET,
     messagesUrls: parsed.MESSAGES_URLS,
     jwksUrl: parsed.AUTH_JWKS_URL,
+    userTokens: loadUserTokens(parsed),
     /** Browsers may connect from these alone. */
     allowedOrigins: parsed.ALLOWED_ORIGINS,
     limits: {

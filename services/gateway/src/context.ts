@@ -42,7 +42,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
   )
   const deliveryMarks = opened.use(createDeliveryMarks(messages))
-  const verifyToken = createTokenVerifier(remoteKeys(config.jwksUrl))
+  const verifyToken = createTokenVerifier(remoteKeys(config.jwksUrl), config.userTokens)
   const registry = createRegistry(config)
 
   const owned = opened.move()

@@ -10,6 +10,8 @@ export const tooFast = (retryAfterMs: number) =>
 export const tooSlow = () => new AppError('deadline_exceeded', 'no answer in time; it is safe to ask again')
 export const tokenRequired = () => new AppError('unauthenticated', 'an access token is required')
 export const deviceMismatch = () => new AppError('unauthenticated', 'the token belongs to another device')
+export const tokenOfAnother = () =>
+  new AppError('forbidden', 'the token is of another user or another device')
 export const tooManySockets = () =>
   new AppError('rate_limited', 'too many connections of this user', { retryAfterMs: 30_000 })
 export const nodeFull = () =>

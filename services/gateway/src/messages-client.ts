@@ -45,10 +45,17 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
         () => call.conversationId,
         (instance) => instance.marks.add(call),
       ),
-    openSession: (caller: Caller) =>
+    openSession: ({ userId, deviceId, sessionId, platform, operatorToken }: Caller) =>
       patiently(
-        () => caller.userId,
-        (instance) => instance.sessions.add(caller),
+        () => userId,
+        (instance) =>
+          instance.sessions.add({
+            userId,
+            deviceId,
+            sessionId,
+            platform,
+            ...(operatorToken ? { operatorToken } : {}),
+          }),
       ),
     ask: (caller: Caller, event: string, request: unknown) =>
       patiently(

@@ -13,6 +13,10 @@ import { hearDoorbells } from './fanout/hear-doorbells.ts'
 /** What a socket carries for as long as it lives; kept small, since there are many. */
 export interface SocketData {
   identity: Identity
+  /** When messages was asked whether the session lives, by this process's clock. */
+  askedAt: number
+  /** By the time of day, which other nodes have too. */
+  connectedAt: number
   /** Requests that are being answered. */
   inFlight: number
   /** Refusals in a row; many of them are a flood. */
@@ -32,6 +36,8 @@ interface RealtimeOptions {
   publisher: Redis
   subscriber: Redis
   isDraining: () => boolean
+  /** What another gateway says on the channel of a user who is here. */
+  onNotice: (notice: string) => void
 }
 
 /** The Socket.IO server: sharded adapter, one namespace, nothing served but sockets. */
@@ -41,12 +47,13 @@ export function createRealtime({
   publisher,
   subscriber,
   isDraining,
+  onNotice,
 }: RealtimeOptions): ChatServer {
   const sharded = createShardedAdapter(publisher, subscriber, { subscriptionMode: 'dynamic' })
   const io: ChatServer = new Server(app.server, {
     adapter: function adapter(nsp: Namespace) {
       const made = sharded(nsp)
-      hearDoorbells(made, nsp)
+      hearDoorbells(made, nsp, onNotice)
       return made
     },
     serveClient: false,

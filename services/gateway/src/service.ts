@@ -7,9 +7,11 @@ import type { Config } from './config.ts'
 import { createAdmission } from './connections/admit.ts'
 import { closeSocket } from './connections/close-socket.ts'
 import { drain } from './connections/drain.ts'
+import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
 import { startPresence } from './connections/presence.ts'
-import { renewRooms, watchSessions } from './connections/watch-sessions.ts'
+import { createTwins } from './connections/twins.ts'
+import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
 import { createContext } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
@@ -46,7 +48,15 @@ export async function startGateway(config: Config) {
   })
 
   const app = opened.adopt(createHttpApp(log), (server) => server.close())
-  const io = createRealtime({ app, config, publisher: ctx.publisher, subscriber, isDraining: () => draining })
+  const twins = createTwins(ctx)
+  const io = createRealtime({
+    app,
+    config,
+    publisher: ctx.publisher,
+    subscriber,
+    isDraining: () => draining,
+    onNotice: (notice) => twins.hear(notice),
+  })
   // Fastify waits for open connections and sockets never end by themselves.
   // `local` because the adapter would pass the order on to every other node.
   app.addHook('preClose', async () => {
@@ -55,28 +65,31 @@ export async function startGateway(config: Config) {
   })
 
   const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
-  opened.use(watchSessions({ log, registry, messages: ctx.messages }))
-  await followOrders({ subscriber, log, registry })
+  const sessions = { ...ctx, endedSessions: createEndedSessions(registry) }
+  opened.use(watchSessions(sessions))
+  await followOrders(sessions)
   subscriber.on('ready', () => {
     io.local.emit('log:stale', { withinMs: staleWithinMs })
-    renewRooms({ registry, messages: ctx.messages }).catch((err: unknown) =>
-      log.warn({ err }, 'rooms were not renewed'),
-    )
+    renewRooms(ctx).catch((err: unknown) => log.warn({ err }, 'rooms were not renewed'))
+    closeEnded(sessions).catch((err: unknown) => log.warn({ err }, 'ended sessions were not looked for'))
   })
 
   const admit = createAdmission(ctx)
   const answer = createAnswer({ log, metrics: ctx.metrics, registry, handlers: createHandlers(ctx) })
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {
-    const here = registry.add(socket)
+    const { userId, deviceId } = socket.data.identity
+    registry.add(socket)
     // Handshakes that were decided at the same moment did not see each other.
-    if (here.sockets.size > config.limits.socketsPerUser)
+    if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser)
       closeSocket(socket, closeCodes.flood, 'too many connections')
-    presence.changed(socket.data.identity.userId)
+    else twins.replace(socket)
+    sessions.endedSessions.checkNewcomer(socket)
+    presence.changed(userId)
     socket.use((packet) => void answer(socket, packet))
     socket.on('disconnect', () => {
       registry.remove(socket)
-      presence.changed(socket.data.identity.userId)
+      presence.changed(userId)
     })
   })
 

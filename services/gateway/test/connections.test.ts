@@ -4,7 +4,7 @@ import { encodeEvent } from '@parley/shared/realtime'
 import { io } from 'socket.io-client'
 import { describe, expect, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { connectClient, goodOrigin, test } from './fixture.ts'
+import { connectClient, goodOrigin, refusedWith, test } from './fixture.ts'
 
 const ring = (seq: number) =>
   encodeEvent('entry:new', {
@@ -18,19 +18,6 @@ const ring = (seq: number) =>
       sentAt: '2026-01-01T00:00:00.000Z',
     },
     summary: { conversationId: 'c', kind: 'direct', lastSeq: seq },
-  })
-
-const refusedWith = (url: string, auth: object, headers: Record<string, string> = {}) =>
-  new Promise<{ message: string; data?: { code: string } }>((resolve, reject) => {
-    const socket = io(url, {
-      transports: ['websocket'],
-      reconnection: false,
-      forceNew: true,
-      auth,
-      extraHeaders: headers,
-    })
-    socket.on('connect_error', (err) => resolve(err as never))
-    socket.on('connect', () => reject(new Error('was let in')))
   })
 
 describe('handshakes', () => {
@@ -263,29 +250,6 @@ describe('presence', () => {
 })
 
 describe('the end of a connection', () => {
-  test('P9 a revoked session is closed on every node with 4401, other sessions stay', async ({
-    a,
-    b,
-    issuer,
-    announcer,
-  }) => {
-    const sessionId = uuid()
-    await using phone = await connectClient(a.url, issuer, { userId: 'rita', sessionId })
-    await using again = await connectClient(b.url, issuer, { userId: 'rita', sessionId })
-    await using other = await connectClient(b.url, issuer, { userId: 'rita' })
-    const codes = [phone, again].map(
-      ({ socket }) =>
-        new Promise((resolve) =>
-          socket.once('disconnect', (_reason, details) =>
-            resolve((details as { context?: { code?: number } }).context?.code),
-          ),
-        ),
-    )
-    await announcer.order({ kind: 'end-sessions', sessionIds: [phone.sessionId], reason: 'revoked' })
-    expect(await Promise.all(codes)).toEqual([4401, 4401])
-    expect(other.socket.connected).toBe(true)
-  })
-
   test('P11 a node that goes away tells its clients, closes with 4503, and leaves the others alone', async ({
     start,
     b,

@@ -50,7 +50,9 @@ export function createMessagesDouble() {
         ),
       )
     },
-    'sessions/ended': ({ sessionIds }) => ({ sessionIds: sessionIds.filter((id) => ended.has(id)) }),
+    'sessions/ended': ({ sessionIds }) => ({
+      ended: sessionIds.filter((id) => ended.has(id)).map((sessionId) => ({ sessionId, reason: 'revoked' })),
+    }),
     'events/ask': () => ({ entries: [], lastSeq: 0, complete: true }),
   }
   return { seen, groups, ended, handlers }
@@ -60,12 +62,17 @@ export interface TestClient extends AsyncDisposable {
   socket: Socket
   userId: UserId
   sessionId: SessionId
-  ask: (event: string, ...args: unknown[]) => Promise<{ ok: boolean; data?: never; error?: { code: string } }>
+  ask: (
+    event: string,
+    ...args: unknown[]
+  ) => Promise<{ ok: boolean; data?: Record<string, never>; error?: { code: string } }>
 }
 
 interface ClientOptions {
   userId?: string
   sessionId?: string
+  deviceId?: string
+  expiresIn?: string
   transports?: ('websocket' | 'polling')[]
   headers?: Record<string, string>
   reconnection?: boolean
@@ -79,6 +86,8 @@ export async function connectClient(
   const {
     userId = `user-${uuid()}`,
     sessionId = uuid(),
+    deviceId = uuid(),
+    expiresIn = '15m',
     transports = ['websocket'],
     headers = {},
     reconnection = false,
@@ -88,7 +97,7 @@ export async function connectClient(
     reconnection,
     forceNew: true,
     extraHeaders: headers,
-    auth: { token: await issuer.sign({ userId, sessionId }) },
+    auth: { token: await issuer.sign({ userId, sessionId, deviceId, expiresIn }) },
   })
   await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('connect_error', reject))
   return {
@@ -102,12 +111,39 @@ export async function connectClient(
   }
 }
 
+/** The code with which a client's WebSocket closes. */
+export const closeCodeOf = ({ socket }: TestClient): Promise<number | undefined> =>
+  new Promise((resolve) =>
+    socket.once('disconnect', (_reason, details) =>
+      resolve((details as { context?: { code?: number } } | undefined)?.context?.code),
+    ),
+  )
+
+/** The error with which a handshake is refused. */
+export const refusedWith = (url: string, auth: object, headers: Record<string, string> = {}) =>
+  new Promise<{ message: string; data?: { code: string } }>((resolve, reject) => {
+    const socket = io(url, {
+      transports: ['websocket'],
+      reconnection: false,
+      forceNew: true,
+      auth,
+      extraHeaders: headers,
+    })
+    socket.on('connect_error', (err) => resolve(err as never))
+    socket.on('connect', () => reject(new Error('was let in')))
+  })
+
 /** Two gateways on one Redis, a token issuer, and what answers for messages. */
 export const test = base
   .extend('redisUrl', { scope: 'file' }, async ({}, { onCleanup }) => {
     const redis = await startPrivateRedis()
     onCleanup(() => redis[Symbol.asyncDispose]())
     return redis.url
+  })
+  .extend('ownRedis', async ({}, { onCleanup }) => {
+    const redis = await startPrivateRedis()
+    onCleanup(() => redis[Symbol.asyncDispose]())
+    return redis
   })
   .extend('redis', { scope: 'file' }, ({ redisUrl }, { onCleanup }) => {
     const redis = new Redis(redisUrl)

@@ -10,6 +10,7 @@ import {
   postgresUrl,
   redisUrl,
 } from '@parley/shared/env'
+import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 
 const database = {
@@ -48,6 +49,7 @@ export const Env = z
     INTERNAL_SECRET: internalSecret,
     MESSAGES_URLS: httpUrls,
     AUTH_JWKS_URL: httpUrl,
+    ...userTokenEnv,
     PUBLIC_URL: httpUrl.default('http://localhost:8080'),
     LINK_TTL_SECONDS: positiveInt.max(3_600).default(300),
     UPLOAD_TTL_SECONDS: positiveInt.max(86_400).default(3_600),
@@ -95,6 +97,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     internalSecret: parsed.INTERNAL_SECRET,
     messagesUrls: parsed.MESSAGES_URLS,
     jwksUrl: parsed.AUTH_JWKS_URL,
+    userTokens: loadUserTokens(parsed),
     storage: parsed.STORAGE === 'fs' ? fsOf(parsed) : s3Of(parsed),
     uploads: {
       ttlSeconds: parsed.UPLOAD_TTL_SECONDS,

@@ -78,7 +78,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     serveLinks,
     messages,
     sessions: createSessionCheck(messages),
-    verifyToken: createTokenVerifier(remoteKeys(config.jwksUrl)),
+    verifyToken: createTokenVerifier(remoteKeys(config.jwksUrl), config.userTokens),
     announcer: createAnnouncer(publisher),
     filmsAndSounds: missing === undefined,
     async enqueue(jobs) {

@@ -1,6 +1,7 @@
+import { AppError } from '@parley/shared/errors'
 import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
 import { onInstanceOf } from '@parley/shared/instances'
-import { openRpc, type Rpc } from '@parley/shared/rpc'
+import { type Caller, openRpc, type Rpc } from '@parley/shared/rpc'
 import { messagesUnavailable } from './errors.ts'
 
 const deadlineMs = 3_000
@@ -28,8 +29,14 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
       return visible
     },
     async findEnded(sessionIds: SessionId[]): Promise<SessionId[]> {
-      const { sessionIds: ended } = await ask('', 'sessions/ended', { sessionIds })
-      return ended
+      const { ended } = await ask('', 'sessions/ended', { sessionIds })
+      return ended.map(({ sessionId }) => sessionId)
+    },
+    /** Throws what messages refuses with; a session of the operator's tokens is opened by this. */
+    async openSession(caller: Caller): Promise<void> {
+      const { results } = await ask(caller.userId, 'sessions/open', { sessions: [caller] })
+      const [result] = results
+      if (result?.ok === false) throw AppError.fromBody(result.error)
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(instances.map(({ rpc }) => rpc[Symbol.asyncDispose]()))

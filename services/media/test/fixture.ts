@@ -47,7 +47,11 @@ export const test = base
       secret,
       handlers: {
         'sessions/ended': ({ sessionIds }) =>
-          ask('sessions/ended', { sessionIds: sessionIds.filter((id: SessionId) => peer.ended.has(id)) }),
+          ask('sessions/ended', {
+            ended: sessionIds
+              .filter((id: SessionId) => peer.ended.has(id))
+              .map((sessionId) => ({ sessionId, reason: 'revoked' })),
+          }),
         'media-access/check': ({ userId, mediaId }) =>
           ask('media-access/check', { visible: peer.visible.has(`${userId} ${mediaId}`) }),
       },

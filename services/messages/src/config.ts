@@ -8,7 +8,9 @@ import {
   positiveInt,
   postgresUrl,
   redisUrl,
+  trustedProxies,
 } from '@parley/shared/env'
+import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 
 const database = { DATABASE_URL: postgresUrl, LOG_LEVEL: logLevel }
@@ -25,6 +27,12 @@ export const Env = z.object({
   AUTH_SIGNING_KEY: z.string().includes('PRIVATE KEY', { error: 'an Ed25519 private key in PEM (PKCS #8)' }),
   ACCESS_TOKEN_TTL_SECONDS: positiveInt.max(3_600).default(900),
   REFRESH_TOKEN_TTL_DAYS: positiveInt.default(60),
+  ...userTokenEnv,
+  USER_TOKEN_ACCOUNTS: z.enum(['create', 'refuse']).default('create'),
+  SESSION_POLICY: z.enum(['multi', 'one-per-platform', 'single']).default('multi'),
+  TRUSTED_PROXIES: trustedProxies,
+  SIGN_UPS_PER_ADDRESS: positiveInt.default(100),
+  LOG_INS_PER_ADDRESS: positiveInt.default(300),
   PASSWORD_SCRYPT_COST: z.coerce.number().int().min(10).max(20).default(15),
   COMMIT_LANES: positiveInt.max(64).default(2),
   MESSAGES_FROM: z.enum(['anyone', 'contacts']).default('anyone'),
@@ -42,7 +50,12 @@ export type Config = ReturnType<typeof loadConfig>
 export function loadConfig(env: NodeJS.ProcessEnv) {
   const parsed = parseEnv(Env, env)
   return {
-    http: { host: parsed.HOST, port: parsed.PORT, internalPort: parsed.INTERNAL_PORT },
+    http: {
+      host: parsed.HOST,
+      port: parsed.PORT,
+      internalPort: parsed.INTERNAL_PORT,
+      trustedProxies: parsed.TRUSTED_PROXIES,
+    },
     log: { level: parsed.LOG_LEVEL },
     database: { url: parsed.DATABASE_URL, poolSize: parsed.DATABASE_POOL_SIZE },
     redis: { url: parsed.REDIS_URL },
@@ -52,6 +65,13 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       signingKey: parsed.AUTH_SIGNING_KEY,
       accessTtlSeconds: parsed.ACCESS_TOKEN_TTL_SECONDS,
       refreshTtlDays: parsed.REFRESH_TOKEN_TTL_DAYS,
+    },
+    userTokens: loadUserTokens(parsed),
+    sessions: { policy: parsed.SESSION_POLICY, operatorAccounts: parsed.USER_TOKEN_ACCOUNTS },
+    /** A minute. */
+    perAddress: {
+      signUpsPerMinute: parsed.SIGN_UPS_PER_ADDRESS,
+      logInsPerMinute: parsed.LOG_INS_PER_ADDRESS,
     },
     passwords: { scryptCost: parsed.PASSWORD_SCRYPT_COST },
     /** Writers to the logs. A conversation always goes through the same one. */

@@ -21,6 +21,7 @@ import { createWithdrawals, type WithdrawalQueue } from './deliveries/withdrawal
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
+import { type AddressLimits, createAddressLimits } from './sessions/address-limits.ts'
 import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
 import {
   contactRate,
@@ -45,6 +46,7 @@ export interface Context {
   signingKey: SigningKey
   verifyToken: VerifyToken
   loginThrottle: LoginThrottle
+  addressLimits: AddressLimits
   requestLimits: RequestLimits
   directoryLimits: RequestLimits
   contactLimits: RequestLimits
@@ -65,7 +67,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const log = createLogger('messages', config.log)
   const metrics = createMetrics('messages')
   const signingKey = await loadSigningKey(config.tokens.signingKey)
-  const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks))
+  const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks), config.userTokens)
 
   const pool = opened.adopt(openPool({ ...config.database, schema }, log), (it) => it.end())
   const db = queryBuilder<Database>(pool)
@@ -104,6 +106,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     signingKey,
     verifyToken,
     loginThrottle: createLoginThrottle(),
+    addressLimits: createAddressLimits(config),
     requestLimits: createRequestLimits(),
     directoryLimits: createRequestLimits(directoryRate),
     contactLimits: createRequestLimits(contactRate),

@@ -13,6 +13,15 @@ export const conversationIdTaken = () => new AppError('conflict', 'this conversa
 /** The same for a wrong password and an unknown user. */
 export const wrongCredentials = () => new AppError('unauthenticated', 'user id or password is wrong')
 export const sessionEnded = () => new AppError('unauthenticated', 'this session has ended')
+export const sessionReplaced = () =>
+  new AppError('session_replaced', 'another log-in took the place of this session')
+export const accountSuspended = () => new AppError('account_suspended', 'this account is suspended')
+export const unknownSession = () => new AppError('not_found', 'no such session')
+export const badLogoutTicket = () => new AppError('unauthenticated', 'logout ticket is not valid')
+export const noPassword = () => new AppError('conflict', 'this account has no password')
+export const unknownAccount = () => new AppError('unauthenticated', 'there is no account of this user')
+export const tooManyFromAddress = (retryAfterMs: number) =>
+  new AppError('rate_limited', 'too many attempts from this address', { retryAfterMs })
 export const refreshRefused = () => new AppError('unauthenticated', 'refresh token is not valid')
 export const tooManyLogins = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many attempts to log in', { retryAfterMs })

@@ -1,7 +1,7 @@
 import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { sql } from 'kysely'
-import { accountRoutes } from './accounts/routes.ts'
+import { accountAdmin, accountRoutes } from './accounts/routes.ts'
 import type { Config } from './config.ts'
 import { contactRoutes } from './contacts/routes.ts'
 import { createContext } from './context.ts'
@@ -23,7 +23,9 @@ export async function startMessages(config: Config) {
   await using opened = new AsyncDisposableStack()
   const ctx = opened.use(await createContext(config))
 
-  const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
+  const app = opened.adopt(createHttpApp(ctx.log, { trustedProxies: config.http.trustedProxies }), (server) =>
+    server.close(),
+  )
   accountRoutes(app, ctx)
   sessionRoutes(app, ctx)
   deviceRoutes(app, ctx)
@@ -44,6 +46,7 @@ export async function startMessages(config: Config) {
     }),
     (server) => server.close(),
   )
+  accountAdmin(internal, ctx)
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)
   receiptRpc(internal, ctx)

@@ -54,6 +54,8 @@ export const test = base
       AUTH_SIGNING_KEY: signingKey,
       PASSWORD_SCRYPT_COST: '10',
       ACK_WAIT_MS: '300',
+      SIGN_UPS_PER_ADDRESS: '100000',
+      LOG_INS_PER_ADDRESS: '100000',
     })
     await migrate(config.database, createLogger('migrate', { level: 'silent' }))
     return config

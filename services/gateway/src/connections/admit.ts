@@ -44,11 +44,13 @@ export function createAdmission(ctx: AdmitContext) {
   }
 
   async function enter(socket: ChatSocket, identity: Identity): Promise<void> {
-    if ((registry.user(identity.userId)?.sockets.size ?? 0) >= config.limits.socketsPerUser)
-      throw tooManySockets()
-    const { userId, deviceId, sessionId, platform } = identity
-    const { conversationIds } = await messages.openSession({ userId, deviceId, sessionId, platform })
-    socket.data = { identity, inFlight: 0, refused: 0, warnedOfExpiry: false }
+    const { userId, deviceId } = identity
+    // A device that comes back takes the place of its older socket, so that one does not count.
+    if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
+    const askedAt = performance.now()
+    const { conversationIds } = await messages.openSession(identity)
+    const connectedAt = Date.now()
+    socket.data = { identity, askedAt, connectedAt, inFlight: 0, refused: 0, warnedOfExpiry: false }
     await socket.join([userRoom(userId), ...conversationIds.map(conversationRoom)])
     await heardBy(Date.now() + subscribedWithinMs)
   }

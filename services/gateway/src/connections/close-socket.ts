@@ -8,9 +8,15 @@ const noticeWithinMs = 250
  * it says the same. The transport is closed rather than the Socket.IO session, because after `disconnect()` a
  * client does not reconnect by itself.
  */
-export function closeSocket(socket: ChatSocket, code: number, reason: string): void {
+export function closeSocket(
+  socket: ChatSocket,
+  code: number,
+  reason: string,
+  { forGood = false }: { forGood?: boolean } = {},
+): void {
   const { conn } = socket
   socket.emit('session:closing', { code, reason })
+  if (forGood) socket.disconnect()
   onceWritten(conn, () => {
     const raw = (conn.transport as unknown as { socket?: { close(code: number, reason: string): void } })
       .socket

@@ -1,45 +1,47 @@
 import type { Logger } from '@parley/shared/log'
-import { closeCodes } from '@parley/shared/protocol'
 import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import type { Redis } from 'ioredis'
-import { closeSocket } from './close-socket.ts'
+import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
 
 interface OrdersOptions {
   subscriber: Redis
   log: Logger
   registry: Registry
+  endedSessions: EndedSessions
 }
 
 /** Carries out what messages asks of all gateways, on the sockets of this one. */
-export async function followOrders({ subscriber, log, registry }: OrdersOptions): Promise<void> {
+export async function followOrders({
+  subscriber,
+  log,
+  registry,
+  endedSessions,
+}: OrdersOptions): Promise<void> {
   // As bytes: a listener for text would turn every doorbell into a string that nobody reads.
   const ordersChannel = Buffer.from(gatewayOrders)
   subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) => {
     if (!channel.equals(ordersChannel)) return
     try {
-      follow(JSON.parse(message.toString()) as GatewayOrder, registry)
+      follow(JSON.parse(message.toString()) as GatewayOrder)
     } catch (err) {
       log.warn({ err }, 'an order could not be followed')
     }
   })
   await subscriber.ssubscribe(gatewayOrders)
-}
 
-function follow(order: GatewayOrder, registry: Registry): void {
-  switch (order.kind) {
-    case 'join':
-      for (const userId of order.userIds) {
-        for (const socket of registry.socketsOf(userId))
-          void socket.join(conversationRoom(order.conversationId))
-      }
-      return
-    case 'end-sessions':
-      for (const sessionId of order.sessionIds) {
-        for (const socket of registry.socketsOfSession(sessionId)) {
-          const code = order.reason === 'replaced' ? closeCodes.replaced : closeCodes.tokenExpired
-          closeSocket(socket, code, `session ${order.reason}`)
+  function follow(order: GatewayOrder): void {
+    switch (order.kind) {
+      case 'join':
+        for (const userId of order.userIds) {
+          for (const socket of registry.socketsOf(userId))
+            void socket.join(conversationRoom(order.conversationId))
         }
+        return
+      case 'end-sessions': {
+        const { sessionIds, reason, by } = order
+        for (const sessionId of sessionIds) endedSessions.end({ sessionId, reason, ...(by ? { by } : {}) })
       }
+    }
   }
 }

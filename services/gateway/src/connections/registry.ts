@@ -1,5 +1,6 @@
-import type { SessionId, UserId } from '@parley/shared/ids'
+import type { DeviceId, SessionId, UserId } from '@parley/shared/ids'
 import { createTokenBucket, type TokenBucket } from '@parley/shared/token-bucket'
+import type { Identity } from '@parley/shared/tokens'
 import type { Config } from '../config.ts'
 import type { ChatSocket } from '../realtime.ts'
 
@@ -15,12 +16,31 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
   const sessions = new Map<SessionId, Set<ChatSocket>>()
   let connections = 0
 
+  function addToSession(socket: ChatSocket): void {
+    const { sessionId } = socket.data.identity
+    sessions.set(sessionId, (sessions.get(sessionId) ?? new Set()).add(socket))
+  }
+
+  function removeFromSession(socket: ChatSocket): void {
+    const { sessionId } = socket.data.identity
+    const ofSession = sessions.get(sessionId)
+    ofSession?.delete(socket)
+    if (ofSession?.size === 0) sessions.delete(sessionId)
+  }
+
   return {
     get connections(): number {
       return connections
     },
     user: (userId: UserId) => users.get(userId),
-    socketsOf: (userId: UserId): Iterable<ChatSocket> => users.get(userId)?.sockets ?? [],
+    socketsOf: (userId: UserId): Iterable<ChatSocket> => [...(users.get(userId)?.sockets ?? [])],
+    /** How many devices of a user are here beside one. */
+    otherDevices(userId: UserId, deviceId: DeviceId): number {
+      const devices = new Set<DeviceId>()
+      for (const socket of users.get(userId)?.sockets ?? []) devices.add(socket.data.identity.deviceId)
+      devices.delete(deviceId)
+      return devices.size
+    },
     socketsOfSession: (sessionId: SessionId): Iterable<ChatSocket> => [...(sessions.get(sessionId) ?? [])],
     sessionIds: (): SessionId[] => [...sessions.keys()],
     *sockets(): Iterable<ChatSocket> {
@@ -31,7 +51,7 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
     },
 
     add(socket: ChatSocket): UserHere {
-      const { userId, sessionId } = socket.data.identity
+      const { userId } = socket.data.identity
       let here = users.get(userId)
       if (!here) {
         here = {
@@ -43,19 +63,26 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
       }
       here.sockets.add(socket)
       connections++
-      sessions.set(sessionId, (sessions.get(sessionId) ?? new Set()).add(socket))
+      addToSession(socket)
       return here
     },
 
     remove(socket: ChatSocket): void {
-      const { userId, sessionId } = socket.data.identity
+      const { userId } = socket.data.identity
       const here = users.get(userId)
       if (!here?.sockets.delete(socket)) return
       connections--
       if (here.sockets.size === 0) users.delete(userId)
-      const ofSession = sessions.get(sessionId)
-      ofSession?.delete(socket)
-      if (ofSession?.size === 0) sessions.delete(sessionId)
+      removeFromSession(socket)
+    },
+
+    /** Goes on under another token of the same user. */
+    renew(socket: ChatSocket, identity: Identity): void {
+      if (!users.get(identity.userId)?.sockets.has(socket)) return
+      removeFromSession(socket)
+      socket.data.identity = identity
+      socket.data.warnedOfExpiry = false
+      addToSession(socket)
     },
   }
 }

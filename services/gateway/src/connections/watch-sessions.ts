@@ -2,11 +2,15 @@ import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import { closeCodes } from '@parley/shared/protocol'
 import { conversationRoom } from '@parley/shared/realtime'
+import type { Redis } from 'ioredis'
 import type { MessagesClient } from '../messages-client.ts'
 import { closeSocket } from './close-socket.ts'
+import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
 
 const pageSize = 1_000
+const askEveryMs = 20_000
+const deafAskEveryMs = 2_500
 const warnBeforeMs = 60_000
 /** As in the check of tokens: clocks may differ by so much. */
 const clockToleranceMs = 30_000
@@ -14,14 +18,17 @@ const clockToleranceMs = 30_000
 interface WatchOptions {
   log: Logger
   registry: Registry
+  endedSessions: EndedSessions
   messages: MessagesClient
+  subscriber: Redis
 }
 
 /**
  * Sees to it that no socket outlives its session: access tokens end at their time, and sessions that ended while
- * the order to close them was lost are found by asking.
+ * the order to close them was lost are found by asking, often while no order can be heard.
  */
-export function watchSessions({ log, registry, messages }: WatchOptions): AsyncDisposable {
+export function watchSessions(options: WatchOptions): AsyncDisposable {
+  const { log, registry, subscriber } = options
   const expiry = startLoop({ log, name: 'token expiry', everyMs: 5_000 }, async () => {
     const now = Date.now()
     for (const socket of registry.sockets()) {
@@ -34,21 +41,29 @@ export function watchSessions({ log, registry, messages }: WatchOptions): AsyncD
       }
     }
   })
-  const ended = startLoop({ log, name: 'ended sessions', everyMs: 20_000 }, async () => {
-    const all = registry.sessionIds()
-    for (let i = 0; i < all.length; i += pageSize) {
-      const { sessionIds } = await messages.findEnded(all.slice(i, i + pageSize))
-      for (const sessionId of sessionIds) {
-        for (const socket of registry.socketsOfSession(sessionId)) {
-          closeSocket(socket, closeCodes.tokenExpired, 'session has ended')
-        }
-      }
-    }
+  let askedAt = performance.now()
+  const ended = startLoop({ log, name: 'ended sessions', everyMs: deafAskEveryMs }, async () => {
+    if (subscriber.status === 'ready' && performance.now() - askedAt < askEveryMs) return
+    askedAt = performance.now()
+    await closeEnded(options)
   })
   return {
     async [Symbol.asyncDispose]() {
       await Promise.all([expiry, ended].map((loop) => loop[Symbol.asyncDispose]()))
     },
+  }
+}
+
+/** Asks about every session that is here, and closes the sockets of those that have ended. */
+export async function closeEnded({
+  registry,
+  endedSessions,
+  messages,
+}: Pick<WatchOptions, 'registry' | 'endedSessions' | 'messages'>): Promise<void> {
+  const all = registry.sessionIds()
+  for (let i = 0; i < all.length; i += pageSize) {
+    const { ended } = await messages.findEnded(all.slice(i, i + pageSize))
+    for (const session of ended) endedSessions.end(session)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ClientEventName, ClientReply, ClientRequest } from '@parley/shared/protocol'
+import { renewSession } from '../connections/renew-session.ts'
 import type { Context } from '../context.ts'
 import type { ChatSocket } from '../realtime.ts'
 
@@ -7,10 +8,10 @@ export type Handlers = {
 }
 
 /** What each client event does. Who asks is the socket's identity, never the payload. */
-export function createHandlers({
-  messages,
-  deliveryMarks,
-}: Pick<Context, 'messages' | 'deliveryMarks'>): Handlers {
+export function createHandlers(
+  ctx: Pick<Context, 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'>,
+): Handlers {
+  const { messages, deliveryMarks } = ctx
   return {
     'message:send': (socket, draft) => {
       const { userId, deviceId } = socket.data.identity
@@ -20,6 +21,7 @@ export function createHandlers({
       deliveryMarks.add({ userId: socket.data.identity.userId, conversationId, kind: 'delivered', seq }),
     'receipt:read': (socket, { conversationId, seq }) =>
       messages.mark({ userId: socket.data.identity.userId, conversationId, kind: 'read', seq }),
+    'session:renew': (socket, request) => renewSession(ctx, socket, request),
     'log:read': async (socket, query) =>
       (await messages.ask(socket.data.identity, 'log:read', query)) as ClientReply<'log:read'>,
     'log:sync': async (socket, query) =>

@@ -1,11 +1,13 @@
 import { roomOfChannel } from '@parley/shared/realtime'
 import type { Namespace } from 'socket.io'
 import type { Adapter } from 'socket.io-adapter'
+import { noticeMark } from '../connections/twins.ts'
 import { closeIfTooSlow } from './slow-readers.ts'
 import { textFrame } from './text-frame.ts'
 
 /** Every encoded Socket.IO event begins with 42; the adapter's own messages begin with `{` or are MessagePack. */
 const firstByteOfEvent = 0x34
+const firstByteOfNotice = noticeMark.charCodeAt(0)
 
 interface ShardedAdapter extends Adapter {
   onRawMessage(message: Buffer, channel: Buffer): void
@@ -16,10 +18,11 @@ interface ShardedAdapter extends Adapter {
  * the text a client gets, so a gateway makes one WebSocket frame of it and writes that to each socket of the
  * room. Everything else goes the adapter's own way.
  */
-export function hearDoorbells(adapter: Adapter, nsp: Namespace): void {
+export function hearDoorbells(adapter: Adapter, nsp: Namespace, onNotice: (notice: string) => void): void {
   const sharded = adapter as ShardedAdapter
   const stock = sharded.onRawMessage.bind(sharded)
   sharded.onRawMessage = (message, channel) => {
+    if (message[0] === firstByteOfNotice) return onNotice(message.toString())
     if (message[0] !== firstByteOfEvent) return stock(message, channel)
     const sids = adapter.rooms.get(roomOfChannel(channel.toString()))
     if (sids === undefined) return

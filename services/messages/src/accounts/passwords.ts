@@ -19,7 +19,7 @@ export async function hashPassword(
 }
 
 /** Does the same work where there is no account, so that time does not tell which user ids exist. */
-export async function verifyPassword(password: string, hash: string | undefined): Promise<boolean> {
+export async function verifyPassword(password: string, hash: string | null | undefined): Promise<boolean> {
   const [, cost = '15', salt = '', key = ''] = hash?.split('$') ?? []
   const derived = await deriveKey(password, Buffer.from(salt, 'base64url'), Number(cost))
   const expected = Buffer.from(key, 'base64url')

@@ -22,7 +22,8 @@ export interface Database {
 
 interface AccountTable {
   userId: string
-  passwordHash: string
+  /** Null where the operator's own back end says who somebody is. */
+  passwordHash: string | null
   displayName: string | null
   /** A media id or an address. */
   avatar: string | null
@@ -31,6 +32,8 @@ interface AccountTable {
   /** From whom it takes direct messages, if it says so itself. */
   messagesFrom: MessagesFrom | null
   createdAt: Generated<Date>
+  suspendedAt: Date | null
+  suspensionReason: string | null
 }
 
 interface DeviceTable {
@@ -40,18 +43,28 @@ interface DeviceTable {
   lastSeenAt: Generated<Date>
 }
 
+export type SessionEnd = 'revoked' | 'replaced' | 'suspended'
+
 interface SessionTable {
   sessionId: string
   userId: string
   deviceId: string
   platform: string
-  refreshHash: Buffer
+  /** The address it was opened from. */
+  address: string | null
+  /** Null in a session of the operator's own tokens. */
+  refreshHash: Buffer | null
   /** The token before the last rotation, good for a short while in case the reply was lost. */
   previousHash: Buffer | null
   rotatedAt: Generated<Date>
   expiresAt: Date
   createdAt: Generated<Date>
   endedAt: Date | null
+  endReason: SessionEnd | null
+  /** The session that replaced it. */
+  endedBy: string | null
+  /** Tokens of the operator's back end that were issued up to here hold no longer. */
+  tokensFrom: Date | null
 }
 
 interface PushTokenTable {

@@ -2,10 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/tokens'
 import { SignJWT } from 'jose'
 import type { Context } from '../context.ts'
+import { issueLogoutTicket } from './logout-ticket.ts'
 
 export interface Tokens {
   accessToken: string
   refreshToken: string
+  /** Ends this session, at any later time. */
+  logoutTicket: string
   /** When the access token ends, ISO 8601. */
   expiresAt: string
 }
@@ -41,5 +44,6 @@ export async function issueTokens(
     .setIssuedAt()
     .setExpirationTime(expiresAt)
     .sign(signingKey.privateKey)
-  return { accessToken, refreshToken, expiresAt: new Date(expiresAt * 1_000).toISOString() }
+  const logoutTicket = await issueLogoutTicket({ signingKey }, session.sessionId)
+  return { accessToken, refreshToken, logoutTicket, expiresAt: new Date(expiresAt * 1_000).toISOString() }
 }

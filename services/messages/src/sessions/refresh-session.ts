@@ -4,11 +4,13 @@ import { refreshRefused } from '../errors.ts'
 import { announceEnd } from './end-session.ts'
 import { hashRefreshToken, issueTokens, newRefreshToken, type Tokens } from './issue-tokens.ts'
 import { refreshExpiry } from './log-in.ts'
+import { findEnded, refusalOf } from './standing.ts'
 import * as store from './store.ts'
 
 /**
  * Trades a refresh token for new tokens. The old one keeps working for a minute, for a client that missed the
- * reply; used later it is a stolen copy, and the session ends (RFC 9700, 4.14.2).
+ * reply; used later it is a stolen copy, and the session ends (RFC 9700, 4.14.2). Errors: `unauthenticated`,
+ * `session_replaced`, `account_suspended`.
  */
 export async function refreshSession(ctx: Context, refreshToken: string): Promise<Tokens> {
   const hash = hashRefreshToken(refreshToken)
@@ -22,11 +24,14 @@ export async function refreshSession(ctx: Context, refreshToken: string): Promis
         expiresAt: refreshExpiry(ctx),
       })
     } else if (found?.reused) {
-      await store.endSession(trx, found.sessionId)
+      await store.endSessions(trx, [found.sessionId], { reason: 'revoked' })
     }
     return found
   })
-  if (session?.reused) await announceEnd(ctx, [session.sessionId as SessionId], 'revoked')
-  if (!session?.good) throw refreshRefused()
-  return issueTokens(ctx, session, next)
+  if (session?.good) return issueTokens(ctx, session, next)
+  if (!session) throw refreshRefused()
+  const sessionId = session.sessionId as SessionId
+  if (session.reused) await announceEnd(ctx, [sessionId], { reason: 'revoked' })
+  const [ended] = await findEnded(ctx, [sessionId])
+  throw ended && ended.reason !== 'revoked' ? refusalOf(ended.reason) : refreshRefused()
 }

@@ -1,5 +1,6 @@
-import type { Kysely, Transaction } from 'kysely'
-import type { Database } from '../db/schema.ts'
+import type { SessionId } from '@parley/shared/ids'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import type { Database, SessionEnd } from '../db/schema.ts'
 
 /** How long the refresh token before the last still works, for a client that never got the reply. */
 const rotationGraceMs = 60_000
@@ -9,8 +10,21 @@ export interface NewSession {
   userId: string
   deviceId: string
   platform: string
-  refreshHash: Buffer
+  /** Where it is opened from, if that is known. */
+  address: string | null
+  /** Null where the operator's back end issues the tokens. */
+  refreshHash: Buffer | null
   expiresAt: Date
+}
+
+/** Holds the account until the transaction ends: log-ins and suspensions of one user take turns. */
+export async function lockAccount(trx: Transaction<Database>, userId: string) {
+  return trx
+    .selectFrom('account')
+    .select(['userId', 'passwordHash', 'suspendedAt'])
+    .where('userId', '=', userId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
 }
 
 export async function upsertDevice(
@@ -28,21 +42,60 @@ export async function upsertDevice(
     .execute()
 }
 
-/** Ends the sessions a device still has, and names them. */
-export async function endSessionsOfDevice(
+/** A user's sessions that have not ended, the one used longest ago first. */
+export async function listLive(db: Kysely<Database>, userId: string) {
+  return db
+    .selectFrom('session as s')
+    .innerJoin('device as d', (join) =>
+      join.onRef('d.userId', '=', 's.userId').onRef('d.deviceId', '=', 's.deviceId'),
+    )
+    .select(['s.sessionId', 's.deviceId', 's.platform', 's.address', 's.createdAt', 'd.lastSeenAt'])
+    .where('s.userId', '=', userId)
+    .where('s.endedAt', 'is', null)
+    .where('s.expiresAt', '>', new Date())
+    .orderBy('s.rotatedAt')
+    .execute()
+}
+
+/** Ends those of the sessions that have not ended, and names them. Their devices get no push any more, unless another session is alive there. */
+export async function endSessions(
   trx: Transaction<Database>,
-  userId: string,
-  deviceId: string,
-): Promise<string[]> {
+  sessionIds: string[],
+  end: { reason: SessionEnd; by?: string },
+): Promise<SessionId[]> {
+  if (sessionIds.length === 0) return []
   const rows = await trx
     .updateTable('session')
-    .set({ endedAt: new Date() })
-    .where('userId', '=', userId)
-    .where('deviceId', '=', deviceId)
+    .set({ endedAt: new Date(), endReason: end.reason, endedBy: end.by ?? null })
+    .where('sessionId', 'in', sessionIds)
     .where('endedAt', 'is', null)
     .returning('sessionId')
     .execute()
-  return rows.map(({ sessionId }) => sessionId)
+  await unbindPush(trx, sessionIds)
+  return rows.map(({ sessionId }) => sessionId as SessionId)
+}
+
+async function unbindPush(trx: Transaction<Database>, sessionIds: string[]): Promise<void> {
+  await trx
+    .deleteFrom('pushToken as p')
+    .using('session as s')
+    .whereRef('s.userId', '=', 'p.userId')
+    .whereRef('s.deviceId', '=', 'p.deviceId')
+    .where('s.sessionId', 'in', sessionIds)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('session as other')
+            .select('other.sessionId')
+            .whereRef('other.userId', '=', 'p.userId')
+            .whereRef('other.deviceId', '=', 'p.deviceId')
+            .where('other.endedAt', 'is', null)
+            .where('other.expiresAt', '>', new Date()),
+        ),
+      ),
+    )
+    .execute()
 }
 
 export async function insertSession(trx: Transaction<Database>, session: NewSession): Promise<void> {
@@ -67,12 +120,12 @@ export async function lockByRefreshHash(trx: Transaction<Database>, hash: Buffer
     .forUpdate()
     .executeTakeFirst()
   if (!row) return undefined
-  const isCurrent = row.refreshHash.equals(hash)
+  const isCurrent = row.refreshHash?.equals(hash) ?? false
   const inGrace = Date.now() - row.rotatedAt.getTime() < rotationGraceMs
   return {
     ...row,
     good: !row.endedAt && row.expiresAt > new Date() && (isCurrent || inGrace),
-    reused: !isCurrent && !inGrace,
+    reused: !row.endedAt && !isCurrent && !inGrace,
   }
 }
 
@@ -88,33 +141,66 @@ export async function rotateRefreshHash(
     .execute()
 }
 
-export async function endSession(db: Kysely<Database>, sessionId: string): Promise<void> {
-  await db
-    .updateTable('session')
-    .set({ endedAt: new Date() })
-    .where('sessionId', '=', sessionId)
-    .where('endedAt', 'is', null)
-    .execute()
-}
-
-export async function removePushTokens(
-  db: Kysely<Database>,
-  userId: string,
-  deviceId: string,
-): Promise<void> {
-  await db.deleteFrom('pushToken').where('userId', '=', userId).where('deviceId', '=', deviceId).execute()
-}
-
-/** Which of these sessions are alive. */
-export async function listAlive(db: Kysely<Database>, sessionIds: string[]): Promise<Set<string>> {
-  const rows = await db
+/** A session of the operator's tokens, held until the transaction ends. */
+export async function lockSession(trx: Transaction<Database>, sessionId: string) {
+  return trx
     .selectFrom('session')
-    .select('sessionId')
-    .where('sessionId', 'in', sessionIds)
-    .where('endedAt', 'is', null)
-    .where('expiresAt', '>', new Date())
+    .select(['sessionId', 'endedAt', 'tokensFrom'])
+    .where('sessionId', '=', sessionId)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+/** Brings a session of the operator's tokens to life, for tokens that were issued after it last ended. */
+export async function upsertOperatorSession(
+  trx: Transaction<Database>,
+  session: NewSession,
+  tokensFrom: Date | null,
+): Promise<void> {
+  const { address, platform, expiresAt } = session
+  await trx
+    .insertInto('session')
+    .values(session)
+    .onConflict((conflict) =>
+      conflict.column('sessionId').doUpdateSet((eb) => ({
+        address,
+        platform,
+        tokensFrom,
+        expiresAt: eb.fn<Date>('greatest', [eb.val(expiresAt), 'session.expiresAt']),
+        createdAt: eb
+          .case()
+          .when('session.endedAt', 'is', null)
+          .then(eb.ref('session.createdAt'))
+          .else(sql<Date>`now()`)
+          .end(),
+        rotatedAt: sql<Date>`now()`,
+        endedAt: null,
+        endReason: null,
+        endedBy: null,
+      })),
+    )
     .execute()
-  return new Set(rows.map(({ sessionId }) => sessionId))
+}
+
+/** How a session stands: whether it is alive, and if not, how it ended and what took its place. Unknown ones are missing. */
+export async function listStandings(db: Kysely<Database>, sessionIds: string[]) {
+  return db
+    .selectFrom('session as s')
+    .innerJoin('account as a', 'a.userId', 's.userId')
+    .leftJoin('session as by', 'by.sessionId', 's.endedBy')
+    .select([
+      's.sessionId',
+      's.endedAt',
+      's.expiresAt',
+      's.endReason',
+      's.tokensFrom',
+      'a.suspendedAt',
+      'by.deviceId as byDeviceId',
+      'by.platform as byPlatform',
+      'by.address as byAddress',
+    ])
+    .where('s.sessionId', 'in', sessionIds)
+    .execute()
 }
 
 /** The live sessions among these, each with the groups its user is to hear. One statement for a whole batch. */

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { SyncPage } from '@parley/shared/protocol'
-import { signUp } from '@parley/testing/chat-api'
+import { logIn, signUp } from '@parley/testing/chat-api'
 import type { ReceivedPush } from '@parley/testing/push-simulator-log'
 import { Redis } from 'ioredis'
 import { io } from 'socket.io-client'
@@ -17,10 +17,11 @@ const test = base.extend('pushesTo', ({ stack }) => async (token: string): Promi
 describe('two people on two gateways', () => {
   test('P2 one message sent a hundred times through both is one entry with one answer', async ({
     stack,
+    api,
     friends: { ann, ben, annClient },
     connect,
   }) => {
-    const tablet = await connect(ann, stack.urls.gateways[1])
+    const tablet = await connect(await logIn(api, ann.userId, 'tablet'), stack.urls.gateways[1])
     const draft = {
       clientMessageId: randomUUID(),
       to: { userId: ben.userId },
@@ -151,10 +152,11 @@ describe('somebody who is away', () => {
 describe('reading', () => {
   test('P5 a read mark reaches the peer and the own devices, and clears the unread', async ({
     stack,
+    api,
     friends: { ben, annClient, benClient },
     connect,
   }) => {
-    const tablet = await connect(ben, stack.urls.gateways[0])
+    const tablet = await connect(await logIn(api, ben.userId, 'tablet'), stack.urls.gateways[0])
     const { conversationId, seq } = await annClient.send({ userId: ben.userId }, 'text', { text: 'read me' })
     await vi.waitUntil(() => benClient.lastSeq(conversationId) === seq)
     expect(await benClient.ask('receipt:read', { conversationId, seq })).toEqual({ ok: true, data: { seq } })

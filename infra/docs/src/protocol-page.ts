@@ -5,8 +5,9 @@ import { renderSchema } from './render-schema.ts'
 
 const closeNotes: Record<keyof typeof closeCodes, string> = {
   tokenExpired: 'token expired or session ended: refresh or log in, then come back',
-  forbidden: 'not allowed: do not come back as you are',
-  replaced: 'another login on this device took the place: come back only if the user asks',
+  forbidden: 'not allowed, or the account is suspended: do not come back as you are',
+  replaced:
+    'another log-in, or a newer socket of this device, took the place: come back only if the user asks',
   flood: 'too many refused requests: find out why first',
   internal: 'a failure of ours: come back after a random wait',
   draining: 'this node is going away: come back after the time that `session:draining` gave',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createApi } from '@parley/testing/chat-api'
+import { createApi, logIn } from '@parley/testing/chat-api'
 import { judgeLogs, judgePushes, judgeReading, judgeStrangers, seqOf } from './judges.ts'
 import { connect, introduce, type Character } from './people.ts'
 import { lookAt, takePhoto } from './photo.ts'
@@ -71,7 +71,7 @@ export async function play(stage: Stage, verdicts: Verdicts, tell: (line: string
   )
 
   tell('Ada sends the same message a hundred times, through both gateways')
-  await using second = await connect(ada, stage.gateways[1])
+  await using second = await connect(await logIn(api, ada.userId, 'tablet'), stage.gateways[1])
   const id = randomUUID()
   const draft = {
     clientMessageId: id,

@@ -59,8 +59,6 @@ export function createTwins({ registry, publisher }: TwinsOptions) {
   }
 }
 
-export type Twins = ReturnType<typeof createTwins>
-
 /** A total order, so that of two that come at the same moment on two nodes exactly one stays. */
 function isOlder({ id, data: { connectedAt } }: ChatSocket, newcomer: Newcomer): boolean {
   if (connectedAt !== newcomer.connectedAt) return connectedAt < newcomer.connectedAt

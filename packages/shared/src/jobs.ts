@@ -1,6 +1,7 @@
 import { type JobsOptions, type MinimalJob, Queue, UnrecoverableError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
 
 /** A kind of background job: its queue, what it carries, how it is retried. Producer and worker import the same value. */
@@ -41,6 +42,50 @@ export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connectio
     },
     [Symbol.asyncDispose]: () => queue.close(),
   }
+}
+
+/**
+ * Shows what a queue holds, for dashboards and autoscalers. Asked of Redis at each scrape; while Redis does not
+ * answer the series are absent, not zero. Every process that shows a queue shows the same: take the highest.
+ */
+export function observeQueue(
+  kind: Pick<JobKind<z.ZodType>, 'queue'>,
+  { connection, registry, log }: { connection: Redis; registry: Registry; log: Logger },
+): AsyncDisposable {
+  const queue = new Queue(kind.queue, { connection, prefix })
+  queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
+  new Gauge({
+    name: 'parley_queue_jobs',
+    help: 'Jobs of a queue by state',
+    labelNames: ['queue', 'state'],
+    registers: [registry],
+    async collect() {
+      this.reset()
+      const counts = await withinScrape(queue.getJobCounts(...observedStates))
+      for (const [state, count] of Object.entries(counts ?? {})) this.set({ queue: kind.queue, state }, count)
+    },
+  })
+  new Gauge({
+    name: 'parley_queue_oldest_waiting_seconds',
+    help: 'Age of the job that waits the longest for a worker, 0 if none waits',
+    labelNames: ['queue'],
+    registers: [registry],
+    async collect() {
+      this.reset()
+      const waiting = await withinScrape(queue.getJobs(['waiting'], 0, 0, true))
+      const addedAt = waiting?.[0]?.timestamp ?? Date.now()
+      if (waiting) this.set({ queue: kind.queue }, Math.max(0, (Date.now() - addedAt) / 1_000))
+    },
+  })
+  return { [Symbol.asyncDispose]: () => queue.close() }
+}
+
+const observedStates = ['waiting', 'prioritized', 'active', 'delayed', 'failed'] as const
+
+/** A scrape must neither fail nor hang because Redis is away. */
+async function withinScrape<T>(asked: Promise<T>): Promise<T | undefined> {
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, 2_000, undefined).unref())
+  return Promise.race([asked.catch(() => undefined), late])
 }
 
 export type JobQueue<Data extends z.ZodType> = ReturnType<typeof openQueue<Data>>

@@ -1,4 +1,6 @@
+import { observeQueue } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
+import { chatPush } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
@@ -38,6 +40,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
 
   const providers = opened.use(createProviders(config.providers, { redis, log, metrics }))
+  opened.use(observeQueue(chatPush, { connection: redis, registry: metrics.registry, log }))
 
   const owned = opened.move()
   return {

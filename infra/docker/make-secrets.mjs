@@ -1,10 +1,11 @@
 // Makes the secrets of docker-compose.yml on the first start, one file each, and leaves those that exist alone.
 // To use one of your own, write its file before the first start.
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 const dir = process.argv[2] ?? '/secrets'
+mkdirSync(dir, { recursive: true })
 const random = (bytes) => randomBytes(bytes).toString('hex')
 
 const password = keep('postgres-password', () => random(24))

@@ -11,7 +11,15 @@ const cache = path.resolve(import.meta.dirname, '../node_modules/.cache')
  * The kubectl that renders kustomizations, by path. On Linux x64 it is the one of the lockfile, so that every machine
  * renders the same; elsewhere the one on the `PATH`, which must be 1.27 or newer for components.
  */
-export async function findKubectl(): Promise<string> {
+export function findKubectl(): Promise<string> {
+  found ??= find()
+  return found
+}
+
+/** Once in a process: renderings that begin at the same moment would unpack it side by side. */
+let found: Promise<string> | undefined
+
+async function find(): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'kubectl'
   const require = createRequire(import.meta.url)
   const manifest = require.resolve(`${carrier}/package.json`)

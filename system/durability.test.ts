@@ -1,5 +1,5 @@
 import type { ProcessName } from '@parley/local/stack'
-import type { Entry } from '@parley/shared/protocol'
+import type { Entry } from '@parley/shared/entry'
 import { describe, expect, vi } from 'vitest'
 import { test } from './fixture.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MediaId } from './ids.ts'
+import { MediaId, UserId } from './ids.ts'
 
 const appType = /^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$/
 
@@ -18,9 +18,50 @@ export const contentByType = {
     name: z.string().max(256).optional(),
     detail: z.string().max(1_024).optional(),
   }),
+  sticker: z.strictObject({
+    stickerId: z.string().min(1).max(128),
+    packId: z.string().max(128).optional(),
+    /** What it says, for those who cannot see it. */
+    label: z.string().max(128).optional(),
+  }),
+  /** The card of a person, who may have an account here or not. */
+  contact: z.strictObject({
+    name: z.string().min(1).max(128),
+    userId: UserId.optional(),
+    phones: z.array(z.string().max(32)).max(10).optional(),
+    emails: z.array(z.string().max(254)).max(10).optional(),
+  }),
+  /** For the app itself: not shown, not counted, not pushed. */
+  command: z.strictObject({
+    name: z.string().min(1).max(128),
+    data: z.record(z.string(), z.unknown()).refine(jsonAtMost(16_384), 'at most 16 KB as JSON').optional(),
+  }),
 } as const
 
 export type BuiltInType = keyof typeof contentByType
+
+/** What becomes of a message of some type: four independent switches. */
+export const Switches = z.strictObject({
+  /** Kept in the log. If not, whoever is connected hears it, and nobody else ever does. */
+  stored: z.boolean(),
+  /** Counted as unread. */
+  counted: z.boolean(),
+  /** Told to people who are away. */
+  pushed: z.boolean(),
+  /** Given to the sender's other devices. */
+  synced: z.boolean(),
+})
+export type Switches = z.output<typeof Switches>
+
+const ordinary: Switches = { stored: true, counted: true, pushed: true, synced: true }
+
+/** Where nothing else is registered for a type. */
+export function builtInSwitches(type: string): Switches {
+  return type === 'command' ? { ...ordinary, counted: false, pushed: false } : ordinary
+}
+
+/** In `mentions`: everybody in the conversation. No user id begins with @. */
+export const everybody = '@all'
 
 export const MessageType = z
   .string()

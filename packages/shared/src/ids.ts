@@ -51,6 +51,12 @@ export function messageIdOf(conversationId: string, seq: number): MessageId {
   return `${conversationId}.${seq}` as MessageId
 }
 
+/** The place of a message in its log; undefined for what is no message id. */
+export function seqOfMessage(messageId: string): number | undefined {
+  const seq = Number(messageId.slice(messageId.lastIndexOf('.') + 1))
+  return messageId.includes('.') && Number.isSafeInteger(seq) && seq > 0 ? seq : undefined
+}
+
 /** A stable UUID for a name, in the form of RFC 9562 version 8: the same input gives the same id on every node. */
 export function uuidFrom(...parts: string[]): string {
   const hex = hash('sha256', parts.join('\n'), 'hex')

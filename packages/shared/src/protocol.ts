@@ -1,12 +1,12 @@
 import { z } from 'zod'
-import { checkContent, Content, jsonAtMost, MessageType } from './content.ts'
+import { checkContent, Content, everybody, jsonAtMost, MessageType, Switches } from './content.ts'
+import { conversationEvents, ListedConversation, Settings, Watermarks } from './conversation-events.ts'
+import { ConversationSummary, Entry, Seq, Timestamp } from './entry.ts'
 import type { ErrorBody } from './errors.ts'
+import { groupEvents } from './group-events.ts'
 import { ConversationId, MessageId, UserId } from './ids.ts'
 import { MediaObject } from './media.ts'
-
-/** Counted from 1 in each conversation; 0 stands before the first entry. */
-export const Seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
-const Timestamp = z.iso.datetime()
+import { messageEvents } from './message-events.ts'
 
 export const PushTokenKind = z.enum(['apns', 'apns-voip', 'fcm', 'webpush'])
 export type PushTokenKind = z.output<typeof PushTokenKind>
@@ -24,7 +24,15 @@ export const MessageDraft = z
     type: MessageType,
     content: Content,
     replyTo: MessageId.optional(),
-    mentions: z.array(UserId).max(100).optional(),
+    /** User ids, or `@all`. */
+    mentions: z
+      .array(z.union([UserId, z.literal(everybody)]))
+      .max(100)
+      .optional(),
+    /** What lists and alerts show of it, for types that do not say it themselves. */
+    digest: z.string().trim().min(1).max(256).optional(),
+    /** A sender may switch off what the type would do, and nothing on. */
+    switches: Switches.partial().optional(),
     ext: Ext.optional(),
   })
   .superRefine(checkContent)
@@ -33,54 +41,13 @@ export type MessageDraft = z.output<typeof MessageDraft>
 export const Sent = z.object({
   messageId: z.string(),
   conversationId: z.string(),
+  /** 0 if it is not kept. */
   seq: Seq,
   sentAt: Timestamp,
 })
-
-/** One line of a conversation's log. */
-export const Entry = z.object({
-  conversationId: z.string(),
-  seq: Seq,
-  /** `message`, or what happened to the conversation: `created`, `members-added`. */
-  kind: z.string(),
-  messageId: z.string().optional(),
-  clientMessageId: z.string().optional(),
-  senderId: z.string(),
-  type: z.string(),
-  content: z.record(z.string(), z.unknown()),
-  sentAt: Timestamp,
-  editedAt: Timestamp.optional(),
-  recalledAt: Timestamp.optional(),
-  reactions: z.record(z.string(), z.array(z.string())).optional(),
-  replyTo: z.string().optional(),
-  mentions: z.array(z.string()).optional(),
-  ext: z.record(z.string(), z.unknown()).optional(),
-})
-export type Entry = z.output<typeof Entry>
-
-/** What a conversation list shows, the same for every member. */
-export const ConversationSummary = z.object({
-  conversationId: z.string(),
-  /** `self` is the user's own log: what concerns this user alone. Nobody writes into it. */
-  kind: z.enum(['direct', 'group', 'live', 'self']),
-  name: z.string().optional(),
-  /** The two people of a direct conversation. */
-  userIds: z.array(z.string()).optional(),
-  lastSeq: Seq,
-})
-export type ConversationSummary = z.output<typeof ConversationSummary>
-
-export const Watermarks = z.object({ deliveredSeq: Seq, readSeq: Seq })
 
 /** A conversation as one member has it, with the entries that member's device lacks. */
-export const ConversationChange = z.object({
-  conversationId: z.string(),
-  summary: ConversationSummary,
-  role: z.enum(['owner', 'admin', 'member']),
-  watermarks: Watermarks,
-  /** Counted entries of others after the read mark. */
-  unread: Seq,
-  lastEntry: Entry.optional(),
+export const ConversationChange = ListedConversation.extend({
   /** Oldest first, after what the device knows; the newest ones if it knows nothing. */
   entries: z.array(Entry),
   /** False if entries between what the device knows and the first of `entries`, or after the last, are left to fetch. */
@@ -119,11 +86,14 @@ export const LogQuery = z
     conversationId: ConversationId,
     after: Seq.optional(),
     before: Seq.optional(),
+    /** The newest entries that were there before this time. */
+    beforeTime: Timestamp.optional(),
     limit: pageLimit.default(50),
   })
   .refine(
-    ({ after, before }) => after === undefined || before === undefined,
-    'either after or before, not both',
+    ({ after, before, beforeTime }) =>
+      [after, before, beforeTime].filter((it) => it !== undefined).length <= 1,
+    'one of after, before and beforeTime',
   )
 export type LogQuery = z.output<typeof LogQuery>
 
@@ -145,6 +115,16 @@ export type SyncQuery = z.output<typeof SyncQuery>
 /** Page until `complete`; then keep `cursor` for the next time. */
 export const SyncPage = z.object({
   conversations: z.array(ConversationChange),
+  /** Conversations the user is no longer in. */
+  ended: z.array(
+    z.object({
+      conversationId: z.string(),
+      reason: z.enum(['left', 'kicked', 'dissolved']),
+      by: z.string(),
+      note: z.string().optional(),
+      endedAt: Timestamp,
+    }),
+  ),
   cursor: z.string(),
   complete: z.boolean(),
 })
@@ -154,22 +134,31 @@ const Receipt = z.strictObject({ conversationId: ConversationId, seq: Seq })
 /** Where the mark now stands. */
 const Watermark = z.object({ seq: Seq })
 
-/** What a client may ask over the socket: the request it sends and the reply it is promised. */
+/**
+ * What a client may ask: the request it sends and the reply it is promised, over the socket, and over HTTP where a
+ * route is given. A route's parameters and its query or body together are the request.
+ */
 export const clientEvents = {
   'message:send': {
     about:
       'Sends a message. The reply comes after it is stored; sending the same `clientMessageId` again gives the same reply.',
+    http: { route: 'POST /v1/messages', status: 201 },
     request: MessageDraft,
     reply: Sent,
   },
+  ...messageEvents,
+  ...conversationEvents,
+  ...groupEvents,
   'receipt:deliver': {
     about:
       'This device has everything up to `seq`. Send it at most once a second and conversation, with the highest.',
+    http: { route: 'PUT /v1/conversations/:conversationId/receipts/delivered' },
     request: Receipt,
     reply: Watermark,
   },
   'receipt:read': {
     about: 'The user has read everything up to `seq`, on all devices.',
+    http: { route: 'PUT /v1/conversations/:conversationId/receipts/read' },
     request: Receipt,
     reply: Watermark,
   },
@@ -179,10 +168,16 @@ export const clientEvents = {
     request: z.strictObject({ token: z.string().min(1).max(8_192) }),
     reply: z.object({ expiresAt: Timestamp }),
   },
-  'log:read': { about: 'A page of a log, oldest first.', request: LogQuery, reply: LogPage },
+  'log:read': {
+    about: 'A page of a log, oldest first.',
+    http: { route: 'GET /v1/conversations/:conversationId/entries' },
+    request: LogQuery,
+    reply: LogPage,
+  },
   'log:sync': {
     about:
       'What changed since a cursor, by conversation, newest first. Ask again with the cursor until `complete`.',
+    http: { route: 'GET /v1/sync' },
     request: SyncQuery,
     reply: SyncPage,
   },
@@ -193,6 +188,35 @@ export const serverEvents = {
   'entry:new': z
     .object({ entry: Entry, summary: ConversationSummary })
     .describe('A doorbell: an entry was stored. Fetch what a jump in `seq` leaves out with `log:read`.'),
+  'message:passed': z
+    .object({
+      conversationId: z.string(),
+      messageId: z.string(),
+      clientMessageId: z.string(),
+      senderId: z.string(),
+      type: z.string(),
+      content: z.record(z.string(), z.unknown()),
+      sentAt: Timestamp,
+      ext: z.record(z.string(), z.unknown()).optional(),
+    })
+    .describe('A message that is not kept. It may come twice; whoever is not connected never gets it.'),
+  'message:hidden': z
+    .object({ conversationId: z.string(), messageIds: z.array(z.string()) })
+    .describe('You deleted messages for yourself, on another device.'),
+  'log:grown': z
+    .object({ conversationId: z.string(), lastSeq: Seq })
+    .describe('A log has more than you have and each must read it with their own rights: `log:read`.'),
+  'conversation:ended': z
+    .object({
+      conversationId: z.string(),
+      reason: z.enum(['left', 'kicked', 'dissolved']),
+      by: z.string(),
+      note: z.string().optional(),
+    })
+    .describe('You are no longer in a conversation, and why.'),
+  'conversation:changed': z
+    .object({ conversationId: z.string(), settings: Settings, watermarks: Watermarks })
+    .describe('Another of your devices changed how you have a conversation.'),
   'receipt:moved': z
     .object({ conversationId: z.string(), userId: z.string(), kind: z.enum(['delivered', 'read']), seq: Seq })
     .describe(

@@ -29,6 +29,9 @@ export type Replacement = ServerEvent<'session:replaced'>['by']
 /** Orders to the gateways, each carried out on the node's own sockets. */
 export type GatewayOrder =
   | { kind: 'join'; userIds: UserId[]; conversationId: ConversationId }
+  | { kind: 'leave'; userIds: UserId[]; conversationId: ConversationId }
+  /** Everybody leaves. */
+  | { kind: 'close-room'; conversationId: ConversationId }
   | { kind: 'end-sessions'; sessionIds: SessionId[]; reason: EndReason; by?: Replacement }
 
 export const gatewayOrders = 'parley:gateway-orders'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Entry, LogPage, Result, SyncPage } from '@parley/shared/protocol'
+import type { Entry } from '@parley/shared/entry'
+import type { LogPage, Result, SyncPage } from '@parley/shared/protocol'
 import { io, type Socket } from 'socket.io-client'
 
 export type Target = { userId: string } | { conversationId: string }

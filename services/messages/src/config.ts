@@ -37,6 +37,9 @@ export const Env = z.object({
   COMMIT_LANES: positiveInt.max(64).default(2),
   MESSAGES_FROM: z.enum(['anyone', 'contacts']).default('anyone'),
   ACK_WAIT_MS: positiveInt.default(8_000),
+  DIRECT_EDIT_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
+  DIRECT_RECALL_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
+  GROUP_POLICIES_FILE: z.string().min(1).optional(),
 })
 
 /** A migration needs the database and nothing else. */
@@ -80,5 +83,11 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     messagesFrom: parsed.MESSAGES_FROM,
     /** How long a connected device may stay silent about an entry before its user is pushed. */
     ackWaitMs: parsed.ACK_WAIT_MS,
+    /** How long messages between two people can be changed; groups have it in their policies. */
+    direct: {
+      editWithinSeconds: parsed.DIRECT_EDIT_WITHIN_SECONDS,
+      recallWithinSeconds: parsed.DIRECT_RECALL_WITHIN_SECONDS,
+    },
+    groupPoliciesFile: parsed.GROUP_POLICIES_FILE,
   }
 }

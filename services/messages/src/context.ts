@@ -20,6 +20,7 @@ import { startAttemptDays } from './deliveries/attempt-days.ts'
 import { createWithdrawals, type WithdrawalQueue } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
+import { loadPolicies, type Policies } from './policies/load-policies.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
 import { type AddressLimits, createAddressLimits } from './sessions/address-limits.ts'
 import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
@@ -45,6 +46,7 @@ export interface Context {
   withdrawalQueue: WithdrawalQueue
   signingKey: SigningKey
   verifyToken: VerifyToken
+  policies: Policies
   loginThrottle: LoginThrottle
   addressLimits: AddressLimits
   requestLimits: RequestLimits
@@ -66,6 +68,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
 
   const log = createLogger('messages', config.log)
   const metrics = createMetrics('messages')
+  const policies = loadPolicies(config.groupPoliciesFile)
   const signingKey = await loadSigningKey(config.tokens.signingKey)
   const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks), config.userTokens)
 
@@ -105,6 +108,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     withdrawalQueue,
     signingKey,
     verifyToken,
+    policies,
     loginThrottle: createLoginThrottle(),
     addressLimits: createAddressLimits(config),
     requestLimits: createRequestLimits(),

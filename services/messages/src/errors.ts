@@ -2,11 +2,32 @@ import { AppError } from '@parley/shared/errors'
 
 /** Also the answer for a conversation that does not exist: who may not see one must not learn which exist. */
 export const notAMember = () => new AppError('forbidden', 'you are not a member of this conversation')
-export const notAllowed = (what: string) =>
-  new AppError('forbidden', `your role does not allow you to ${what}`)
+export const notAllowed = () => new AppError('forbidden', 'your role does not allow this here')
+export const notTheirMember = () => new AppError('not_found', 'they are not a member of this conversation')
+export const invitationOnly = () => new AppError('forbidden', 'one comes into this group by invitation only')
+export const noSuchRequest = () => new AppError('not_found', 'nobody of this name waits to be let in')
+export const noSuchPolicy = () => new AppError('invalid_request', 'there is no such kind of group')
+export const noSuchJoinBy = (ways: string[]) =>
+  new AppError('invalid_request', `people come into this kind of group by: ${ways.join(', ')}`)
+export const noAdminsHere = () => new AppError('invalid_request', 'this kind of group has no admins')
+export const noInvitations = () =>
+  new AppError('invalid_request', 'nobody is invited into this kind of group')
+export const groupIsFull = (limit: number) => new AppError('conflict', `there is room for ${limit}, no more`)
+export const notYourMessage = () => new AppError('forbidden', 'only who sent a message may edit it')
+export const tooLate = () => new AppError('forbidden', 'it is too late to change this message')
+export const wasRecalled = () => new AppError('conflict', 'this message was recalled')
+export const tooManyReactions = (limit: number) =>
+  new AppError('conflict', `a message has at most ${limit} reactions`)
+export const otherMedia = () =>
+  new AppError('invalid_request', 'an edit cannot change which media a message refers to')
+export const tooManyToAsk = (limit: number) =>
+  new AppError('forbidden', `who has read is told in conversations of at most ${limit} people`)
 /** One answer for a block and for a stranger: a block is not told to whom it is against. */
 export const barredFromWriting = () =>
   new AppError('forbidden', 'this person does not take messages from you')
+export const silenced = () => new AppError('forbidden', 'you may not write here for the time being')
+export const mayNotMentionAll = () => new AppError('forbidden', 'you may not mention everybody here')
+export const noSuchMessage = () => new AppError('not_found', 'no such message in this conversation')
 export const unknownUser = () => new AppError('not_found', 'no such user')
 export const userIdTaken = () => new AppError('conflict', 'this user id is taken')
 export const conversationIdTaken = () => new AppError('conflict', 'this conversation id is taken')

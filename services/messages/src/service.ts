@@ -5,17 +5,15 @@ import { accountAdmin, accountRoutes } from './accounts/routes.ts'
 import type { Config } from './config.ts'
 import { contactRoutes } from './contacts/routes.ts'
 import { createContext } from './context.ts'
-import { conversationRoutes } from './conversations/routes.ts'
 import { deliveryRpc } from './deliveries/rpc.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { directoryRoutes } from './directory/routes.ts'
 import { startTellingContacts } from './directory/tell-contacts.ts'
-import { logRoutes } from './log/routes.ts'
-import { logRpc } from './log/rpc.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
-import { messageRoutes, messageRpc } from './messages/routes.ts'
+import { messageRpc } from './messages/rpc.ts'
 import { notificationRoutes } from './notification-preferences/routes.ts'
-import { receiptRoutes } from './receipts/routes.ts'
+import { operationRoutes } from './operations/routes.ts'
+import { operationRpc } from './operations/rpc.ts'
 import { receiptRpc } from './receipts/rpc.ts'
 import { sessionRoutes, sessionRpc } from './sessions/routes.ts'
 
@@ -29,13 +27,10 @@ export async function startMessages(config: Config) {
   accountRoutes(app, ctx)
   sessionRoutes(app, ctx)
   deviceRoutes(app, ctx)
-  conversationRoutes(app, ctx)
   contactRoutes(app, ctx)
   directoryRoutes(app, ctx)
   notificationRoutes(app, ctx)
-  messageRoutes(app, ctx)
-  logRoutes(app, ctx)
-  receiptRoutes(app, ctx)
+  operationRoutes(app, ctx)
 
   const internal = opened.adopt(
     createInternalApp({
@@ -50,7 +45,7 @@ export async function startMessages(config: Config) {
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)
   receiptRpc(internal, ctx)
-  logRpc(internal, ctx)
+  operationRpc(internal, ctx)
   deliveryRpc(internal, ctx)
   mediaAccessRpc(internal, ctx)
 

@@ -23,7 +23,11 @@ function prepare(senderId: string, directTo: string): PreparedSend {
     ext: null,
     mediaId: null,
     counted: true,
+    stored: true,
     pushed: true,
+    synced: true,
+    bySystem: false,
+    digest: null,
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
+import type { Entry } from '@parley/shared/entry'
 import { directConversationId, ownConversationId, type UserId } from '@parley/shared/ids'
-import type { Contact, ConversationChange, Entry, SyncPage } from '@parley/shared/protocol'
+import type { Contact, ConversationChange, SyncPage } from '@parley/shared/protocol'
 import { roomChannel, userRoom } from '@parley/shared/realtime'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'

@@ -1,6 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
+import type { Entry } from '@parley/shared/entry'
 import { ownConversationId, type UserId } from '@parley/shared/ids'
-import type { Entry, Profile } from '@parley/shared/protocol'
+import type { Profile } from '@parley/shared/protocol'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect, vi } from 'vitest'
 import type { Context } from '../src/context.ts'

@@ -1,4 +1,4 @@
-import type { Entry } from '@parley/shared/protocol'
+import type { Entry } from '@parley/shared/entry'
 import { createApi, signUp } from '@parley/testing/chat-api'
 import type { ChatClient } from '@parley/testing/chat-client'
 import type { ReceivedPush } from '@parley/testing/push-simulator-log'

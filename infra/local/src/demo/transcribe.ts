@@ -1,4 +1,4 @@
-import type { Entry } from '@parley/shared/protocol'
+import type { Entry } from '@parley/shared/entry'
 import type { Character } from './people.ts'
 
 /** The conversation as a person reads it; of a long burst the ends. */

@@ -38,6 +38,15 @@ export async function followOrders({
             void socket.join(conversationRoom(order.conversationId))
         }
         return
+      case 'leave':
+        for (const userId of order.userIds) {
+          for (const socket of registry.socketsOf(userId))
+            void socket.leave(conversationRoom(order.conversationId))
+        }
+        return
+      case 'close-room':
+        for (const socket of registry.sockets()) void socket.leave(conversationRoom(order.conversationId))
+        return
       case 'end-sessions': {
         const { sessionIds, reason, by } = order
         for (const sessionId of sessionIds) endedSessions.end({ sessionId, reason, ...(by ? { by } : {}) })

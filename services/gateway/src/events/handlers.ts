@@ -1,4 +1,9 @@
-import type { ClientEventName, ClientReply, ClientRequest } from '@parley/shared/protocol'
+import {
+  type ClientEventName,
+  type ClientReply,
+  type ClientRequest,
+  clientEvents,
+} from '@parley/shared/protocol'
 import { renewSession } from '../connections/renew-session.ts'
 import type { Context } from '../context.ts'
 import type { ChatSocket } from '../realtime.ts'
@@ -13,6 +18,7 @@ export function createHandlers(
 ): Handlers {
   const { messages, deliveryMarks } = ctx
   return {
+    ...passedOn(ctx),
     'message:send': (socket, draft) => {
       const { userId, deviceId } = socket.data.identity
       return messages.send({ userId, deviceId, draft })
@@ -22,9 +28,15 @@ export function createHandlers(
     'receipt:read': (socket, { conversationId, seq }) =>
       messages.mark({ userId: socket.data.identity.userId, conversationId, kind: 'read', seq }),
     'session:renew': (socket, request) => renewSession(ctx, socket, request),
-    'log:read': async (socket, query) =>
-      (await messages.ask(socket.data.identity, 'log:read', query)) as ClientReply<'log:read'>,
-    'log:sync': async (socket, query) =>
-      (await messages.ask(socket.data.identity, 'log:sync', query)) as ClientReply<'log:sync'>,
   }
+}
+
+/** Everything that a gateway has no part in is answered by messages. */
+function passedOn({ messages }: Pick<Context, 'messages'>): Handlers {
+  const names = Object.keys(clientEvents) as ClientEventName[]
+  const handlers = names.map((event) => [
+    event,
+    (socket: ChatSocket, request: unknown) => messages.ask(socket.data.identity, event, request),
+  ])
+  return Object.fromEntries(handlers) as Handlers
 }

@@ -1,6 +1,7 @@
+import { Seq } from '@parley/shared/entry'
 import type { HttpApp } from '@parley/shared/http'
 import { UserId } from '@parley/shared/ids'
-import { Contact, Seq } from '@parley/shared/protocol'
+import { Contact } from '@parley/shared/protocol'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
 import { authenticate } from '../sessions/authenticate.ts'

@@ -1,158 +1,114 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Database, Role } from '../db/schema.ts'
+import type { Database } from '../db/schema.ts'
+import { type ChangedConversation, changedColumns, unreadOf } from '../log/store.ts'
 
-export interface NewGroup {
-  conversationId: string
-  name: string
-  ownerId: string
-  /** The owner left out. */
-  userIds: string[]
-}
+export type MemberStanding = NonNullable<Awaited<ReturnType<typeof findMember>>>
 
-/** False if the id is taken. The group begins with one entry, its creation. */
-export async function insertGroup(trx: Transaction<Database>, group: NewGroup): Promise<boolean> {
-  const { numInsertedOrUpdatedRows } = await trx
-    .insertInto('conversation')
-    .values({
-      conversationId: group.conversationId,
-      kind: 'group',
-      name: group.name,
-      userIds: null,
-      creatorId: group.ownerId,
-      lastSeq: 0,
-      lastCount: 0,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirstOrThrow()
-  return numInsertedOrUpdatedRows === 1n
-}
-
-/** Adds members who see what comes after `joinedSeq`, and names those who were not in it before. */
-export async function insertMembers(
-  trx: Transaction<Database>,
-  conversationId: string,
-  members: { userId: string; role: Role }[],
-  joinedSeq: number,
-): Promise<string[]> {
-  if (members.length === 0) return []
-  const rows = await trx
-    .insertInto('member')
-    .values(
-      members.map(({ userId, role }) => ({
-        conversationId,
-        userId,
-        role,
-        joinedSeq,
-        deliveredSeq: joinedSeq,
-        readSeq: joinedSeq,
-        notifiedSeq: joinedSeq,
-      })),
-    )
-    .onConflict((conflict) => conflict.doNothing())
-    .returning('userId')
-    .execute()
-  return rows.map(({ userId }) => userId)
-}
-
-/** Holds the conversation until the transaction ends: nobody sends and nobody joins meanwhile. */
-export async function lockConversation(trx: Transaction<Database>, conversationId: string) {
-  return trx
-    .selectFrom('conversation')
-    .select(['conversationId', 'kind', 'name', 'userIds', 'lastSeq', 'lastCount'])
-    .where('conversationId', '=', conversationId)
-    .forNoKeyUpdate()
+/** What somebody is in a conversation, and may do there. */
+export async function findMember(db: Kysely<Database>, conversationId: string, userId: string) {
+  return db
+    .selectFrom('member as m')
+    .innerJoin('conversation as c', 'c.conversationId', 'm.conversationId')
+    .select([
+      'm.role',
+      'm.barred',
+      'm.silencedUntil',
+      'm.speaksAlways',
+      'c.allSilenced',
+      sql<number>`greatest(m.joined_seq, m.cleared_seq)`.as('floorSeq'),
+    ])
+    .where('m.conversationId', '=', conversationId)
+    .where('m.userId', '=', userId)
     .executeTakeFirst()
 }
 
-export async function findRole(
+export interface Arrangement {
+  pinned: boolean
+  hidden: boolean
+  deliveredSeq: number
+  readSeq: number
+  clearedSeq: number
+}
+
+/** Changes how a user has a conversation; undefined if they are not in it. */
+export async function arrange(
   db: Kysely<Database>,
   conversationId: string,
   userId: string,
-): Promise<Role | undefined> {
-  const row = await db
-    .selectFrom('member')
-    .select('role')
-    .where('conversationId', '=', conversationId)
-    .where('userId', '=', userId)
-    .executeTakeFirst()
-  return row?.role
+  changes: { pinned?: boolean | undefined; hidden?: boolean | undefined; clearedSeq?: number },
+): Promise<Arrangement | undefined> {
+  const { pinned = null, hidden = null, clearedSeq = 0 } = changes
+  const { rows } = await sql<Arrangement>`
+    update member m
+    set pinned = coalesce(${pinned}::boolean, m.pinned),
+      hidden_at = case ${hidden}::boolean
+        when true then greatest(now(), c.last_at) when false then null else m.hidden_at end,
+      cleared_seq = greatest(m.cleared_seq, least(${clearedSeq}::bigint, c.last_seq)),
+      changed_xid = pg_current_xact_id()
+    from conversation c
+    where m.conversation_id = ${conversationId} and m.user_id = ${userId} and c.conversation_id = m.conversation_id
+    returning m.pinned, coalesce(m.hidden_at >= c.last_at, false) as hidden, m.delivered_seq, m.read_seq,
+      m.cleared_seq`.execute(db)
+  return rows[0]
 }
 
-export interface Notice {
-  conversationId: string
-  senderId: string
-  kind: string
-  type: string
-  content: Record<string, unknown>
-}
-
-/**
- * Appends an entry that tells of a change of the conversation itself, and notes the announcement. The caller
- * holds the conversation. The members' version grows with it, so that no send rests on the members before.
- */
-export async function appendNotice(trx: Transaction<Database>, notice: Notice) {
-  const { lastSeq: seq, lastCount } = await trx
-    .updateTable('conversation')
-    .set((eb) => ({
-      lastSeq: eb('lastSeq', '+', 1),
-      membersVersion: eb('membersVersion', '+', 1),
-      lastAt: sql`now()`,
-      changedXid: sql`pg_current_xact_id()`,
-    }))
-    .where('conversationId', '=', notice.conversationId)
-    .returning(['lastSeq', 'lastCount'])
-    .executeTakeFirstOrThrow()
-  const { sentAt } = await trx
-    .insertInto('entry')
-    .values({
-      ...notice,
-      seq,
-      content: JSON.stringify(notice.content),
-      clientMessageId: null,
-      replyTo: null,
-      mentions: null,
-      ext: null,
-      counted: false,
-      pushed: false,
-      count: lastCount,
-      editedAt: null,
-      recalledAt: null,
-    })
-    .returning('sentAt')
-    .executeTakeFirstOrThrow()
-  const { dispatchId } = await trx
-    .insertInto('dispatch')
-    .values({ conversationIds: [notice.conversationId], firstSeqs: [seq], lastSeqs: [seq] })
-    .returning('dispatchId')
-    .executeTakeFirstOrThrow()
-  return { seq, sentAt, dispatchId }
-}
-
-/** A page of members by user id. */
-export async function listMembers(
-  db: Kysely<Database>,
+/** Hides entries from one member; those that do not exist, or that they cannot see anyway, are left out. */
+export async function hideEntries(
+  trx: Transaction<Database>,
   conversationId: string,
-  page: { after: string; limit: number },
-) {
-  return db
-    .selectFrom('member as m')
-    .innerJoin('account as a', 'a.userId', 'm.userId')
-    .select(['m.userId', 'm.role', 'a.displayName'])
-    .where('m.conversationId', '=', conversationId)
-    .where('m.userId', '>', page.after)
-    .orderBy('m.userId')
-    .limit(page.limit)
-    .execute()
+  userId: string,
+  seqs: number[],
+): Promise<number[]> {
+  const { rows } = await sql<{ seq: number }>`
+    insert into hidden_entry (user_id, conversation_id, seq)
+    select m.user_id, e.conversation_id, e.seq
+    from member m
+    join entry e on e.conversation_id = m.conversation_id and e.seq = any(${seqs}::bigint[]) and e.kind = 'message'
+    where m.conversation_id = ${conversationId} and m.user_id = ${userId}
+      and e.seq > greatest(m.joined_seq, m.cleared_seq)
+    on conflict do nothing
+    returning seq`.execute(trx)
+  if (rows.length > 0) {
+    await trx
+      .updateTable('member')
+      .set({ hidesEntries: true, changedXid: sql`pg_current_xact_id()` })
+      .where('conversationId', '=', conversationId)
+      .where('userId', '=', userId)
+      .execute()
+  }
+  return rows.map(({ seq }) => seq)
 }
 
-/** Those of the users who are in as many groups as anyone may be. */
-export async function listFull(db: Kysely<Database>, userIds: string[], limit: number): Promise<Set<string>> {
-  const rows = await db
-    .selectFrom('member')
-    .select('userId')
-    .where('userId', 'in', userIds)
-    .groupBy('userId')
-    .having((eb) => eb.fn.countAll<number>(), '>=', limit)
-    .execute()
-  return new Set(rows.map(({ userId }) => userId))
+export interface ListPosition {
+  pinned: boolean
+  lastAt: string
+  conversationId: string
+}
+
+/** A page of a user's list: pinned first, then by activity; hidden ones come back with something new. */
+export async function listConversations(
+  db: Kysely<Database>,
+  query: { userId: string; after: ListPosition | null; limit: number },
+): Promise<ChangedConversation[]> {
+  const { after } = query
+  const { rows } = await sql<ChangedConversation>`
+    select ${changedColumns}
+    from member m
+    join conversation c on c.conversation_id = m.conversation_id
+    where m.user_id = ${query.userId} and c.kind <> 'self' and (m.hidden_at is null or m.hidden_at < c.last_at)
+      and (${after === null} or (m.pinned, c.last_at, c.conversation_id) <
+        (${after?.pinned ?? false}, ${after?.lastAt ?? null}::timestamptz, ${after?.conversationId ?? ''}))
+    order by m.pinned desc, c.last_at desc, c.conversation_id desc
+    limit ${query.limit}`.execute(db)
+  return rows
+}
+
+/** Everything unread of a user. */
+export async function countUnread(db: Kysely<Database>, userId: string): Promise<number> {
+  const { rows } = await sql<{ total: number }>`
+    select coalesce(sum(${unreadOf}), 0)::bigint as total
+    from member m
+    join conversation c on c.conversation_id = m.conversation_id
+    where m.user_id = ${userId} and c.last_seq > m.read_seq`.execute(db)
+  return rows[0]?.total ?? 0
 }

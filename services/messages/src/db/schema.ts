@@ -16,6 +16,11 @@ export interface Database {
   mediaReference: MediaReferenceTable
   contact: ContactTable
   profileChange: ProfileChangeTable
+  hiddenEntry: HiddenEntryTable
+  formerMember: FormerMemberTable
+  joinRequest: JoinRequestTable
+  expulsion: ExpulsionTable
+  messageType: MessageTypeTable
   dispatch: DispatchTable
   logEpoch: { epoch: string }
 }
@@ -119,15 +124,38 @@ interface ConversationTable {
   userIds: string[] | null
   creatorId: string
   createdAt: Generated<Date>
+  /** The policy of a group; null for what is no group. */
+  policy: string | null
+  avatarUrl: string | null
+  notice: string | null
+  introduction: string | null
+  /** How people come in, if the policy leaves a choice. */
+  joinBy: JoinBy | null
+  /** Whether anything in it is kept; if not, messages only pass through. */
+  stores: Generated<boolean>
+  /** Whether anything in it counts as unread. */
+  counts: Generated<boolean>
+  /** Whether ordinary members may mention everybody. */
+  membersMentionAll: Generated<boolean>
+  /** Nobody writes but owner, admins and those who may always. */
+  allSilenced: Generated<boolean>
+  dissolvedAt: Date | null
   lastSeq: number
+  /** The newest entry that a list shows: a message, or what happened to the conversation. */
+  shownSeq: Generated<number>
   /** Counted entries so far. */
   lastCount: number
   /** Grows with every change of who may do what, so that a send can tell that its view of the members is old. */
   membersVersion: Generated<number>
+  /** When something that people look at was added last. */
   lastAt: Generated<Date>
+  /** When any entry was added last; entries' times never go back, whatever the clocks of the servers do. */
+  entryAt: Generated<Date>
   /** The transaction that changed the row last (xid8 as text): what sync cursors compare. */
   changedXid: Generated<string>
 }
+
+export type JoinBy = 'free' | 'approval' | 'invitation'
 
 export type Role = 'owner' | 'admin' | 'member'
 
@@ -135,6 +163,17 @@ interface MemberTable {
   conversationId: string
   userId: string
   role: Role
+  joinedAt: Generated<Date>
+  /** Why this member may not write, whatever the role: `blocked`, `stranger`. */
+  barred: string | null
+  /** May not write until then. */
+  silencedUntil: Date | null
+  /** May write while all are silenced. */
+  speaksAlways: Generated<boolean>
+  /** Not in the user's list while nothing has happened since. */
+  hiddenAt: Date | null
+  /** Whether this member has deleted entries for themselves (`hidden_entry`). */
+  hidesEntries: Generated<boolean>
   /** Entries up to here came before this member. */
   joinedSeq: number
   clearedSeq: Generated<number>
@@ -169,6 +208,14 @@ interface EntryTable {
   replyTo: string | null
   mentions: ColumnType<string[] | null, string | null, string | null>
   ext: ColumnType<Record<string, unknown> | null, string | null, string | null>
+  /** The message an edit, a recall or a reaction is about. */
+  targetSeq: number | null
+  /** What a list or an alert shows of it, if the content does not say. */
+  digest: string | null
+  /** Whether the sender's other devices get it. */
+  synced: Generated<boolean>
+  /** User ids by emoji. */
+  reactions: ColumnType<Record<string, string[]> | null, string | null, string | null>
   /** Whether it counts as unread. */
   counted: boolean
   /** Whether it is told to people who are away. */
@@ -198,6 +245,53 @@ interface ContactTable extends Relation {
   otherId: string
   /** The entry of the user's own log that told of it last: the version of a roster. */
   seq: number
+}
+
+/** An entry that its user has deleted for themselves. */
+interface HiddenEntryTable {
+  userId: string
+  conversationId: string
+  seq: number
+}
+
+/** How somebody's membership ended, for their devices that were away. */
+interface FormerMemberTable {
+  userId: string
+  conversationId: string
+  reason: 'left' | 'kicked' | 'dissolved'
+  endedBy: string
+  note: string | null
+  endedAt: Generated<Date>
+  changedXid: Generated<string>
+}
+
+interface JoinRequestTable {
+  conversationId: string
+  userId: string
+  /** The member who proposed it; null if the user asked. */
+  invitedBy: string | null
+  greeting: string | null
+  createdAt: Generated<Date>
+}
+
+/** Somebody who was removed and may not come back by themselves. */
+interface ExpulsionTable {
+  conversationId: string
+  userId: string
+  expelledBy: string
+  reason: string | null
+  createdAt: Generated<Date>
+}
+
+/** The switches of a type, where they are not the built-in ones. */
+interface MessageTypeTable {
+  type: string
+  stored: boolean
+  counted: boolean
+  pushed: boolean
+  synced: boolean
+  digest: string | null
+  updatedAt: Generated<Date>
 }
 
 /** One committed batch whose doorbells and offline deliveries are not all out yet. */

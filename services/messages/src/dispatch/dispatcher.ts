@@ -1,13 +1,12 @@
 import { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
-import type { ConversationSummary, Entry } from '@parley/shared/protocol'
 import type { Announcer } from '@parley/shared/realtime'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import type { Absentees } from '../deliveries/absentees.ts'
-import { messageKind, toEntry, toSummary } from '../log/entry.ts'
+import { type ConversationFacts, type LogRow, messageKind, plainEntry } from '../log/entry.ts'
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
-import { doorbellsOf } from './doorbell.ts'
+import { doorbellsOf, passingBellsOf, type Ring } from './doorbell.ts'
 import { createForgetter } from './forget.ts'
 import { startSweep } from './sweep.ts'
 
@@ -26,10 +25,7 @@ interface DispatcherOptions {
 export function createDispatcher({ log, db, announcer, absentees }: DispatcherOptions) {
   const forgetting = createForgetter({ log, db })
 
-  async function ringAndForget(
-    rings: { room: string; text: string }[],
-    dispatchIds: number[],
-  ): Promise<void> {
+  async function ringAndForget(rings: Ring[], dispatchIds: number[]): Promise<void> {
     await announcer.ring(rings)
     forgetting.forget(dispatchIds)
   }
@@ -40,28 +36,21 @@ export function createDispatcher({ log, db, announcer, absentees }: DispatcherOp
   return {
     /** Announces what a lane has committed. Never throws: the commit is done, and its senders have their answer. */
     announce({ sends, outcomes, dispatches }: SettledBatch): void {
-      const rings: { room: string; text: string }[] = []
+      const rings: Ring[] = []
       for (const [i, send] of sends.entries()) {
         const outcome = outcomes[i]
-        if (outcome === undefined || outcome instanceof AppError || outcome.kind !== 'committed') continue
-        const entry = toEntry({
-          ...send,
-          seq: outcome.seq,
-          kind: messageKind,
-          sentAt: outcome.sentAt,
-          editedAt: null,
-          recalledAt: null,
-        })
-        rings.push(
-          ...doorbellsOf(
-            entry,
-            toSummary({ ...outcome.conversation, conversationId: send.conversationId }, outcome.seq),
-          ),
-        )
+        if (outcome === undefined || outcome instanceof AppError || outcome.kind === 'known') continue
+        const facts = { ...outcome.conversation, conversationId: send.conversationId }
+        if (outcome.kind === 'passed') {
+          rings.push(...passingBellsOf(send, { ...outcome, facts }))
+          continue
+        }
+        const { seq, sentAt } = outcome
+        rings.push(...doorbellsOf({ ...plainEntry, ...send, kind: messageKind, seq, sentAt }, facts))
         absentees.note({
           conversationId: send.conversationId,
-          firstSeq: outcome.seq,
-          lastSeq: outcome.seq,
+          firstSeq: seq,
+          lastSeq: seq,
           membersVersion: outcome.conversation.membersVersion,
         })
       }
@@ -73,16 +62,16 @@ export function createDispatcher({ log, db, announcer, absentees }: DispatcherOp
      * too, because their gateways are only now subscribing to the conversation's room.
      */
     announceEntry(
-      entry: Entry,
-      { summary, dispatchId, joined }: { summary: ConversationSummary; dispatchId: number; joined: string[] },
+      row: LogRow,
+      { facts, dispatchId, joined = [] }: { facts: ConversationFacts; dispatchId: number; joined?: string[] },
     ): void {
       absentees.note({
-        conversationId: entry.conversationId,
-        firstSeq: entry.seq,
-        lastSeq: entry.seq,
+        conversationId: row.conversationId,
+        firstSeq: row.seq,
+        lastSeq: row.seq,
         membersVersion: undefined,
       })
-      ringAndForget(doorbellsOf(entry, summary, joined), [dispatchId]).catch(unsent)
+      ringAndForget(doorbellsOf(row, facts, joined), [dispatchId]).catch(unsent)
     },
 
     async [Symbol.asyncDispose]() {

@@ -1,20 +1,53 @@
 import type { ConversationId, UserId } from '@parley/shared/ids'
-import type { ConversationSummary, Entry } from '@parley/shared/protocol'
 import { conversationRoom, encodeEvent, userRoom } from '@parley/shared/realtime'
+import { type ConversationFacts, type LogRow, toEntry, toSummary } from '../log/entry.ts'
+import type { PreparedSend } from '../messages/commit-batch.ts'
+
+export interface Ring {
+  room: string
+  text: string
+}
 
 /**
  * Where an entry rings: a direct conversation at its two people, a group at its room, and at whom else is named.
- * Encoded once for all of them.
+ * Encoded once for all of them. An entry that is kept from the sender's other devices does not ring at them; in
+ * a group, whose room they are in, it only says that there is something to read.
  */
-export function doorbellsOf(
-  entry: Entry,
-  summary: ConversationSummary,
+export function doorbellsOf(row: LogRow, facts: ConversationFacts, alsoUserIds: string[] = []): Ring[] {
+  const text = encodeEvent('entry:new', { entry: toEntry(row), summary: toSummary(facts, row.seq) })
+  if (row.synced) return roomsOf(facts, alsoUserIds).map((room) => ({ room, text }))
+  if (!facts.userIds) {
+    const grown = encodeEvent('log:grown', { conversationId: row.conversationId, lastSeq: row.seq })
+    return roomsOf(facts).map((room) => ({ room, text: grown }))
+  }
+  return roomsOf({ ...facts, userIds: facts.userIds.filter((userId) => userId !== row.senderId) }).map(
+    (room) => ({ room, text }),
+  )
+}
+
+/** Where a message that is not kept is heard: the same, now or never. */
+export function passingBellsOf(
+  send: PreparedSend,
+  { messageId, sentAt, facts }: { messageId: string; sentAt: Date; facts: ConversationFacts },
+): Ring[] {
+  const text = encodeEvent('message:passed', {
+    conversationId: send.conversationId,
+    messageId,
+    clientMessageId: send.clientMessageId,
+    senderId: send.senderId,
+    type: send.type,
+    content: send.content,
+    sentAt: sentAt.toISOString(),
+    ...(send.ext ? { ext: send.ext } : {}),
+  })
+  const userIds = facts.userIds?.filter((userId) => send.synced || userId !== send.senderId) ?? null
+  return roomsOf({ ...facts, userIds }).map((room) => ({ room, text }))
+}
+
+function roomsOf(
+  { conversationId, userIds }: Pick<ConversationFacts, 'conversationId' | 'userIds'>,
   alsoUserIds: string[] = [],
-): { room: string; text: string }[] {
-  const text = encodeEvent('entry:new', { entry, summary })
-  const userRooms = [...(summary.userIds ?? []), ...alsoUserIds].map((userId) => userRoom(userId as UserId))
-  const rooms = summary.userIds
-    ? userRooms
-    : [conversationRoom(entry.conversationId as ConversationId), ...userRooms]
-  return rooms.map((room) => ({ room, text }))
+): string[] {
+  const userRooms = [...(userIds ?? []), ...alsoUserIds].map((userId) => userRoom(userId as UserId))
+  return userIds ? userRooms : [conversationRoom(conversationId as ConversationId), ...userRooms]
 }

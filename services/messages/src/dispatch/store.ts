@@ -1,5 +1,7 @@
 import { type Kysely, sql } from 'kysely'
-import type { ConversationKind, Database, EntryRow } from '../db/schema.ts'
+import type { ConversationKind, Database } from '../db/schema.ts'
+import type { LogRow } from '../log/entry.ts'
+import { entryColumns } from '../log/store.ts'
 
 export interface Span {
   conversationId: string
@@ -34,18 +36,19 @@ export async function claimOverdue(
     .execute()
 }
 
-export interface RingableEntry extends Omit<EntryRow, 'counted' | 'pushed' | 'count' | 'kind'> {
-  kind: string
+export interface RingableEntry extends LogRow {
   conversationKind: ConversationKind
+  policy: string | null
   name: string | null
+  avatarUrl: string | null
   userIds: string[] | null
 }
 
 /** The newest entry of each span, with what its doorbell needs. */
 export async function listNewest(db: Kysely<Database>, spans: Span[]): Promise<RingableEntry[]> {
+  const columns = sql.join(entryColumns.map((column) => sql.ref(`e.${column}`)))
   const { rows } = await sql<RingableEntry>`
-    select e.conversation_id, e.seq, e.kind, e.sender_id, e.client_message_id, e.type, e.content, e.reply_to, e.mentions, e.ext,
-      e.sent_at, e.edited_at, e.recalled_at, c.kind as conversation_kind, c.name, c.user_ids
+    select ${columns}, c.kind as conversation_kind, c.policy, c.name, c.avatar_url, c.user_ids
     from unnest(${spans.map((span) => span.conversationId)}::text[], ${spans.map((span) => span.lastSeq)}::bigint[]) as s (id, seq)
     join conversation c on c.conversation_id = s.id
     join entry e on e.conversation_id = s.id and e.seq = s.seq`.execute(db)

@@ -3,8 +3,7 @@ import { startLoop } from '@parley/shared/loop'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import type { Absentees } from '../deliveries/absentees.ts'
-import { toEntry, toSummary } from '../log/entry.ts'
-import { doorbellsOf } from './doorbell.ts'
+import { doorbellsOf, type Ring } from './doorbell.ts'
 import * as store from './store.ts'
 
 const everyMs = 1_000
@@ -16,7 +15,7 @@ interface SweepOptions {
   log: Logger
   db: Kysely<Database>
   absentees: Absentees
-  ringAndForget: (rings: { room: string; text: string }[], dispatchIds: number[]) => Promise<void>
+  ringAndForget: (rings: Ring[], dispatchIds: number[]) => Promise<void>
 }
 
 /**
@@ -29,9 +28,7 @@ export function startSweep({ log, db, absentees, ringAndForget }: SweepOptions):
     if (overdue.length === 0) return
     const spans = overdue.flatMap(spansOf)
     const newest = await store.listNewest(db, lastOfEach(spans))
-    const rings = newest.flatMap((row) =>
-      doorbellsOf(toEntry(row), toSummary({ ...row, kind: row.conversationKind }, row.seq)),
-    )
+    const rings = newest.flatMap((row) => doorbellsOf(row, { ...row, kind: row.conversationKind }))
     for (const span of spans) absentees.note({ ...span, membersVersion: undefined })
     await ringAndForget(
       rings,

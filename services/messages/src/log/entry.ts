@@ -1,13 +1,28 @@
+import type { ConversationSummary, Entry } from '@parley/shared/entry'
 import { messageIdOf } from '@parley/shared/ids'
-import type { ConversationSummary, Entry } from '@parley/shared/protocol'
 import type { ConversationKind, EntryRow } from '../db/schema.ts'
 
 export const messageKind = 'message'
 
-type StoredEntry = Omit<EntryRow, 'counted' | 'pushed' | 'count'>
+/** A row of the log, without what only the server needs. */
+export type LogRow = Omit<EntryRow, 'counted' | 'pushed' | 'count'>
 
-/** A row of the log as clients see it. */
-export function toEntry(row: StoredEntry): Entry {
+/** What most entries have nothing of. */
+export const plainEntry = {
+  clientMessageId: null,
+  targetSeq: null,
+  digest: null,
+  synced: true,
+  replyTo: null,
+  mentions: null,
+  ext: null,
+  reactions: null,
+  editedAt: null,
+  recalledAt: null,
+}
+
+/** An entry as clients see it. */
+export function toEntry(row: LogRow): Entry {
   return {
     conversationId: row.conversationId,
     seq: row.seq,
@@ -20,16 +35,35 @@ export function toEntry(row: StoredEntry): Entry {
     sentAt: row.sentAt.toISOString(),
     ...(row.editedAt ? { editedAt: row.editedAt.toISOString() } : {}),
     ...(row.recalledAt ? { recalledAt: row.recalledAt.toISOString() } : {}),
+    ...(row.reactions ? { reactions: row.reactions } : {}),
     ...(row.replyTo ? { replyTo: row.replyTo } : {}),
     ...(row.mentions ? { mentions: row.mentions } : {}),
+    ...(row.digest ? { digest: row.digest } : {}),
     ...(row.ext ? { ext: row.ext } : {}),
   }
 }
 
-interface ConversationFacts {
+/** An entry as one reader sees it: what is not for them keeps its number and nothing else. */
+export function toEntryFor(userId: string, row: LogRow & { hidden: boolean }): Entry {
+  const withheld = row.hidden || (!row.synced && row.senderId === userId)
+  if (!withheld) return toEntry(row)
+  return {
+    conversationId: row.conversationId,
+    seq: row.seq,
+    kind: 'hidden',
+    senderId: row.senderId,
+    type: 'hidden',
+    content: {},
+    sentAt: row.sentAt.toISOString(),
+  }
+}
+
+export interface ConversationFacts {
   conversationId: string
   kind: ConversationKind
+  policy: string | null
   name: string | null
+  avatarUrl: string | null
   userIds: string[] | null
 }
 
@@ -37,7 +71,9 @@ export function toSummary(row: ConversationFacts, lastSeq: number): Conversation
   return {
     conversationId: row.conversationId,
     kind: row.kind,
+    ...(row.policy === null ? {} : { policy: row.policy }),
     ...(row.name === null ? {} : { name: row.name }),
+    ...(row.avatarUrl === null ? {} : { avatarUrl: row.avatarUrl }),
     ...(row.userIds === null ? {} : { userIds: row.userIds }),
     lastSeq,
   }

@@ -1,19 +1,25 @@
 import { type Kysely, sql } from 'kysely'
-import type { ConversationKind, Database, EntryRow, Role } from '../db/schema.ts'
+import type { ConversationKind, Database, Role } from '../db/schema.ts'
+import type { LogRow } from './entry.ts'
 
-type LogRow = Omit<EntryRow, 'counted' | 'pushed' | 'count'>
+/** As one reader has it: whether they deleted it for themselves. */
+export type ReadRow = LogRow & { hidden: boolean }
 
-const entryColumns = [
+export const entryColumns = [
   'conversationId',
   'seq',
   'kind',
   'senderId',
   'clientMessageId',
+  'targetSeq',
   'type',
   'content',
+  'digest',
+  'synced',
   'replyTo',
   'mentions',
   'ext',
+  'reactions',
   'sentAt',
   'editedAt',
   'recalledAt',
@@ -24,20 +30,57 @@ export async function findView(db: Kysely<Database>, userId: string, conversatio
   return db
     .selectFrom('member as m')
     .innerJoin('conversation as c', 'c.conversationId', 'm.conversationId')
-    .select(['c.lastSeq', sql<number>`greatest(m.joined_seq, m.cleared_seq)`.as('floorSeq')])
+    .select([
+      'c.lastSeq',
+      'm.hidesEntries',
+      sql<number>`greatest(m.joined_seq, m.cleared_seq)`.as('floorSeq'),
+    ])
     .where('m.userId', '=', userId)
     .where('m.conversationId', '=', conversationId)
     .executeTakeFirst()
 }
 
+/**
+ * The first seq whose entry is not older than a time. Times never go back along a log, so a log of millions is
+ * halved some twenty times, each by its primary key; no index of times is kept.
+ */
+export async function findSeqAt(
+  db: Kysely<Database>,
+  { conversationId, time, lastSeq }: { conversationId: string; time: Date; lastSeq: number },
+): Promise<number> {
+  const { rows } = await sql<{ seq: number }>`
+    with recursive halving (low, high) as (
+      select 1::bigint, ${lastSeq}::bigint + 1
+      union all
+      select case when older then middle + 1 else low end, case when older then high else middle end
+      from halving, lateral (select (low + high) / 2 as middle) m, lateral (
+        select coalesce(e.sent_at < ${time}, true) as older
+        from (values (1)) one
+        left join entry e on e.conversation_id = ${conversationId} and e.seq = m.middle
+      ) o
+      where low < high
+    )
+    select low as seq from halving where low = high`.execute(db)
+  return rows[0]?.seq ?? lastSeq + 1
+}
+
 /** Entries between two seqs (both excluded), oldest first; of too many, those nearest to `from`. */
 export async function listEntries(
   db: Kysely<Database>,
-  range: { conversationId: string; after: number; before: number; from: 'start' | 'end'; limit: number },
-): Promise<LogRow[]> {
+  range: {
+    userId: string
+    hidesEntries: boolean
+    conversationId: string
+    after: number
+    before: number
+    from: 'start' | 'end'
+    limit: number
+  },
+): Promise<ReadRow[]> {
   const rows = await db
     .selectFrom('entry')
     .select(entryColumns)
+    .select(range.hidesEntries ? isHidden(range.userId).as('hidden') : sql<boolean>`false`.as('hidden'))
     .where('conversationId', '=', range.conversationId)
     .where('seq', '>', range.after)
     .where('seq', '<', range.before)
@@ -47,22 +90,47 @@ export async function listEntries(
   return range.from === 'start' ? rows : rows.toReversed()
 }
 
+const isHidden = (userId: string) => sql<boolean>`exists (
+  select from hidden_entry h
+  where h.user_id = ${userId} and h.conversation_id = entry.conversation_id and h.seq = entry.seq)`
+
 export interface ChangedConversation {
   conversationId: string
   kind: ConversationKind
+  policy: string | null
   name: string | null
+  avatarUrl: string | null
   userIds: string[] | null
   lastSeq: number
+  shownSeq: number
   lastAt: string
   role: Role
   floorSeq: number
+  hidesEntries: boolean
+  pinned: boolean
+  hidden: boolean
   deliveredSeq: number
   readSeq: number
+  clearedSeq: number
   unread: number
-  /** Where the next sync begins: nothing that commits later than this statement lies before it. */
-  position: string
-  epoch: string
 }
+
+/** Of a member `m`: what of others counts after the read mark. The one place that says what unread is. */
+export const unreadOf = sql<number>`(
+  select count(*) from entry e
+  where e.conversation_id = m.conversation_id and e.counted and e.recalled_at is null
+    and e.seq > greatest(m.read_seq, m.joined_seq, m.cleared_seq) and e.sender_id <> m.user_id
+    and (not m.hides_entries or not exists (
+      select from hidden_entry h
+      where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq)))`
+
+/** Of a member `m` and their conversation `c`. */
+export const changedColumns = sql`
+  c.conversation_id, c.kind, c.policy, c.name, c.avatar_url, c.user_ids, c.last_seq, c.shown_seq,
+  to_char(c.last_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_at,
+  m.role, greatest(m.joined_seq, m.cleared_seq) as floor_seq, m.hides_entries, m.pinned,
+  coalesce(m.hidden_at >= c.last_at, false) as hidden, m.delivered_seq, m.read_seq, m.cleared_seq,
+  ${unreadOf} as unread`
 
 interface ChangesQuery {
   userId: string
@@ -77,17 +145,12 @@ interface ChangesQuery {
  * oldest transaction still running. So a commit in flight is in this page or after the position, never lost
  * between; what committed just after it is told twice, which does no harm.
  */
-export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Promise<ChangedConversation[]> {
-  const { rows } = await sql<ChangedConversation>`
-    select
-      c.conversation_id, c.kind, c.name, c.user_ids, c.last_seq,
-      to_char(c.last_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_at,
-      m.role, greatest(m.joined_seq, m.cleared_seq) as floor_seq, m.delivered_seq, m.read_seq,
-      (select count(*) from entry e
-        where e.conversation_id = c.conversation_id and e.counted and e.recalled_at is null
-          and e.seq > greatest(m.read_seq, m.joined_seq, m.cleared_seq) and e.sender_id <> m.user_id) as unread,
-      pg_snapshot_xmin(pg_current_snapshot())::text as position,
-      (select epoch::text from log_epoch) as epoch
+export async function listChanges(
+  db: Kysely<Database>,
+  query: ChangesQuery,
+): Promise<(ChangedConversation & Position)[]> {
+  const { rows } = await sql<ChangedConversation & Position>`
+    select ${changedColumns}, ${positionColumns(query)}
     from member m
     join conversation c on c.conversation_id = m.conversation_id
     where m.user_id = ${query.userId}
@@ -99,37 +162,76 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
   return rows
 }
 
+export interface EndedConversation {
+  conversationId: string
+  reason: 'left' | 'kicked' | 'dissolved'
+  by: string
+  note: string | null
+  /** ISO 8601. */
+  endedAt: string
+}
+
+/** What one sync finds out beside the conversations, in the snapshot they are read in. */
+export interface Position {
+  /** Where the next sync begins: nothing that commits later than this statement lies before it. */
+  position: string
+  epoch: string
+  /** Conversations the user is no longer in; nothing for a device that begins. */
+  ended: EndedConversation[] | null
+}
+
+/** More of them a device need not be told: it finds out when it asks. */
+const endedAtMost = 1_000
+
+const positionColumns = ({ userId, since }: { userId: string; since: string | null }) => sql`
+  pg_snapshot_xmin(pg_current_snapshot())::text as position,
+  (select epoch::text from log_epoch) as epoch,
+  (
+    select json_agg(json_build_object('conversationId', f.conversation_id, 'reason', f.reason, 'by', f.ended_by,
+      'note', f.note, 'endedAt', to_char(f.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
+    from (
+      select * from former_member
+      where user_id = ${userId} and changed_xid >= ${since}::xid8
+      order by ended_at desc limit ${endedAtMost}
+    ) f
+  ) as ended`
+
 /** Where a sync that finds nothing stands. */
-export async function findPosition(db: Kysely<Database>): Promise<{ position: string; epoch: string }> {
-  const { rows } = await sql<{ position: string; epoch: string }>`
-    select pg_snapshot_xmin(pg_current_snapshot())::text as position, (select epoch::text from log_epoch) as epoch`.execute(
-    db,
-  )
+export async function findPosition(
+  db: Kysely<Database>,
+  query: { userId: string; since: string | null },
+): Promise<Position> {
+  const { rows } = await sql<Position>`select ${positionColumns(query)}`.execute(db)
   const [row] = rows
   if (!row) throw new Error('the log has no epoch')
   return row
 }
 
-/** For many conversations at once: the entries after a seq each, oldest first, and the newest one always. */
+/** For many conversations at once: the entries after a seq each, oldest first, and the one that a list shows. */
 export async function listEntriesOfMany(
   db: Kysely<Database>,
-  ranges: { conversationId: string; after: number; lastSeq: number }[],
+  userId: string,
+  ranges: { conversationId: string; after: number; shownSeq: number; hidesEntries: boolean }[],
   limit: number,
-): Promise<LogRow[]> {
+): Promise<ReadRow[]> {
   if (ranges.length === 0) return []
   const columns = sql.join(entryColumns.map((column) => sql.ref(column)))
-  const { rows } = await sql<LogRow>`
-    select e.* from unnest(
+  const { rows } = await sql<ReadRow>`
+    select e.*, r.hides and exists (
+      select from hidden_entry h
+      where h.user_id = ${userId} and h.conversation_id = e.conversation_id and h.seq = e.seq) as hidden
+    from unnest(
       ${ranges.map(({ conversationId }) => conversationId)}::text[],
       ${ranges.map(({ after }) => after)}::bigint[],
-      ${ranges.map(({ lastSeq }) => lastSeq)}::bigint[]
-    ) as r (id, after, last_seq)
+      ${ranges.map(({ shownSeq }) => shownSeq)}::bigint[],
+      ${ranges.map(({ hidesEntries }) => hidesEntries)}::boolean[]
+    ) as r (id, after, shown_seq, hides)
     cross join lateral (
       (select ${columns} from entry where conversation_id = r.id and seq > r.after order by seq limit ${limit})
       union all
-      -- A log has no holes, so this is the newest entry just where the first part does not reach it.
-      (select ${columns} from entry where conversation_id = r.id and seq = r.last_seq
-        and (r.last_seq <= r.after or r.last_seq > r.after + ${limit}))
+      -- A log has no holes, so this is it just where the first part does not reach it.
+      (select ${columns} from entry where conversation_id = r.id and seq = r.shown_seq
+        and (r.shown_seq <= r.after or r.shown_seq > r.after + ${limit}))
     ) e`.execute(db)
   return rows
 }

@@ -1,8 +1,10 @@
+import type { Entry } from '@parley/shared/entry'
 import type { UserId } from '@parley/shared/ids'
-import type { ConversationChange, Entry, SyncPage, SyncQuery } from '@parley/shared/protocol'
+import type { ConversationChange, SyncPage, SyncQuery } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
 import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts'
-import { toEntry, toSummary } from './entry.ts'
+import { toEntryFor } from './entry.ts'
+import { toListed } from './listed.ts'
 import * as store from './store.ts'
 
 /** Entries told at most with one conversation; the rest is read with `log:read`. */
@@ -16,13 +18,14 @@ const newestOfUnknown = 20
  */
 export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: SyncQuery): Promise<SyncPage> {
   const asked = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
+  const since = asked?.since ?? null
   const rows = await store.listChanges(db, {
     userId,
-    since: asked?.since ?? null,
+    since,
     after: asked?.after ?? null,
     limit: query.limit + 1,
   })
-  const here = rows[0] ?? (await store.findPosition(db))
+  const here = rows[0] ?? (await store.findPosition(db, { userId, since }))
   // A cursor of another history says nothing about this one: everything is told again.
   if (asked && asked.epoch !== here.epoch) return sync({ db }, userId, { ...query, cursor: undefined })
 
@@ -32,6 +35,7 @@ export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: S
   const entries = Map.groupBy(
     await store.listEntriesOfMany(
       db,
+      userId,
       page.map((row) => ({ ...row, after: startOf(row, known) })),
       entriesEach,
     ),
@@ -39,12 +43,21 @@ export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: S
   )
   return {
     conversations: page.map((row) =>
-      toChange(row, known, (entries.get(row.conversationId) ?? []).map(toEntry)),
+      toChange(
+        row,
+        known,
+        (entries.get(row.conversationId) ?? []).map((entry) => toEntryFor(userId, entry)),
+      ),
     ),
+    // The pages of one sync all have the same; the first tells it.
+    ended: asked?.after ? [] : (here.ended ?? []).map(withoutEmptyNote),
     cursor: encodeCursor(nextCursor(asked, here, more ? page.at(-1) : undefined)),
     complete: !more,
   }
 }
+
+const withoutEmptyNote = ({ note, ...ended }: store.EndedConversation) =>
+  note === null ? ended : { ...ended, note }
 
 /** The first page fixes where the next sync begins; later pages keep it. */
 function nextCursor(
@@ -72,14 +85,8 @@ function toChange(
   // The newest entry is told in any case; as part of `entries` it would hide the gap before it.
   const lacking = entries.filter(({ seq }) => seq > after && seq <= after + entriesEach)
   const reachesEnd = (lacking.at(-1)?.seq ?? after) >= row.lastSeq
-  const lastEntry = entries.find(({ seq }) => seq === row.lastSeq)
   return {
-    conversationId: row.conversationId,
-    summary: toSummary(row, row.lastSeq),
-    role: row.role,
-    watermarks: { deliveredSeq: row.deliveredSeq, readSeq: row.readSeq },
-    unread: row.unread,
-    ...(lastEntry ? { lastEntry } : {}),
+    ...toListed(row, entries),
     entries: lacking,
     complete: reachesEnd && (known.has(row.conversationId) || after <= row.floorSeq),
   }

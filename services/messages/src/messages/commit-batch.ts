@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto'
+import { everybody } from '@parley/shared/content'
+import { seqOfMessage } from '@parley/shared/ids'
 import type { Pool } from 'pg'
 import type { ConversationKind } from '../db/schema.ts'
 
@@ -10,14 +13,21 @@ export interface PreparedSend {
   clientMessageId: string
   type: string
   content: Record<string, unknown>
+  digest: string | null
   replyTo: string | null
   mentions: string[] | null
   ext: Record<string, unknown> | null
   mediaId: string | null
+  /** Whether it is kept. */
+  stored: boolean
   /** Whether it counts as unread. */
   counted: boolean
   /** Whether it is told to people who are away. */
   pushed: boolean
+  /** Whether the sender's other devices get it. */
+  synced: boolean
+  /** From the operator's own systems, which need no membership. */
+  bySystem: boolean
 }
 
 /** What became of one send of a batch. */
@@ -25,14 +35,27 @@ export type Standing =
   | { kind: 'committed'; seq: number; sentAt: Date; conversation: CommittedConversation }
   /** The same client message id was committed before. */
   | { kind: 'known'; seq: number; sentAt: Date }
-  /** No such conversation, or the sender is not in it. */
-  | { kind: 'refused'; exists: boolean }
+  | { kind: 'refused'; reason: Refusal }
+  /** Allowed, and not to be kept: whoever is there hears it. */
+  | { kind: 'passed'; messageId: string; sentAt: Date; conversation: CommittedConversation }
   /** Somebody else changed the conversation meanwhile; nothing was stored. */
   | { kind: 'stale' }
 
+export type Refusal =
+  | 'no_conversation'
+  | 'not_a_member'
+  /** By a block or the policy for strangers. */
+  | 'barred'
+  /** The sender, or everybody. */
+  | 'silenced'
+  | 'may_not_mention_all'
+  | 'no_such_reply'
+
 export interface CommittedConversation {
   kind: ConversationKind
+  policy: string | null
   name: string | null
+  avatarUrl: string | null
   userIds: string[] | null
   membersVersion: number
 }
@@ -66,33 +89,39 @@ export async function commitBatch(
       sends.map((send) => send.clientMessageId),
       sends.map((send) => send.type),
       sends.map((send) => JSON.stringify(send.content)),
+      sends.map((send) => send.digest),
       sends.map((send) => send.replyTo),
+      sends.map((send) => send.replyTo && seqOfMessage(send.replyTo)),
       sends.map((send) => send.mentions && JSON.stringify(send.mentions)),
+      sends.map((send) => send.mentions?.includes(everybody) ?? false),
       sends.map((send) => send.ext && JSON.stringify(send.ext)),
       sends.map((send) => send.mediaId),
+      sends.map((send) => send.stored),
       sends.map((send) => send.counted),
       sends.map((send) => send.pushed),
+      sends.map((send) => send.synced),
+      sends.map((send) => send.bySystem),
     ],
   })
   const [first] = rows
   const advanced = new Map(first?.advanced?.map((conversation) => [conversation.id, conversation]))
-  const sentAt = first?.sent_at ?? new Date()
   const standings = sends.map((send, i): Standing => {
     const row = rows[i]
-    return row ? standingOf(row, sentAt, advanced.get(send.conversationId)) : { kind: 'stale' }
+    return row ? standingOf(row, advanced.get(send.conversationId)) : { kind: 'stale' }
   })
   return { standings, dispatchId: first?.dispatch_id ?? undefined }
 }
 
 /** One for each send, in order. What is the same for all of them is in the first alone. */
 interface Row {
-  is_member: boolean
-  conversation_exists: boolean
+  refusal: Refusal | null
   known_seq: number | null
   known_at: Date | null
+  sent_at: Date
+  /** Where it passes on without being kept. */
+  passes: CommittedConversation | null
   /** The number it has if its conversation advanced. */
   seq: number
-  sent_at: Date | null
   /** The conversations that advanced. */
   advanced: Advanced[] | null
   dispatch_id: number | null
@@ -102,66 +131,87 @@ interface Advanced extends CommittedConversation {
   id: string
 }
 
-function standingOf(row: Row, sentAt: Date, advanced: Advanced | undefined): Standing {
-  if (!row.is_member) return { kind: 'refused', exists: row.conversation_exists }
+function standingOf(row: Row, advanced: Advanced | undefined): Standing {
   if (row.known_seq !== null && row.known_at)
     return { kind: 'known', seq: row.known_seq, sentAt: row.known_at }
-  return advanced ? { kind: 'committed', seq: row.seq, sentAt, conversation: advanced } : { kind: 'stale' }
+  if (row.refusal) return { kind: 'refused', reason: row.refusal }
+  if (row.passes)
+    return { kind: 'passed', messageId: randomUUID(), sentAt: row.sent_at, conversation: row.passes }
+  if (!advanced) return { kind: 'stale' }
+  return { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation: advanced }
 }
 
 // Rows of the batch are joined with tables by index alone (see `plans` of the pool) and with each other only once:
 // a batch joined with itself would cost its square. What follows from a conversation's snapshot needs no join at
-// all, because the conversation advances from that snapshot or not at all.
+// all, because the conversation advances from that snapshot or not at all. Entries' times never go back: a
+// transaction that waited for the lock may have begun before the one it waited for.
 const statement = `
 with standing as materialized (
-  select i.*, c.last_seq, c.last_count, c.members_version,
-    c.conversation_id is not null as conversation_exists,
-    m.user_id is not null as is_member,
-    e.seq as known_seq, e.sent_at as known_at,
-    count(*) filter (where m.user_id is not null and e.seq is null) over by_place as nth,
-    count(*) filter (where m.user_id is not null and e.seq is null and i.counted) over by_place as nth_counted
-  from unnest(
-    $1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[], $8::jsonb[], $9::uuid[],
-    $10::boolean[], $11::boolean[]
-  ) with ordinality as i (
-    conversation_id, sender_id, client_message_id, type, content, reply_to, mentions, ext, media_id, counted, pushed, place
-  )
-  left join conversation c on c.conversation_id = i.conversation_id
-  left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id and m.barred is null
-  left join entry e on e.conversation_id = i.conversation_id and e.sender_id = i.sender_id
-    and e.client_message_id = i.client_message_id
-  window by_place as (partition by i.conversation_id order by i.place)
+  select f.*,
+    f.refusal is null and f.known_seq is null and f.stores as enters,
+    count(*) filter (where f.refusal is null and f.known_seq is null and f.stores) over by_place as nth,
+    count(*) filter (where f.refusal is null and f.known_seq is null and f.stores and f.counts) over by_place as nth_counted
+  from (
+    select i.*, i.stored and c.stores as stores, i.counted and c.counts as counts, c.last_seq, c.last_count,
+      c.members_version, c.kind as conversation_kind, c.policy, c.name, c.avatar_url, c.user_ids,
+      greatest(c.entry_at, now()) as sent_at, e.seq as known_seq, e.sent_at as known_at,
+      case
+        when c.conversation_id is null then 'no_conversation'
+        when i.by_system then null
+        when m.user_id is null then 'not_a_member'
+        when m.barred is not null then 'barred'
+        when m.silenced_until > now() then 'silenced'
+        when c.all_silenced and m.role = 'member' and not m.speaks_always then 'silenced'
+        when i.mentions_all and m.role = 'member' and not c.members_mention_all then 'may_not_mention_all'
+        when i.reply_seq > c.last_seq then 'no_such_reply'
+      end as refusal
+    from unnest(
+      $1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::bigint[], $9::jsonb[],
+      $10::boolean[], $11::jsonb[], $12::uuid[], $13::boolean[], $14::boolean[], $15::boolean[], $16::boolean[], $17::boolean[]
+    ) with ordinality as i (
+      conversation_id, sender_id, client_message_id, type, content, digest, reply_to, reply_seq, mentions,
+      mentions_all, ext, media_id, stored, counted, pushed, synced, by_system, place
+    )
+    left join conversation c on c.conversation_id = i.conversation_id
+    left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
+    left join entry e on e.conversation_id = i.conversation_id and e.sender_id = i.sender_id
+      and e.client_message_id = i.client_message_id
+  ) f
+  window by_place as (partition by f.conversation_id order by f.place)
 ),
 advanced as (
   update conversation c
   set last_seq = c.last_seq + n.entries,
       last_count = c.last_count + n.counted,
-      last_at = now(),
+      shown_seq = c.last_seq + n.entries,
+      last_at = n.sent_at,
+      entry_at = n.sent_at,
       changed_xid = pg_current_xact_id()
   from (
-    select conversation_id, last_seq, members_version, max(nth) as entries, max(nth_counted) as counted
-    from standing where is_member and known_seq is null
-    group by conversation_id, last_seq, members_version
+    select conversation_id, last_seq, members_version, sent_at, max(nth) as entries, max(nth_counted) as counted
+    from standing where enters
+    group by conversation_id, last_seq, members_version, sent_at
   ) n
   where c.conversation_id = n.conversation_id
     and c.last_seq = n.last_seq and c.members_version = n.members_version
-  returning c.conversation_id, c.kind, c.name, c.user_ids, c.members_version, n.last_seq as base_seq, c.last_seq
+  returning c.conversation_id, c.kind, c.policy, c.name, c.avatar_url, c.user_ids, c.members_version,
+    n.last_seq as base_seq, c.last_seq
 ),
 inserted as (
-  insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, reply_to, mentions, ext,
-    counted, pushed, count)
-  select s.conversation_id, s.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.reply_to,
-    s.mentions, s.ext, s.counted, s.pushed, s.last_count + s.nth_counted
+  insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, digest, reply_to, mentions,
+    ext, counted, pushed, synced, count, sent_at)
+  select s.conversation_id, s.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.digest,
+    s.reply_to, s.mentions, s.ext, s.counts, s.pushed, s.synced, s.last_count + s.nth_counted, s.sent_at
   from standing s
   join advanced a on a.conversation_id = s.conversation_id
-  where s.is_member and s.known_seq is null
+  where s.enters
 ),
 referred as (
   insert into media_reference (media_id, conversation_id, seq)
   select s.media_id, s.conversation_id, s.last_seq + s.nth
   from standing s
   join advanced a on a.conversation_id = s.conversation_id
-  where s.media_id is not null and s.is_member and s.known_seq is null
+  where s.media_id is not null and s.enters
 ),
 noted as (
   insert into dispatch (conversation_ids, first_seqs, last_seqs)
@@ -169,11 +219,12 @@ noted as (
   having count(*) > 0
   returning dispatch_id
 )
-select s.is_member, s.conversation_exists, s.known_seq, s.known_at, s.last_seq + s.nth as seq,
-  case when s.place = 1 then now() end as sent_at,
+select s.refusal, s.known_seq, s.known_at, s.sent_at, s.last_seq + s.nth as seq,
+  case when s.refusal is null and not s.stores then json_build_object('kind', s.conversation_kind, 'policy', s.policy,
+    'name', s.name, 'avatarUrl', s.avatar_url, 'userIds', s.user_ids, 'membersVersion', s.members_version) end as passes,
   case when s.place = 1 then (
-    select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'name', name, 'userIds', user_ids,
-      'membersVersion', members_version)) from advanced
+    select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'policy', policy, 'name', name,
+      'avatarUrl', avatar_url, 'userIds', user_ids, 'membersVersion', members_version)) from advanced
   ) end as advanced,
   case when s.place = 1 then (select dispatch_id from noted) end as dispatch_id
 from standing s

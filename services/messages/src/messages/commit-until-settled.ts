@@ -3,11 +3,12 @@ import type { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import type { Pool } from 'pg'
 import type { MessagesFrom } from '../contacts/bars.ts'
-import { commitUnknown, contendedConversation, notAMember, unstorable } from '../errors.ts'
+import { commitUnknown, contendedConversation, unstorable } from '../errors.ts'
 import { commitBatch, type PreparedSend, type Standing } from './commit-batch.ts'
 import { openDirectConversations } from './open-direct.ts'
+import { refusalError } from './refusal-error.ts'
 
-type Outcome = Extract<Standing, { kind: 'committed' | 'known' }> | AppError
+type Outcome = Exclude<Standing, { kind: 'refused' | 'stale' }> | AppError
 
 export interface SettledBatch {
   sends: PreparedSend[]
@@ -52,9 +53,9 @@ export async function commitUntilSettled(
       for (const [i, send] of open.entries()) {
         const standing = standings[i] ?? { kind: 'stale' }
         if (standing.kind === 'stale') again.push(send)
-        else if (standing.kind === 'refused' && !standing.exists && !opened && send.directTo)
-          missing.push(send)
-        else outcomes.set(send, standing.kind === 'refused' ? notAMember() : standing)
+        else if (standing.kind !== 'refused') outcomes.set(send, standing)
+        else if (standing.reason === 'no_conversation' && !opened && send.directTo) missing.push(send)
+        else outcomes.set(send, refusalError(standing.reason))
       }
       if (missing.length > 0) {
         for (const [send, error] of await openDirectConversations(pool, missing, { messagesFrom }))

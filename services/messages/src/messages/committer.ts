@@ -55,7 +55,7 @@ export function createCommitter({ config, log, metrics, dispatcher }: CommitterO
     const observe = seconds.startTimer()
     const settled = await commitUntilSettled(pool, distinct, { log, messagesFrom: config.messagesFrom })
     observe()
-    if (settled.dispatches.length > 0) setImmediate(() => dispatcher.announce(settled))
+    if (settled.outcomes.some(isNews)) setImmediate(() => dispatcher.announce(settled))
     const results = distinct.map((send, i) => resultOf(send, settled.outcomes[i]))
     countOutcomes(settled)
     return places.map((place) => results[place] ?? notAMember())
@@ -102,10 +102,11 @@ function resultOf(
 ): Sent | AppError {
   if (outcome === undefined) return notAMember()
   if (outcome instanceof AppError) return outcome
-  return {
-    messageId: messageIdOf(send.conversationId, outcome.seq),
-    conversationId: send.conversationId,
-    seq: outcome.seq,
-    sentAt: outcome.sentAt.toISOString(),
-  }
+  const { conversationId } = send
+  const sentAt = outcome.sentAt.toISOString()
+  if (outcome.kind === 'passed') return { messageId: outcome.messageId, conversationId, seq: 0, sentAt }
+  return { messageId: messageIdOf(conversationId, outcome.seq), conversationId, seq: outcome.seq, sentAt }
 }
+
+const isNews = (outcome: SettledBatch['outcomes'][number]) =>
+  !(outcome instanceof AppError) && outcome.kind !== 'known'

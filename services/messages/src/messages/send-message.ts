@@ -1,9 +1,9 @@
-import { mediaIdOf } from '@parley/shared/content'
+import { builtInSwitches, mediaIdOf } from '@parley/shared/content'
 import { AppError } from '@parley/shared/errors'
-import { type ConversationId, directConversationId, type MediaId } from '@parley/shared/ids'
+import { type ConversationId, directConversationId, type MediaId, seqOfMessage } from '@parley/shared/ids'
 import { fromBatchReply, type SendCall, type Sent } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import { noSelfChat } from '../errors.ts'
+import { noSelfChat, noSuchMessage } from '../errors.ts'
 import type { PreparedSend } from './commit-batch.ts'
 
 /** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
@@ -34,6 +34,10 @@ function prepare({ userId, draft }: SendCall): PreparedSend {
   if (direct === userId) throw noSelfChat()
   const conversationId: ConversationId =
     'userId' in draft.to ? directConversationId(userId, draft.to.userId) : draft.to.conversationId
+  const { replyTo = null } = draft
+  if (replyTo !== null && !isMessageOf(conversationId, replyTo)) throw noSuchMessage()
+  const { stored, counted, pushed, synced } = builtInSwitches(draft.type)
+  const { switches } = draft
   return {
     conversationId,
     senderId: userId,
@@ -41,14 +45,22 @@ function prepare({ userId, draft }: SendCall): PreparedSend {
     clientMessageId: draft.clientMessageId,
     type: draft.type,
     content: draft.content,
-    replyTo: draft.replyTo ?? null,
+    digest: draft.digest ?? null,
+    replyTo,
     mentions: draft.mentions ?? null,
     ext: draft.ext ?? null,
     mediaId: null,
-    counted: true,
-    pushed: true,
+    // A sender only ever switches off.
+    stored: stored && switches?.stored !== false,
+    counted: counted && switches?.counted !== false,
+    pushed: pushed && switches?.pushed !== false,
+    synced: synced && switches?.synced !== false,
+    bySystem: false,
   }
 }
+
+const isMessageOf = (conversationId: string, messageId: string) =>
+  seqOfMessage(messageId) !== undefined && messageId.startsWith(`${conversationId}.`)
 
 async function claimMedia({ media }: Pick<Context, 'media'>, { userId }: SendCall, mediaId: MediaId) {
   const [facts] = fromBatchReply(

@@ -2,7 +2,7 @@ import { ownConversationId, type UserId } from '@parley/shared/ids'
 import type { Transaction } from 'kysely'
 import type { Context } from '../context.ts'
 import type { Database } from '../db/schema.ts'
-import { toEntry, toSummary } from '../log/entry.ts'
+import { plainEntry } from '../log/entry.ts'
 import * as store from './store.ts'
 
 /** What the log of one user is to be told of. */
@@ -58,19 +58,16 @@ export async function appendOwn(trx: Transaction<Database>, entries: OwnEntry[])
 export function announceOwn({ dispatcher }: Pick<Context, 'dispatcher'>, appended: AppendedOwn[]): void {
   for (const { entry, seq, sentAt, dispatchId } of appended) {
     const conversationId = ownConversationId(entry.userId as UserId)
-    const facts = { conversationId, kind: 'self' as const, name: null, userIds: [entry.userId] }
-    const row = {
-      ...entry,
+    const { userId, senderId, kind, type, content } = entry
+    const facts = {
       conversationId,
-      seq,
-      sentAt,
-      clientMessageId: null,
-      replyTo: null,
-      mentions: null,
-      ext: null,
-      editedAt: null,
-      recalledAt: null,
+      kind: 'self' as const,
+      policy: null,
+      name: null,
+      avatarUrl: null,
+      userIds: [userId],
     }
-    dispatcher.announceEntry(toEntry(row), { summary: toSummary(facts, seq), dispatchId, joined: [] })
+    const row = { ...plainEntry, conversationId, seq, sentAt, senderId, kind, type, content }
+    dispatcher.announceEntry(row, { facts, dispatchId })
   }
 }

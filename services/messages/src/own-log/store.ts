@@ -52,8 +52,8 @@ export async function insertOwnEntries(
     ),
     advanced as (
       update conversation c
-      set last_seq = c.last_seq + 1, last_count = c.last_count + d.counted::int, last_at = greatest(c.last_at, now()),
-        changed_xid = pg_current_xact_id()
+      set last_seq = c.last_seq + 1, shown_seq = c.last_seq + 1, last_count = c.last_count + d.counted::int,
+        last_at = greatest(c.entry_at, now()), entry_at = greatest(c.entry_at, now()), changed_xid = pg_current_xact_id()
       from draft d
       where c.conversation_id = d.id
       returning c.conversation_id, c.last_seq, c.last_count, c.last_at

@@ -1,4 +1,6 @@
+import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
+import type { Database } from '../db/schema.ts'
 
 export interface Mark {
   userId: string
@@ -56,4 +58,27 @@ export async function moveWatermarks(pool: Pool, marks: Mark[]): Promise<MovedMa
     ],
   })
   return rows
+}
+
+/** Where each member stands to a message; nothing if there is no such message. */
+export async function listMarks(
+  db: Kysely<Database>,
+  { conversationId, seq, limit }: { conversationId: string; seq: number; limit: number },
+) {
+  return db
+    .selectFrom('entry as e')
+    .innerJoin('member as m', 'm.conversationId', 'e.conversationId')
+    .select((eb) => [
+      'm.userId',
+      'm.joinedSeq',
+      'm.deliveredSeq',
+      'm.readSeq',
+      eb('m.userId', '=', eb.ref('e.senderId')).$castTo<boolean>().as('isSender'),
+    ])
+    .where('e.conversationId', '=', conversationId)
+    .where('e.seq', '=', seq)
+    .where('e.kind', '=', 'message')
+    .orderBy('m.userId')
+    .limit(limit)
+    .execute()
 }

@@ -1,0 +1,46 @@
+import { z } from 'zod'
+
+/** Counted from 1 in each conversation; 0 stands before the first entry. */
+export const Seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+/** ISO 8601. */
+export const Timestamp = z.iso.datetime()
+
+/** One line of a conversation's log. */
+export const Entry = z.object({
+  conversationId: z.string(),
+  seq: Seq,
+  /**
+   * `message`; `edit`, `recall`, `reaction` for what happened to one; `hidden` for one that is not for this reader,
+   * keeping its number; otherwise what happened to the conversation, such as `created` or `members-added`.
+   */
+  kind: z.string(),
+  messageId: z.string().optional(),
+  clientMessageId: z.string().optional(),
+  senderId: z.string(),
+  type: z.string(),
+  content: z.record(z.string(), z.unknown()),
+  sentAt: Timestamp,
+  editedAt: Timestamp.optional(),
+  recalledAt: Timestamp.optional(),
+  reactions: z.record(z.string(), z.array(z.string())).optional(),
+  replyTo: z.string().optional(),
+  mentions: z.array(z.string()).optional(),
+  digest: z.string().optional(),
+  ext: z.record(z.string(), z.unknown()).optional(),
+})
+export type Entry = z.output<typeof Entry>
+
+/** What a conversation list shows, the same for every member. */
+export const ConversationSummary = z.object({
+  conversationId: z.string(),
+  /** `self` is the user's own log: what concerns this user alone. Nobody writes into it. */
+  kind: z.enum(['direct', 'group', 'live', 'self']),
+  /** Of a group: the rules it lives by. */
+  policy: z.string().optional(),
+  name: z.string().optional(),
+  avatarUrl: z.string().optional(),
+  /** The two people of a direct conversation. */
+  userIds: z.array(z.string()).optional(),
+  lastSeq: Seq,
+})
+export type ConversationSummary = z.output<typeof ConversationSummary>

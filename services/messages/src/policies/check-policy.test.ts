@@ -1,0 +1,30 @@
+import { describe, expect, test } from 'vitest'
+import { checkPolicy } from './check-policy.ts'
+import type { Policy } from './policy.ts'
+import { shippedPolicies } from './shipped.ts'
+
+const base = shippedPolicies.find(({ id }) => id === 'public') as Policy
+
+test.for(shippedPolicies)('$id can be kept', (policy) => {
+  expect(checkPolicy(policy)).toEqual([])
+})
+
+describe('a policy in which something goes wrong is refused with the story of it', () => {
+  test.for<[Partial<Policy>, RegExp]>([
+    [{ quit: ['owner'], ownerQuits: 'leaves-none' }, /Ann owns the group and quits/],
+    [{ quit: [], dissolve: [], transfer: [] }, /bound to it for ever/],
+    [{ hasOwner: false }, /has no owner, but some of its rules name one/],
+    [{ readers: 'anyone' }, /Ben is kicked, and reads on/],
+    [{ join: ['free'], kickedMayReturn: true }, /joins again at once/],
+    [{ stores: false, counts: false }, /keeps nothing/],
+    [{ answerRequests: [] }, /waits for ever/],
+    [{ join: ['invitation'], invite: {} }, /by invitation only, and nobody may invite/],
+    [{ stores: false, kick: {} }, /three unread messages, which nobody has kept/],
+    [{ stores: false, counts: false, kick: {}, history: 'all' }, /nothing is kept/],
+    [{ kick: { admin: ['owner'] } }, /takes it from her/],
+    [{ silence: { admin: ['admin'] } }, /two admins do silence to each other/],
+    [{ silenceAll: ['member'] }, /himself among them/],
+  ])('%j', ([change, story]) => {
+    expect(checkPolicy({ ...base, ...change }).join('\n')).toMatch(story)
+  })
+})

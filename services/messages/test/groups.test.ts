@@ -1,0 +1,208 @@
+import { randomUUID as uuid } from 'node:crypto'
+import type { Entry } from '@parley/shared/entry'
+import type { SyncPage } from '@parley/shared/protocol'
+import { type Api, type Person, signUp } from '@parley/testing/chat-api'
+import { describe, expect } from 'vitest'
+import { test } from './fixture.ts'
+
+async function people(api: Api, count: number): Promise<Person[]> {
+  return Promise.all(Array.from({ length: count }, () => signUp(api)))
+}
+
+async function found(api: Api, owner: Person, members: Person[], draft: object = {}): Promise<string> {
+  const userIds = members.map(({ userId }) => userId)
+  const { status, body } = await api.post('/v1/conversations', { name: 'G', userIds, ...draft }, owner.token)
+  expect({ status, body }).toMatchObject({ status: 201 })
+  return (body['summary'] as unknown as { conversationId: string }).conversationId
+}
+
+const say = (api: Api, who: Person, conversationId: string, more: object = {}) =>
+  api.post(
+    '/v1/messages',
+    { clientMessageId: uuid(), to: { conversationId }, type: 'text', content: { text: 'hi' }, ...more },
+    who.token,
+  )
+const read = async (api: Api, who: Person, conversationId: string) =>
+  (await api.get(`/v1/conversations/${conversationId}/entries`, who.token)).body[
+    'entries'
+  ] as unknown as Entry[]
+const sync = async (api: Api, who: Person, cursor?: string) =>
+  (await api.get(`/v1/sync${cursor ? `?cursor=${cursor}` : ''}`, who.token)).body as unknown as SyncPage
+
+describe('a private group', () => {
+  test('is joined by invitation only, and an outsider learns nothing of it', async ({ api }) => {
+    const [owner, stranger] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [])
+    expect((await api.post(`/v1/conversations/${id}/join`, {}, stranger.token)).status).toBe(403)
+    expect((await api.get(`/v1/conversations/${id}`, stranger.token)).body).toEqual(
+      (await api.get('/v1/conversations/g-nowhere', stranger.token)).body,
+    )
+  })
+
+  test('passes to another when its owner leaves, and always has one owner', async ({ api }) => {
+    const [owner, bob] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [bob])
+    expect((await api.post(`/v1/conversations/${id}/leave`, {}, owner.token)).status).toBe(200)
+    const { body } = await api.get(`/v1/conversations/${id}/members`, bob.token)
+    expect(body['members']).toMatchObject([{ userId: bob.userId, role: 'owner' }])
+    expect((await say(api, owner, id)).status).toBe(403)
+  })
+
+  test('P9 whoever is kicked neither sends nor reads, is told why, and learns it on return', async ({
+    api,
+  }) => {
+    const [owner, bob] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [bob])
+    const { cursor } = await sync(api, bob)
+    const kicks = `/v1/conversations/${id}/kicks`
+    expect((await api.post(kicks, { userIds: [owner.userId] }, bob.token)).status).toBe(403)
+    const kicked = await api.post(kicks, { userIds: [bob.userId, 'nobody'], reason: 'spam' }, owner.token)
+    expect(kicked.body['results']).toEqual([
+      { userId: bob.userId, result: 'done' },
+      { userId: 'nobody', result: 'refused', reason: 'not-a-member' },
+    ])
+    expect((await say(api, bob, id)).status).toBe(403)
+    expect((await api.get(`/v1/conversations/${id}/entries`, bob.token)).status).toBe(403)
+    expect((await sync(api, bob, cursor)).ended).toMatchObject([
+      { conversationId: id, reason: 'kicked', by: owner.userId, note: 'spam' },
+    ])
+    expect((await read(api, owner, id)).at(-1)).toMatchObject({
+      type: 'group.kicked',
+      content: { reason: 'spam' },
+    })
+  })
+})
+
+describe('a public group', () => {
+  test('lets people in after an approval, once, by those who may answer', async ({ api }) => {
+    const [owner, bob, cas] = (await people(api, 3)) as [Person, Person, Person]
+    const id = await found(api, owner, [bob], { policy: 'public' })
+    const asked = await api.post(`/v1/conversations/${id}/join`, { greeting: 'it is me' }, cas.token)
+    expect(asked.body['result']).toBe('pending')
+    expect((await say(api, cas, id)).status).toBe(403)
+    const requests = `/v1/conversations/${id}/requests`
+    expect((await api.get(requests, bob.token)).status).toBe(403)
+    expect((await api.get(requests, owner.token)).body['requests']).toMatchObject([
+      { userId: cas.userId, greeting: 'it is me' },
+    ])
+    expect((await api.put(`${requests}/${cas.userId}`, { accept: true }, owner.token)).status).toBe(200)
+    expect((await api.put(`${requests}/${cas.userId}`, { accept: true }, owner.token)).status).toBe(404)
+    expect((await say(api, cas, id)).status).toBe(201)
+  })
+
+  test('an invitation by a member is a proposal', async ({ api }) => {
+    const [owner, bob, cas] = (await people(api, 3)) as [Person, Person, Person]
+    const id = await found(api, owner, [bob], { policy: 'public' })
+    const members = `/v1/conversations/${id}/members`
+    const proposed = await api.post(members, { userIds: [cas.userId] }, bob.token)
+    expect(proposed.body['results']).toEqual([{ userId: cas.userId, result: 'pending' }])
+    expect((await say(api, cas, id)).status).toBe(403)
+  })
+
+  test('keeps its owner until the group is given away or dissolved', async ({ api }) => {
+    const [owner, bob] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [bob], { policy: 'public' })
+    expect((await api.post(`/v1/conversations/${id}/leave`, {}, owner.token)).status).toBe(403)
+    expect((await api.delete(`/v1/conversations/${id}`, bob.token)).status).toBe(403)
+    expect((await api.put(`/v1/conversations/${id}/owner`, { userId: bob.userId }, owner.token)).status).toBe(
+      200,
+    )
+    expect((await api.delete(`/v1/conversations/${id}`, owner.token)).status).toBe(403)
+    const { cursor } = await sync(api, owner)
+    expect((await api.delete(`/v1/conversations/${id}`, bob.token)).status).toBe(200)
+    expect((await sync(api, owner, cursor)).ended).toMatchObject([
+      { conversationId: id, reason: 'dissolved' },
+    ])
+    expect((await say(api, bob, id)).status).toBe(403)
+    expect((await api.post(`/v1/conversations/${id}/join`, {}, owner.token)).status).toBe(403)
+  })
+
+  test('P9 a silenced member may not write, and all may be silenced but for some', async ({ api }) => {
+    const [owner, bob, cas] = (await people(api, 3)) as [Person, Person, Person]
+    const id = await found(api, owner, [bob, cas], { policy: 'public' })
+    const member = `/v1/conversations/${id}/members/${bob.userId}`
+    expect((await api.put(`${member}/silence`, { seconds: 60 }, cas.token)).status).toBe(403)
+    expect((await api.put(`${member}/silence`, { seconds: 60 }, owner.token)).status).toBe(200)
+    expect((await say(api, bob, id)).status).toBe(403)
+    await api.put(`${member}/silence`, { seconds: 0 }, owner.token)
+    expect((await say(api, bob, id)).status).toBe(201)
+    await api.put(`/v1/conversations/${id}/silence`, { silenced: true }, owner.token)
+    await api.put(`${member}/exemption`, { exempt: true }, owner.token)
+    expect([(await say(api, owner, id)).status, (await say(api, bob, id)).status]).toEqual([201, 201])
+    expect((await say(api, cas, id)).status).toBe(403)
+  })
+
+  test('only those who may mention everybody do', async ({ api }) => {
+    const [owner, bob] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [bob], { policy: 'public' })
+    expect((await say(api, bob, id, { mentions: ['@all'] })).status).toBe(403)
+    expect((await say(api, owner, id, { mentions: ['@all'] })).status).toBe(201)
+  })
+})
+
+describe('a chatroom', () => {
+  test('is joined freely, shows what was said before, and counts nothing as unread', async ({ api }) => {
+    const [owner, cas] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [], { policy: 'chatroom' })
+    await say(api, owner, id)
+    expect((await api.post(`/v1/conversations/${id}/join`, {}, cas.token)).body['result']).toBe('done')
+    expect((await read(api, cas, id)).map(({ kind }) => kind)).toEqual(['created', 'message', 'joined'])
+    await say(api, owner, id)
+    expect((await api.get('/v1/unread', cas.token)).body['total']).toBe(0)
+  })
+
+  test('P9 whoever was kicked cannot come back by themselves until pardoned', async ({ api }) => {
+    const [owner, cas] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [cas], { policy: 'chatroom' })
+    await api.post(`/v1/conversations/${id}/kicks`, { userIds: [cas.userId] }, owner.token)
+    expect((await api.post(`/v1/conversations/${id}/join`, {}, cas.token)).status).toBe(403)
+    await api.delete(`/v1/conversations/${id}/expulsions/${cas.userId}`, owner.token)
+    expect((await api.post(`/v1/conversations/${id}/join`, {}, cas.token)).body['result']).toBe('done')
+  })
+})
+
+describe('a live room', () => {
+  test('keeps nothing, invites nobody, removes nobody', async ({ api }) => {
+    const [owner, fan] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [], { policy: 'live' })
+    expect((await api.post(`/v1/conversations/${id}/join`, {}, fan.token)).body['result']).toBe('done')
+    expect((await say(api, fan, id)).body).toMatchObject({ seq: 0 })
+    expect(await read(api, owner, id)).toEqual([])
+    expect(
+      (await api.post(`/v1/conversations/${id}/kicks`, { userIds: [fan.userId] }, owner.token)).status,
+    ).toBe(403)
+    expect(
+      (await api.post(`/v1/conversations/${id}/members`, { userIds: [fan.userId] }, owner.token)).status,
+    ).toBe(403)
+  })
+})
+
+test('a change of the profile is an entry of the log, made by the server', async ({ api }) => {
+  const [owner, bob] = (await people(api, 2)) as [Person, Person]
+  const id = await found(api, owner, [bob])
+  const changed = await api.patch(`/v1/conversations/${id}`, { name: 'New', notice: 'Read me' }, bob.token)
+  expect(changed.body).toEqual({ seq: 2 })
+  expect((await read(api, owner, id)).at(-1)).toMatchObject({
+    type: 'group.changed',
+    content: { name: 'New', notice: 'Read me' },
+  })
+  expect((await api.get(`/v1/conversations/${id}`, owner.token)).body).toMatchObject({
+    notice: 'Read me',
+    memberCount: 2,
+    role: 'owner',
+    summary: { name: 'New', policy: 'private' },
+  })
+})
+
+test.for([
+  ['an avatar of more than 100 bytes', { name: 'G', avatarUrl: `https://example.com/${'x'.repeat(100)}` }],
+  ['no name', { userIds: [] }],
+  ['an unknown policy', { name: 'G', policy: 'nonsense' }],
+  ['a way in that the policy has not', { name: 'G', policy: 'private', joinBy: 'free' }],
+  ['admins where there are none', { name: 'G', policy: 'private', adminIds: ['ann'] }],
+  ['an id that the server gives out', { name: 'G', conversationId: 'd-mine' }],
+] as const)('a group with %s is refused', async ([, draft], { api }) => {
+  const owner = await signUp(api)
+  const { status, body } = await api.post('/v1/conversations', draft, owner.token)
+  expect([status, body.error?.code]).toEqual([400, 'invalid_request'])
+})

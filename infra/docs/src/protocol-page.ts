@@ -32,9 +32,10 @@ export function protocolPage(): string {
       'again: nothing is done twice. Server events are hints; the log is the truth.',
     ].join('\n'),
     '## What a client asks',
-    ...Object.entries(clientEvents).flatMap(([event, { about, request, reply }]) => [
+    'Where a route is named, the same can be asked over HTTP: path, query and body together are the request.',
+    ...Object.entries(clientEvents).flatMap(([event, { about, request, reply, ...rest }]) => [
       `### \`${event}\``,
-      about,
+      'http' in rest ? `${about} HTTP: \`${rest.http.route}\`.` : about,
       fenced(`request: ${renderSchema(request)}\nreply: ${renderSchema(reply)}`),
     ]),
     '## Content by message type',

@@ -67,7 +67,7 @@ export async function startGateway(config: Config) {
   const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
   const sessions = { ...ctx, endedSessions: createEndedSessions(registry) }
   opened.use(watchSessions(sessions))
-  await followOrders(sessions)
+  await followOrders({ ...sessions, io })
   subscriber.on('ready', () => {
     io.local.emit('log:stale', { withinMs: staleWithinMs })
     renewRooms(ctx).catch((err: unknown) => log.warn({ err }, 'rooms were not renewed'))

@@ -176,6 +176,22 @@ describe('offline deliveries', () => {
     redis.disconnect()
   })
 
+  test('a badge is the same number as the total of unread: what a user deleted for themselves is in neither', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId, messageId } = await say(api, alice, bob, 'one')
+    await say(api, alice, bob, 'two')
+    const hidden = { messageIds: [messageId] }
+    await api.post(`/v1/conversations/${conversationId}/hidden`, hidden, bob.token)
+    const query = { conversationId, firstSeq: 1, lastSeq: 2, userIds: [bob.userId] } as never
+    const { deliveries } = await rpc.call('deliveries/due', query)
+    expect((await api.get('/v1/unread', bob.token)).body['total']).toBe(1)
+    expect(deliveries).toMatchObject([{ badge: 1 }])
+  })
+
   test('P6 who is due is decided when asked: not the reader, not the told, not the sender', async ({
     api,
     rpc,

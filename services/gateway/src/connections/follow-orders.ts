@@ -1,12 +1,14 @@
 import type { Logger } from '@parley/shared/log'
 import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import type { Redis } from 'ioredis'
+import type { ChatServer } from '../realtime.ts'
 import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
 
 interface OrdersOptions {
   subscriber: Redis
   log: Logger
+  io: ChatServer
   registry: Registry
   endedSessions: EndedSessions
 }
@@ -15,6 +17,7 @@ interface OrdersOptions {
 export async function followOrders({
   subscriber,
   log,
+  io,
   registry,
   endedSessions,
 }: OrdersOptions): Promise<void> {
@@ -45,7 +48,9 @@ export async function followOrders({
         }
         return
       case 'close-room':
-        for (const socket of registry.sockets()) void socket.leave(conversationRoom(order.conversationId))
+        io.local
+          .in(conversationRoom(order.conversationId))
+          .socketsLeave(conversationRoom(order.conversationId))
         return
       case 'end-sessions': {
         const { sessionIds, reason, by } = order

@@ -3,6 +3,7 @@ import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database, Preview } from '../db/schema.ts'
 import type { Span } from '../dispatch/store.ts'
+import { unreadOf } from '../log/store.ts'
 
 export interface Absentee {
   conversationId: string
@@ -205,11 +206,7 @@ export async function listAlerted(
 /** Each user's unread over all conversations: what an app's badge shows. */
 export async function listBadges(db: Kysely<Database>, userIds: string[]): Promise<Map<string, number>> {
   const { rows } = await sql<{ userId: string; unread: number }>`
-    select m.user_id, sum((
-      select count(*) from entry e
-      where e.conversation_id = m.conversation_id and e.counted and e.recalled_at is null
-        and e.seq > greatest(m.read_seq, m.joined_seq, m.cleared_seq) and e.sender_id <> m.user_id
-    ))::bigint as unread
+    select m.user_id, sum(${unreadOf})::bigint as unread
     from member m
     join conversation c on c.conversation_id = m.conversation_id
     where m.user_id = any(${userIds}) and c.last_seq > m.read_seq

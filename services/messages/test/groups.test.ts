@@ -206,3 +206,17 @@ test.for([
   const { status, body } = await api.post('/v1/conversations', draft, owner.token)
   expect([status, body.error?.code]).toEqual([400, 'invalid_request'])
 })
+
+test('P3 made again under its own id after a lost answer it is one group; the id is free to nobody else', async ({
+  api,
+}) => {
+  const [owner, bob, other] = [await signUp(api), await signUp(api), await signUp(api)]
+  const draft = { conversationId: `team-${uuid()}`, name: 'Team', policy: 'private', userIds: [bob.userId] }
+  const make = (who: Person) => api.post('/v1/conversations', draft, who.token)
+  const [first, second] = await Promise.all([make(owner), make(owner)])
+  expect(first.status).toBe(second.status)
+  expect(second.body['results']).toEqual([{ userId: bob.userId, result: 'done' }])
+  expect((await make(other)).body['error']).toMatchObject({ code: 'conflict' })
+  const entries = await api.get(`/v1/conversations/${draft.conversationId}/entries`, bob.token)
+  expect(entries.body['entries']).toMatchObject([{ kind: 'created' }])
+})

@@ -1,3 +1,4 @@
+import type { ConversationSummary } from '@parley/shared/entry'
 import { type ConversationId, newGroupId, type UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
@@ -21,7 +22,10 @@ import * as store from './store.ts'
 
 type Draft = ClientRequest<'group:create'>
 
-/** A group of its creator, who owns it if it has an owner, and those of the named users who exist. */
+/**
+ * A group of its creator, who owns it if it has an owner, and those of the named users who exist. Done again
+ * under the same id by the same user, as after a lost answer, it is the group that is there.
+ */
 export async function createGroup(
   ctx: Context,
   creatorId: UserId,
@@ -39,13 +43,17 @@ export async function createGroup(
 
   const group = toNewGroup(conversationId, creatorId, policy, draft)
   const appended = await ctx.db.transaction().execute(async (trx) => {
-    if (!(await store.insertGroup(trx, group))) throw conversationIdTaken()
+    if (!(await store.insertGroup(trx, group))) return undefined
     await store.insertMembers(trx, conversationId, members, { joinedSeq: 0, readSeq: 0 })
     if (!policy.stores) return []
     const content = { name: draft.name, userIds: admitted }
     const happening = { conversationId, senderId: creatorId, kind: 'created', type: 'group.created', content }
     return [await appendEntry(trx, happening, { isActivity: true, changesMembers: true })]
   })
+
+  const done = admitted.filter((userId) => userId !== creatorId)
+  const results = [...done.map((userId) => ({ userId, result: 'done' as const })), ...refused]
+  if (!appended) return { summary: await summaryOfOwn(ctx, group), results }
 
   const facts = {
     ...group,
@@ -60,11 +68,17 @@ export async function createGroup(
     actorId: creatorId,
     conversationId,
   })
-  const done = admitted.filter((userId) => userId !== creatorId)
-  return {
-    summary: toSummary(facts, appended.length),
-    results: [...done.map((userId) => ({ userId, result: 'done' as const })), ...refused],
-  }
+  return { summary: toSummary(facts, appended.length), results }
+}
+
+/** Whoever else asks for an id that is taken learns nothing of the group that has it. */
+async function summaryOfOwn(
+  { db }: Pick<Context, 'db'>,
+  { conversationId, creatorId, policy }: store.NewGroup,
+): Promise<ConversationSummary> {
+  const group = await store.findGroup(db, conversationId, creatorId)
+  if (!group?.role || group.creatorId !== creatorId || group.policy !== policy.id) throw conversationIdTaken()
+  return toSummary(group, group.lastSeq)
 }
 
 function checkDraft(policy: Policy, { joinBy, adminIds, userIds }: Draft): void {

@@ -223,6 +223,7 @@ export async function findGroup(db: Kysely<Database>, conversationId: string, us
     )
     .select((eb) => [
       'c.conversationId',
+      'c.creatorId',
       'c.kind',
       'c.policy',
       'c.name',

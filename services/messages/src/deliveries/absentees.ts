@@ -8,10 +8,10 @@ import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/schema.ts'
 import type { Span } from '../dispatch/store.ts'
+import { type Absentee, listUnreached } from './absentees-store.ts'
 import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
 import { createMemberCache } from './member-cache.ts'
 import { startRebuild } from './rebuild.ts'
-import { type Absentee, listUnreached } from './store.ts'
 
 /** How long entries of a conversation gather before its absent members are looked for. */
 const gatherMs = 250

@@ -1,5 +1,5 @@
 import type { Preview } from '../db/schema.ts'
-import type { AlertedEntry } from './store.ts'
+import type { AlertedEntry } from './due-store.ts'
 import { fill, type Wording, wordingFor } from './wording.ts'
 
 /** More than any screen shows; providers cut further, to what their payloads hold. */

@@ -2,7 +2,7 @@ import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import * as store from './store.ts'
+import * as store from './attempts-store.ts'
 
 const everyMs = 60 * 60_000
 const dayMs = 24 * 60 * 60_000

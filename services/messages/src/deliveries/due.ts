@@ -2,8 +2,9 @@ import { messageIdOf, type DeviceId, type UserId } from '@parley/shared/ids'
 import type { Alert, Delivery, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { alertText } from './alert.ts'
+import * as store from './due-store.ts'
 import { isQuiet } from './quiet-hours.ts'
-import * as store from './store.ts'
+import { listBadges } from './shown-store.ts'
 
 /** Entries a user is told of in one go; the next are told when these have been. */
 export const entriesAtOnce = 50
@@ -18,7 +19,7 @@ export async function findDue({ db }: Pick<Context, 'db'>, query: DueQuery): Pro
   if (!first) return { deliveries: [], more: [], asOf: '0' }
   const users = [...new Set(rows.map(({ userId }) => userId))]
   const [badges, entries] = await Promise.all([
-    store.listBadges(db, users),
+    listBadges(db, users),
     store.listAlerted(db, query.conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
   ])
   const entryOf = new Map(entries.map((entry) => [entry.seq, entry]))

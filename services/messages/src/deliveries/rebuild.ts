@@ -3,8 +3,8 @@ import { startLoop } from '@parley/shared/loop'
 import type { Redis } from 'ioredis'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
+import { listUntold } from './absentees-store.ts'
 import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
-import { listUntold } from './store.ts'
 
 const everyMs = 30_000
 const pageSize = 1_000

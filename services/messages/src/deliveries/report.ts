@@ -3,7 +3,9 @@ import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { PushOutcome, PushReport, WithdrawalOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { forgetPushToken } from '../devices/store.ts'
-import * as store from './store.ts'
+import { recordAttempts } from './attempts-store.ts'
+import { advanceNotified } from './due-store.ts'
+import { noteShown } from './shown-store.ts'
 
 /**
  * What became of pushes. A user counts as told up to the last entry for which no device is still to be tried;
@@ -16,12 +18,12 @@ export async function reportOutcomes(
 ): Promise<void> {
   for (const outcome of outcomes) if (outcome.deadToken) await forgetDead(db, outcome)
   const attempts = outcomes.filter(({ attempt }) => attempt !== undefined)
-  if (attempts.length > 0) await store.recordAttempts(db, conversationId, attempts)
+  if (attempts.length > 0) await recordAttempts(db, conversationId, attempts)
   const marks = marksOf(outcomes)
-  if (marks.length > 0) await store.advanceNotified(db, conversationId, marks)
+  if (marks.length > 0) await advanceNotified(db, conversationId, marks)
   const shown = attempts.filter(({ result }) => result === 'accepted')
   if (shown.length === 0) return
-  const late = await store.noteShown(db, { conversationId, asOf, shown })
+  const late = await noteShown(db, { conversationId, asOf, shown })
   if (late.length > 0) await takeBack(withdrawalQueue, conversationId, late)
 }
 

@@ -9,7 +9,7 @@ import type { Context } from '../context.ts'
 import type { Database } from '../db/schema.ts'
 import { toTarget } from './due.ts'
 import { forgetDead } from './report.ts'
-import * as store from './store.ts'
+import * as store from './shown-store.ts'
 
 /** How long readings of a user gather before the other devices are told: one push for a burst of them. */
 const gatherMs = 1_000

@@ -1,0 +1,167 @@
+import type { PushTokenKind } from '@parley/shared/protocol'
+import { type Kysely, sql } from 'kysely'
+import type { Database, Preview } from '../db/schema.ts'
+
+/** Kinds of token that services/push alerts; a VoIP push is for calls alone. */
+export const alertKinds: PushTokenKind[] = ['apns', 'fcm']
+
+/** Up to where a member needs no telling any more. */
+export const toldSeq = sql.raw('greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq)')
+
+/**
+ * Whether member `m` is told of entry `e`: somebody else's, still there, and not silenced by what the member
+ * wants to hear of this conversation. A level that has an end silences what was sent before it for good.
+ */
+export const isTold = sql.raw(`(
+  e.pushed and e.recalled_at is null and e.sender_id <> m.user_id
+  and (
+    m.notify_level = 'all'
+    or (m.notify_until is not null and e.sent_at >= m.notify_until)
+    or (m.notify_level = 'mentions' and e.mentions ? m.user_id)
+    or (m.mention_all and e.mentions ? '@all')
+  )
+)`)
+
+export interface TokenRow {
+  userId: string
+  deviceId: string
+  platform: string
+  kind: PushTokenKind
+  token: string
+  topic: string | null
+  environment: 'sandbox' | 'production'
+  updatedAt: Date
+}
+
+export interface DueRow extends TokenRow {
+  locale: string | null
+  /** In order, from the oldest untold one. */
+  seqs: number[]
+  /** Of `seqs`, those from here on may be alerted with sound by the job that asked. */
+  audibleAfter: number
+  quietFrom: string | null
+  quietUntil: string | null
+  timeZone: string | null
+  preview: Preview | null
+  asOf: string
+}
+
+interface DueOptions {
+  conversationId: string
+  lastSeq: number
+  userIds: string[]
+  claim: string
+  entriesEach: number
+}
+
+/**
+ * The devices still to be told and what of, one alert token each, the device in use last first. It is decided
+ * under the members' row locks, so it waits for a read mark that is being moved and sees it. In the same
+ * breath the right to alert with sound goes to the job that asked, for entries no other job had it for, and
+ * members whom nothing is to be told of count as told.
+ */
+export async function claimDue(db: Kysely<Database>, options: DueOptions): Promise<DueRow[]> {
+  const { conversationId, lastSeq, userIds, claim, entriesEach } = options
+  const { rows } = await sql<DueRow>`
+    with m as materialized (
+      select m.user_id, ${toldSeq} as told_seq, m.alerted_seq, m.alerted_after, m.alerted_by,
+        m.notify_level, m.notify_until, m.mention_all
+      from member m
+      where m.conversation_id = ${conversationId} and m.user_id = any(${userIds}) and ${toldSeq} < ${lastSeq}
+      order by m.user_id
+      for no key update
+    ),
+    token as materialized (
+      select distinct on (t.user_id, t.device_id) t.*, d.platform, d.last_seen_at
+      from m
+      join push_token t on t.user_id = m.user_id
+      join device d on d.user_id = t.user_id and d.device_id = t.device_id
+      where t.kind = any(${alertKinds})
+      order by t.user_id, t.device_id, t.updated_at desc
+    ),
+    due as materialized (
+      select m.user_id, json_agg(e.seq order by e.seq) as seqs, max(e.seq) as newest,
+        case when m.alerted_by = ${claim} then m.alerted_after else m.alerted_seq end as audible_after
+      from m
+      cross join lateral (
+        select e.seq from entry e
+        where e.conversation_id = ${conversationId} and e.seq <= ${lastSeq} and e.seq > m.told_seq and ${isTold}
+        order by e.seq limit ${entriesEach}
+      ) e
+      where exists (select from token t where t.user_id = m.user_id)
+      group by m.user_id, m.alerted_by, m.alerted_after, m.alerted_seq
+    ),
+    claimed as (
+      update member set alerted_seq = due.newest, alerted_after = due.audible_after, alerted_by = ${claim}
+      from due
+      where member.conversation_id = ${conversationId} and member.user_id = due.user_id
+        and member.alerted_seq < due.newest
+    ),
+    passed as (
+      update member set notified_seq = least(${lastSeq}, c.last_seq)
+      from m, conversation c
+      where member.conversation_id = ${conversationId} and member.user_id = m.user_id
+        and c.conversation_id = ${conversationId}
+        and member.notified_seq < least(${lastSeq}, c.last_seq)
+        and not exists (select from due where due.user_id = m.user_id)
+        and exists (select from token t where t.user_id = m.user_id)
+    )
+    select t.user_id, t.device_id, t.platform, t.kind, t.token, t.topic, t.environment, t.updated_at, t.locale,
+      due.seqs, due.audible_after, p.quiet_from, p.quiet_until, p.time_zone, p.preview,
+      pg_snapshot_xmin(pg_current_snapshot())::text as as_of
+    from due
+    join token t on t.user_id = due.user_id
+    left join notification_preference p on p.user_id = due.user_id
+    order by t.user_id, t.last_seen_at desc, t.device_id`.execute(db)
+  return rows
+}
+
+export interface AlertedEntry {
+  seq: number
+  senderId: string
+  senderName: string | null
+  conversationKind: string
+  conversationName: string | null
+  kind: string
+  type: string
+  content: Record<string, unknown>
+  mentions: string[] | null
+  sentAt: Date
+}
+
+/** What alerts say of these entries. */
+export async function listAlerted(
+  db: Kysely<Database>,
+  conversationId: string,
+  seqs: number[],
+): Promise<AlertedEntry[]> {
+  const { rows } = await sql<AlertedEntry>`
+    select e.seq, e.sender_id, a.display_name as sender_name, c.kind as conversation_kind,
+      c.name as conversation_name, e.kind, e.type, e.content, e.mentions, e.sent_at
+    from entry e
+    join conversation c on c.conversation_id = e.conversation_id
+    left join account a on a.user_id = e.sender_id
+    where e.conversation_id = ${conversationId} and e.seq = any(${seqs}::bigint[])`.execute(db)
+  return rows
+}
+
+/** Remembers that a user has been told; like every watermark it only moves forward. */
+export async function advanceNotified(
+  db: Kysely<Database>,
+  conversationId: string,
+  marks: { userId: string; seq: number }[],
+): Promise<void> {
+  await sql`
+    with held as (
+      select m.user_id, i.seq
+      from unnest(${marks.map(({ userId }) => userId)}::text[], ${marks.map(({ seq }) => seq)}::bigint[]) as i (user_id, seq)
+      join member m on m.conversation_id = ${conversationId} and m.user_id = i.user_id
+      order by m.user_id
+      for no key update of m
+    )
+    update member m set notified_seq = held.seq
+    from held
+    where m.conversation_id = ${conversationId} and m.user_id = held.user_id and m.notified_seq < held.seq`.execute(
+    db,
+  )
+}

@@ -1,0 +1,157 @@
+import type { PushTokenKind } from '@parley/shared/protocol'
+import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
+import { type Kysely, sql } from 'kysely'
+import type { Database } from '../db/schema.ts'
+import { unreadOf } from '../log/store.ts'
+import type { TokenRow } from './due-store.ts'
+
+/** Each user's unread over all conversations: what an app's badge shows. */
+export async function listBadges(db: Kysely<Database>, userIds: string[]): Promise<Map<string, number>> {
+  const { rows } = await sql<{ userId: string; unread: number }>`
+    select m.user_id, sum(${unreadOf})::bigint as unread
+    from member m
+    join conversation c on c.conversation_id = m.conversation_id
+    where m.user_id = any(${userIds}) and c.last_seq > m.read_seq
+    group by m.user_id`.execute(db)
+  return new Map(rows.map(({ userId, unread }) => [userId, unread]))
+}
+
+interface Badged {
+  userId: string
+  deviceId: string
+  kind: PushTokenKind
+  badge: number
+}
+
+/**
+ * Remembers the badges that alerts carried, and names the users whose alerts may have come after their reading:
+ * those who have read what they were just alerted of, or have read anything since these alerts were made.
+ */
+export async function noteShown(
+  db: Kysely<Database>,
+  { conversationId, asOf, shown }: { conversationId: string; asOf: string; shown: PushOutcome[] },
+): Promise<string[]> {
+  await setBadges(
+    db,
+    shown.map(({ userId, deviceId, kind, attempt }) => ({
+      userId,
+      deviceId,
+      kind,
+      badge: attempt?.badge ?? 0,
+    })),
+  )
+  const { rows } = await sql<{ userId: string }>`
+    select i.user_id
+    from unnest(${shown.map(({ userId }) => userId)}::text[], ${shown.map(({ seq }) => seq)}::bigint[]) as i (user_id, seq)
+    where exists (
+      select from member m
+      where m.user_id = i.user_id
+        and (m.changed_xid >= ${asOf}::xid8 or (m.conversation_id = ${conversationId} and m.read_seq >= i.seq))
+    )
+    group by i.user_id`.execute(db)
+  return rows.map(({ userId }) => userId)
+}
+
+export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise<void> {
+  await sql`
+    with told as (
+      select i.user_id, i.device_id, i.kind, max(i.badge) as badge
+      from unnest(
+        ${badges.map(({ userId }) => userId)}::text[],
+        ${badges.map(({ deviceId }) => deviceId)}::text[],
+        ${badges.map(({ kind }) => kind)}::text[],
+        ${badges.map(({ badge }) => badge)}::integer[]
+      ) as i (user_id, device_id, kind, badge)
+      group by i.user_id, i.device_id, i.kind
+    ),
+    held as (
+      select t.user_id, t.device_id, t.kind from push_token t join told using (user_id, device_id, kind)
+      order by t.user_id, t.device_id, t.kind
+      for no key update of t
+    )
+    update push_token t set badge = told.badge
+    from told join held using (user_id, device_id, kind)
+    where t.user_id = told.user_id and t.device_id = told.device_id and t.kind = told.kind
+      and t.badge is distinct from told.badge`.execute(db)
+}
+
+/** Users with a device that shows a badge, by id: of those given, or of all after one. */
+export async function listBadged(
+  db: Kysely<Database>,
+  { among, after, limit }: { among?: string[]; after?: string; limit: number },
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('pushToken')
+    .select('userId')
+    .distinct()
+    .where('badge', '>', 0)
+    .$if(among !== undefined, (query) => query.where('userId', 'in', among ?? []))
+    .$if(after !== undefined, (query) => query.where('userId', '>', after ?? ''))
+    .orderBy('userId')
+    .limit(limit)
+    .execute()
+  return rows.map(({ userId }) => userId)
+}
+
+/** Tokens whose devices were told a badge. */
+export async function listToldTokens(
+  db: Kysely<Database>,
+  userIds: string[],
+): Promise<(TokenRow & { badge: number })[]> {
+  const { rows } = await sql<TokenRow & { badge: number }>`
+    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.updated_at, t.badge
+    from push_token t
+    join device d on d.user_id = t.user_id and d.device_id = t.device_id
+    where t.user_id = any(${userIds}) and t.badge is not null
+    order by t.user_id, t.device_id, t.kind`.execute(db)
+  return rows
+}
+
+const readAlertsEach = 25
+
+/** How far users have read what they were alerted of, where the alerts have not been taken back; and in `also`. */
+export async function listReadAlerts(
+  db: Kysely<Database>,
+  userIds: string[],
+  also: string | null,
+): Promise<Map<string, ReadMark[]>> {
+  const { rows } = await sql<{ userId: string; conversationId: string; seq: number }>`
+    select u.user_id, r.conversation_id, r.seq
+    from unnest(${userIds}::text[]) as u (user_id)
+    cross join lateral (
+      select m.conversation_id, m.read_seq as seq from member m
+      where m.user_id = u.user_id
+        and (least(m.alerted_seq, m.read_seq) > m.withdrawn_seq or (m.conversation_id = ${also} and m.read_seq > 0))
+      limit ${readAlertsEach}
+    ) r`.execute(db)
+  const marks = Map.groupBy(rows, ({ userId }) => userId)
+  return new Map(
+    [...marks].map(([userId, of]) => [
+      userId,
+      of.map(({ conversationId, seq }) => ({ conversationId, seq })),
+    ]),
+  )
+}
+
+export async function advanceWithdrawn(
+  db: Kysely<Database>,
+  marks: { userId: string; conversationId: string; seq: number }[],
+): Promise<void> {
+  await sql`
+    with held as (
+      select m.conversation_id, m.user_id, i.seq
+      from unnest(
+        ${marks.map(({ conversationId }) => conversationId)}::text[],
+        ${marks.map(({ userId }) => userId)}::text[],
+        ${marks.map(({ seq }) => seq)}::bigint[]
+      ) as i (conversation_id, user_id, seq)
+      join member m on m.conversation_id = i.conversation_id and m.user_id = i.user_id
+      order by m.conversation_id, m.user_id
+      for no key update of m
+    )
+    update member m set withdrawn_seq = held.seq
+    from held
+    where m.conversation_id = held.conversation_id and m.user_id = held.user_id and m.withdrawn_seq < held.seq`.execute(
+    db,
+  )
+}

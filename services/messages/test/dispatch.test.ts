@@ -1,0 +1,84 @@
+import { gatewayOrders, roomChannel } from '@parley/shared/realtime'
+import { signUp } from '@parley/testing/chat-api'
+import { Redis } from 'ioredis'
+import { describe, expect, vi } from 'vitest'
+import { say } from './delivery-fixture.ts'
+import { test as base } from './fixture.ts'
+
+/** With what is said on Redis channels. */
+const test = base.extend('listen', { scope: 'file' }, ({ redisUrl }, { onCleanup }) => {
+  const client = new Redis(redisUrl)
+  onCleanup(() => client.disconnect())
+  return async (channel: string): Promise<string[]> => {
+    const heard: string[] = []
+    client.on('smessage', (from: string, text: string) => void (from === channel && heard.push(text)))
+    await client.ssubscribe(channel)
+    return heard
+  }
+})
+
+describe('after a commit', () => {
+  test('the doorbell rings in the rooms of both people, as the text a client gets', async ({
+    api,
+    listen,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    const heard = await listen(roomChannel(`u:${bob.userId}`))
+    const echo = await listen(roomChannel(`u:${alice.userId}`))
+    const sent = await say(api, alice, bob)
+    await vi.waitUntil(() => heard.length > 0 && echo.length > 0)
+    expect(heard[0]?.startsWith('42')).toBe(true)
+    const [event, payload] = JSON.parse(heard[0]?.slice(2) ?? '[]')
+    expect(event).toBe('entry:new')
+    expect(payload).toMatchObject({
+      entry: { messageId: sent.messageId, seq: 1, senderId: alice.userId },
+      summary: { kind: 'direct', lastSeq: 1 },
+    })
+    expect(echo).toEqual(heard)
+  })
+
+  test('an announcement that a crash left undone is made up for', async ({ api, service, listen }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    const { conversationId } = await say(api, alice, bob)
+    const heard = await listen(roomChannel(`u:${bob.userId}`))
+    // What a commit leaves behind when the process ends right after it.
+    await service.ctx.pool.query(
+      `insert into dispatch (conversation_ids, first_seqs, last_seqs, claimed_at) values (array[$1], array[1], array[1], now() - interval '1 minute')`,
+      [conversationId],
+    )
+    await vi.waitUntil(() => heard.length > 0, { timeout: 10_000 })
+    await vi.waitUntil(
+      async () => (await service.ctx.pool.query('select 1 from dispatch')).rows.length === 0,
+      { timeout: 10_000 },
+    )
+  })
+
+  test('a notice rings at new members themselves, whose sockets may not be in the room yet', async ({
+    api,
+    listen,
+  }) => {
+    const [owner, bob, cas] = [await signUp(api), await signUp(api), await signUp(api)]
+    const [atBob, atCas] = [
+      await listen(roomChannel(`u:${bob.userId}`)),
+      await listen(roomChannel(`u:${cas.userId}`)),
+    ]
+    const { body } = await api.post('/v1/conversations', { name: 'Team', userIds: [bob.userId] }, owner.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    await vi.waitUntil(() => atBob.some((text) => text.includes('group.created')))
+    await api.post(`/v1/conversations/${conversationId}/members`, { userIds: [cas.userId] }, owner.token)
+    await vi.waitUntil(() => atCas.some((text) => text.includes('group.members-added')))
+  })
+
+  test('new members are let into the room by an order to all gateways', async ({ api, listen }) => {
+    const [owner, bob] = [await signUp(api), await signUp(api)]
+    const orders = await listen(gatewayOrders)
+    const { body } = await api.post('/v1/conversations', { name: 'Team', userIds: [bob.userId] }, owner.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    await vi.waitUntil(() => orders.some((text) => text.includes(conversationId)))
+    expect(orders.map((text) => JSON.parse(text))).toContainEqual({
+      kind: 'join',
+      userIds: [owner.userId, bob.userId],
+      conversationId,
+    })
+  })
+})

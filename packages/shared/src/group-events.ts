@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Role } from './conversation-events.ts'
 import { ConversationSummary, Seq, Timestamp } from './entry.ts'
-import { ConversationId, UserId } from './ids.ts'
+import { ConversationId, MediaId, UserId } from './ids.ts'
 
 /** People one call names. */
 export const maxUsersPerCall = 500
@@ -14,10 +14,12 @@ const none = z.object({})
 const url = z
   .url({ protocol: /^https?$/ })
   .refine((text) => Buffer.byteLength(text) <= 100, 'at most 100 bytes')
+const picture = z.union([MediaId, url])
 
 const profile = {
   name: z.string().trim().min(1).max(128),
-  avatarUrl: url.nullable().optional(),
+  /** A media id, or the address of a picture. */
+  avatarUrl: picture.nullable().optional(),
   /** What members are told now. */
   notice: z.string().max(1_024).nullable().optional(),
   /** What the group is about, for those who think of joining. */

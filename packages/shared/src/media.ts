@@ -1,4 +1,11 @@
 import { z } from 'zod'
+import { MediaId } from './ids.ts'
+
+/** What a profile or a group shows for a picture: media, or the address of a picture elsewhere. */
+export const Picture = z.union([
+  MediaId,
+  z.url({ protocol: /^https$/ }).refine((url) => Buffer.byteLength(url) <= 100, 'at most 100 bytes'),
+])
 
 const Size = z.object({ width: z.int(), height: z.int() })
 

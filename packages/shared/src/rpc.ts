@@ -37,9 +37,14 @@ export interface Rpc {
   }
   /** messages: what became of withdrawals. */
   'withdrawals/report': { request: { outcomes: WithdrawalOutcome[] }; reply: object }
-  /** messages: whether a user may see a media object through some message. */
+  /** messages: whether a user may see a media object, in a message, a profile or a group. */
   'media-access/check': { request: { userId: UserId; mediaId: MediaId }; reply: { visible: boolean } }
-  /** media: the facts of media a sender wants to refer to; refused unless ready and the sender's own. */
+  /** messages: which media something still shows somebody. Messages sent before `sentAfter` do not count. */
+  'media-access/needed': {
+    request: { mediaIds: MediaId[]; sentAfter?: string | undefined }
+    reply: { needed: MediaId[] }
+  }
+  /** media: the facts of media a user wants to refer to, which is kept for it; refused unless ready and seen by them. */
   'media/claim': {
     request: { claims: { userId: UserId; mediaId: MediaId }[] }
     reply: BatchReply<MediaFacts>

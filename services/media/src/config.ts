@@ -56,6 +56,8 @@ export const Env = z
     MAX_UPLOAD_BYTES: positiveInt.max(5 * 1024 ** 3).default(50 * 1024 ** 2),
     USER_QUOTA_BYTES: positiveInt.default(10 * 1024 ** 3),
     MAX_PENDING_UPLOADS: positiveInt.default(20),
+    UNUSED_MEDIA_HOURS: positiveInt.max(24 * 365).default(24),
+    MEDIA_RETENTION_DAYS: positiveInt.max(36_500).optional(),
     PROCESSING_CONCURRENCY: positiveInt.max(64).default(2),
     PROCESSING_MEMORY_MB: positiveInt.min(128).default(768),
     FFMPEG_PATH: z.string().default('ffmpeg'),
@@ -106,6 +108,14 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       quotaBytes: parsed.USER_QUOTA_BYTES,
     },
     linkTtlSeconds: parsed.LINK_TTL_SECONDS,
+    collection: {
+      /** How long media is kept that nothing refers to; far longer than storing a reference to it takes. */
+      graceMs: parsed.UNUSED_MEDIA_HOURS * 3_600_000,
+      /** How often media that is needed is looked at again. */
+      againMs: 24 * 3_600_000,
+      retentionMs:
+        parsed.MEDIA_RETENTION_DAYS === undefined ? undefined : parsed.MEDIA_RETENTION_DAYS * 86_400_000,
+    },
     processing: {
       concurrency: parsed.PROCESSING_CONCURRENCY,
       /** For an image. */

@@ -6,7 +6,7 @@ import { messagesUnavailable } from './errors.ts'
 
 const deadlineMs = 3_000
 
-/** The two questions this service asks of messages. Both only read, so another instance may be asked when one is away. */
+/** What this service asks of messages. All of it only reads, so another instance may be asked when one is away. */
 export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
   const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret }) }))
 
@@ -27,6 +27,11 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
     async mayRead(userId: UserId, mediaId: MediaId): Promise<boolean> {
       const { visible } = await ask(userId, 'media-access/check', { userId, mediaId })
       return visible
+    },
+    /** Of these, what somebody can still see; messages that are not newer than `sentAfter` do not count. */
+    async findNeeded(mediaIds: MediaId[], sentAfter: Date | undefined): Promise<Set<MediaId>> {
+      const request = { mediaIds, ...(sentAfter ? { sentAfter: sentAfter.toISOString() } : {}) }
+      return new Set((await ask('', 'media-access/needed', request)).needed)
     },
     async findEnded(sessionIds: SessionId[]): Promise<SessionId[]> {
       const { ended } = await ask('', 'sessions/ended', { sessionIds })

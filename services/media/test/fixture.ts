@@ -54,6 +54,7 @@ export const test = base
           }),
         'media-access/check': ({ userId, mediaId }) =>
           ask('media-access/check', { visible: peer.visible.has(`${userId} ${mediaId}`) }),
+        'media-access/needed': ({ mediaIds }) => ask('media-access/needed', { needed: mediaIds }),
       },
     })
     onCleanup(() => server[Symbol.asyncDispose]())

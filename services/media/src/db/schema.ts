@@ -60,6 +60,8 @@ interface MediaTable {
   checkAt: Date | null
   /** When the upload link ends. */
   expiresAt: Date
+  /** When to look whether anything still needs it. Whoever is about to refer to it puts that off. */
+  collectAt: Generated<Date>
   createdAt: Generated<Date>
 }
 

@@ -6,13 +6,17 @@ export async function findMedia(db: Kysely<Database>, id: MediaId): Promise<Medi
   return db.selectFrom('media').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
-export async function listMedia(db: Kysely<Database>, ids: MediaId[]): Promise<Media[]> {
+/** Puts off the next look at whether these are still needed, and says what they are. */
+export async function keepMedia(db: Kysely<Database>, ids: MediaId[], graceMs: number): Promise<Media[]> {
   return db
-    .selectFrom('media')
-    .selectAll()
+    .updateTable('media')
+    .set({ collectAt: sql<Date>`greatest(collect_at, ${inMs(graceMs)})` })
     .where('id', '=', sql<MediaId>`any(${ids}::uuid[])`)
+    .returningAll()
     .execute()
 }
+
+const inMs = (ms: number) => sql<Date>`now() + ${ms} * interval '1 ms'`
 
 /** Holds an owner's other new uploads until the transaction ends, so that a count and what follows from it agree. */
 export async function countPending(trx: Transaction<Database>, ownerId: UserId): Promise<number> {
@@ -46,16 +50,23 @@ export async function insertMedia(trx: Transaction<Database>, media: NewMedia): 
 export async function updateCompleted(
   trx: Transaction<Database>,
   id: MediaId,
-  facts: { status: 'processing' | 'ready'; contentType: string; objectKey: string; checkAfterMs: number },
+  facts: {
+    status: 'processing' | 'ready'
+    contentType: string
+    objectKey: string
+    checkAfterMs: number
+    collectAfterMs: number
+  },
 ): Promise<Media | undefined> {
-  const { status, contentType, objectKey, checkAfterMs } = facts
+  const { status, contentType, objectKey, checkAfterMs, collectAfterMs } = facts
   return trx
     .updateTable('media')
     .set({
       status,
       contentType,
       objectKey,
-      checkAt: status === 'processing' ? sql<Date>`now() + ${checkAfterMs} * interval '1 ms'` : null,
+      checkAt: status === 'processing' ? inMs(checkAfterMs) : null,
+      collectAt: inMs(collectAfterMs),
     })
     .where('id', '=', id)
     .where('status', '=', 'pending')
@@ -86,7 +97,7 @@ export async function beginRun(
     .updateTable('media')
     .set((eb) => ({
       unansweredRuns: eb('unansweredRuns', '+', 1),
-      runUntil: sql<Date>`now() + ${leaseMs} * interval '1 ms'`,
+      runUntil: inMs(leaseMs),
     }))
     .where('id', '=', id)
     .where('status', '=', 'processing')
@@ -137,17 +148,25 @@ type ReadyFacts = Pick<
 > & {
   /** As JSON. */
   forms: string
+  collectAfterMs: number
 }
 
 /** Undefined unless it was processing. */
 export async function updateReady(
   trx: Transaction<Database>,
   id: MediaId,
-  facts: ReadyFacts,
+  { collectAfterMs, ...facts }: ReadyFacts,
 ): Promise<Media | undefined> {
   return trx
     .updateTable('media')
-    .set({ ...facts, status: 'ready', stage: null, checkAt: null, runUntil: null })
+    .set({
+      ...facts,
+      status: 'ready',
+      stage: null,
+      checkAt: null,
+      runUntil: null,
+      collectAt: inMs(collectAfterMs),
+    })
     .where('id', '=', id)
     .where('status', '=', 'processing')
     .returningAll()
@@ -199,4 +218,43 @@ export async function removeExpired(
     )
     .executeTakeFirstOrThrow()
   return Number(numDeletedRows)
+}
+
+/** A page of media that is to be looked at: whether anything still needs it. */
+export async function listCollectable(db: Kysely<Database>, limit: number): Promise<MediaId[]> {
+  const rows = await db
+    .selectFrom('media')
+    .select('id')
+    .where('status', 'in', ['ready', 'failed'])
+    .where('collectAt', '<=', sql<Date>`now()`)
+    .orderBy('collectAt')
+    .limit(limit)
+    .execute()
+  return rows.map(({ id }) => id)
+}
+
+/** Puts off the next look at media that is still needed. */
+export async function putOffCollection(db: Kysely<Database>, ids: MediaId[], againMs: number): Promise<void> {
+  if (ids.length === 0) return
+  await db
+    .updateTable('media')
+    .set({ collectAt: inMs(againMs) })
+    .where('id', '=', sql<MediaId>`any(${ids}::uuid[])`)
+    .where('collectAt', '<=', sql<Date>`now()`)
+    .execute()
+}
+
+/** Takes media away and gives back the keys of its objects, by media; what was claimed since it was looked at stays. */
+export async function removeCollected(trx: Transaction<Database>, ids: MediaId[]): Promise<string[][]> {
+  const rows = await trx
+    .deleteFrom('media')
+    .where('id', '=', sql<MediaId>`any(${ids}::uuid[])`)
+    .where('status', 'in', ['ready', 'failed'])
+    .where('collectAt', '<=', sql<Date>`now()`)
+    .returning(['objectKey', 'forms'])
+    .execute()
+  return rows.map(({ objectKey, forms }) => [
+    ...(objectKey === null ? [] : [objectKey]),
+    ...forms.map(({ key }) => key),
+  ])
 }

@@ -96,7 +96,8 @@ async function enter(worker: Worker, media: Media, stage: Stage): Promise<void> 
 /** A plain file is shown as it came. */
 async function settle(worker: Worker, media: Media): Promise<void> {
   const { contentType, fileName, sizeBytes, objectKey } = media
-  const facts = { ...noFacts, contentType, fileName, sizeBytes, objectKey, forms: '[]' }
+  const collectAfterMs = worker.config.collection.graceMs
+  const facts = { ...noFacts, contentType, fileName, sizeBytes, objectKey, forms: '[]', collectAfterMs }
   const ready = await worker.db.transaction().execute((trx) => updateReady(trx, media.id, facts))
   if (ready) announceReady(worker, ready)
 }
@@ -122,6 +123,7 @@ async function store(worker: Worker, media: Media, { shown, forms, facts }: Deri
       sizeBytes,
       objectKey,
       forms: JSON.stringify(keyed.map(({ form }) => form)),
+      collectAfterMs: worker.config.collection.graceMs,
     })
     if (!updated) return undefined
     if (!(await spare(trx, keys))) throw new Error('storing the result took too long')

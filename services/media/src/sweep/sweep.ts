@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { forget, listDue } from '../doomed/store.ts'
 import { removeExpired, takeForgotten } from '../media/store.ts'
 import { lateMs } from '../uploads/begin-upload.ts'
+import { collectMedia } from './collect-media.ts'
 
 const pageSize = 100
 /** So that one tick ends, however much there is; the next goes on. */
@@ -10,7 +11,7 @@ const pagesPerTick = 10
 
 /**
  * Finds in Postgres what nobody else will come back to: images whose job is lost, tickets that were never
- * used, objects that nothing refers to. Any number of instances may sweep at once.
+ * used, media that nobody can see any more, objects that nothing refers to. Any number of instances may sweep at once.
  */
 export function startSweep(ctx: Context): AsyncDisposable {
   const stop = new AbortController()
@@ -36,6 +37,7 @@ async function sweep(ctx: Context, signal: AbortSignal): Promise<void> {
   await inPages(ctx, signal, 'requeued', requeueForgotten)
   await inPages(ctx, signal, 'expired', ({ db }) => removeExpired(db, { graceMs: lateMs, limit: pageSize }))
   await inPages(ctx, signal, 'object', removeDoomed)
+  await inPages(ctx, signal, 'looked_at', () => collectMedia(ctx, pageSize))
 }
 
 async function inPages(

@@ -49,8 +49,9 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   const contentType = ctx.filmsAndSounds || !(isFilm(decided) || isSound(decided)) ? decided : unknownType
   const status = needsProcessing(ctx, contentType) ? 'processing' : 'ready'
   const checkAfterMs = ctx.config.sweep.requeueAfterMs
+  const collectAfterMs = ctx.config.collection.graceMs
   const completed = await db.transaction().execute(async (trx) => {
-    const facts = { status, contentType, objectKey, checkAfterMs } as const
+    const facts = { status, contentType, objectKey, checkAfterMs, collectAfterMs } as const
     const updated = await updateCompleted(trx, pending.id, facts)
     if (updated && !(await spare(trx, [objectKey]))) throw completionTooSlow()
     return updated

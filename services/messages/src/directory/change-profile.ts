@@ -1,8 +1,7 @@
-import { AppError } from '@parley/shared/errors'
-import { MediaId, type UserId } from '@parley/shared/ids'
-import { fromBatchReply } from '@parley/shared/rpc'
+import type { UserId } from '@parley/shared/ids'
 import type { Context } from '../context.ts'
-import { notAPicture, unknownUser } from '../errors.ts'
+import { unknownUser } from '../errors.ts'
+import { claimPicture } from '../media-access/claim-media.ts'
 import { announceOwn, appendOwn } from '../own-log/append-own.ts'
 import { type OwnProfile, type ProfileChange, toOwnProfile } from './profile.ts'
 import * as store from './store.ts'
@@ -16,7 +15,7 @@ export async function changeProfile(
   userId: UserId,
   change: ProfileChange,
 ): Promise<OwnProfile> {
-  await checkAvatar(ctx, userId, change.avatar)
+  await claimPicture(ctx, userId, change.avatar)
   const changes = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined))
   const { profile, appended } = await ctx.db.transaction().execute(async (trx) => {
     const before = await store.lockProfile(trx, userId)
@@ -36,20 +35,4 @@ export async function changeProfile(
   })
   announceOwn(ctx, appended)
   return profile
-}
-
-/** What others are to see must be there, be a picture of the user's own, and complete. */
-async function checkAvatar(
-  { media }: Pick<Context, 'media'>,
-  userId: UserId,
-  avatar: string | null | undefined,
-): Promise<void> {
-  const mediaId = MediaId.safeParse(avatar)
-  if (!mediaId.success) return
-  const [facts] = fromBatchReply(
-    await media.call('media/claim', { claims: [{ userId, mediaId: mediaId.data }] }, { deadlineMs: 5_000 }),
-  )
-  if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
-  if (facts instanceof AppError) throw facts
-  if (!facts.contentType.startsWith('image/')) throw notAPicture()
 }

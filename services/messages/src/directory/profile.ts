@@ -1,18 +1,12 @@
-import { MediaId } from '@parley/shared/ids'
+import { Picture } from '@parley/shared/media'
 import { Profile } from '@parley/shared/protocol'
 import { z } from 'zod'
 import type { OwnProfileRow, ProfileRow } from './store.ts'
 
-/** A media id of the user's own, or the address of a picture. */
-const Avatar = z.union([
-  MediaId,
-  z.url({ protocol: /^https$/ }).refine((url) => Buffer.byteLength(url) <= 100, 'at most 100 bytes'),
-])
-
 /** What a user may change; null takes a value away. */
 export const ProfileChange = z.strictObject({
   displayName: z.string().trim().min(1).max(128).nullable().optional(),
-  avatar: Avatar.nullable().optional(),
+  avatar: Picture.nullable().optional(),
   discoverable: z.boolean().optional(),
   messagesFrom: z.enum(['anyone', 'contacts']).nullable().optional(),
 })

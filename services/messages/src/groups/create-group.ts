@@ -14,6 +14,7 @@ import {
 } from '../errors.ts'
 import { appendEntry } from '../log/append.ts'
 import { toSummary } from '../log/entry.ts'
+import { claimPicture } from '../media-access/claim-media.ts'
 import type { Policy } from '../policies/policy.ts'
 import { admit } from './admit.ts'
 import { announceChange } from './change-group.ts'
@@ -34,6 +35,7 @@ export async function createGroup(
   const policy = ctx.policies.get(draft.policy)
   if (!policy) throw noSuchPolicy()
   checkDraft(policy, draft)
+  await claimPicture(ctx, creatorId, draft.avatarUrl)
   const conversationId = draft.conversationId ?? newGroupId()
   const named = new Set<string>([...draft.userIds, ...draft.adminIds])
   named.delete(creatorId)

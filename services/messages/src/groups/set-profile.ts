@@ -2,6 +2,7 @@ import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
 import { noSuchJoinBy } from '../errors.ts'
+import { claimPicture } from '../media-access/claim-media.ts'
 import { changeGroup } from './change-group.ts'
 import * as store from './store.ts'
 
@@ -11,6 +12,7 @@ export async function setProfile(
   actorId: UserId,
   { conversationId, ...changes }: ClientRequest<'group:update'>,
 ): Promise<ClientReply<'group:update'>> {
+  await claimPicture(ctx, actorId, changes.avatarUrl)
   return changeGroup(ctx, { actorId, conversationId }, async (group) => {
     group.demand('changeProfile')
     const { conversation, policy, trx } = group

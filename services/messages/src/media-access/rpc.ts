@@ -1,10 +1,15 @@
 import type { HttpApp } from '@parley/shared/http'
 import { serveRpc } from '@parley/shared/internal-http'
 import type { Context } from '../context.ts'
-import { isVisible } from './store.ts'
+import { isVisible, listNeeded } from './store.ts'
 
-export function mediaAccessRpc(app: HttpApp, { db }: Pick<Context, 'db'>): void {
+export function mediaAccessRpc(app: HttpApp, { db, policies }: Pick<Context, 'db' | 'policies'>): void {
+  const showingAll = [...policies.values()].filter(({ history }) => history === 'all').map(({ id }) => id)
+
   serveRpc(app, 'media-access/check', async ({ userId, mediaId }) => ({
     visible: await isVisible(db, userId, mediaId),
+  }))
+  serveRpc(app, 'media-access/needed', async ({ mediaIds, sentAfter = null }) => ({
+    needed: await listNeeded(db, { mediaIds, sentAfter, showingAll }),
   }))
 }

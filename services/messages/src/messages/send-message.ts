@@ -1,18 +1,29 @@
 import { builtInSwitches, mediaIdOf } from '@parley/shared/content'
 import { AppError } from '@parley/shared/errors'
-import { type ConversationId, directConversationId, type MediaId, seqOfMessage } from '@parley/shared/ids'
-import { fromBatchReply, type SendCall, type Sent } from '@parley/shared/rpc'
+import { type ConversationId, directConversationId, seqOfMessage } from '@parley/shared/ids'
+import type { SendCall, Sent } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { noSelfChat, noSuchMessage } from '../errors.ts'
+import { claimMedia } from '../media-access/claim-media.ts'
 import type { PreparedSend } from './commit-batch.ts'
+import { findSent } from './store.ts'
 
 /** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
-export async function sendMessage(ctx: Pick<Context, 'committer' | 'media'>, call: SendCall): Promise<Sent> {
+export async function sendMessage(
+  ctx: Pick<Context, 'committer' | 'db' | 'media'>,
+  call: SendCall,
+): Promise<Sent> {
   const send = prepare(call)
   const mediaId = mediaIdOf(call.draft)
   if (mediaId !== undefined) {
     // What a message says of its media comes from the media service, never from the sender.
-    const facts = await claimMedia(ctx, call, mediaId)
+    const facts = await claimMedia(ctx, call.userId, mediaId).catch((cause: unknown) => AppError.from(cause))
+    if (facts instanceof AppError) {
+      // A message that was sent is that message for ever, whatever has become of its media.
+      const known = await findSent(ctx.db, send)
+      if (known) return known
+      throw facts
+    }
     send.content = { ...call.draft.content, ...facts }
     send.mediaId = mediaId
   }
@@ -21,7 +32,7 @@ export async function sendMessage(ctx: Pick<Context, 'committer' | 'media'>, cal
 
 /** Each send by itself: one that fails leaves the others alone. */
 export function sendMessages(
-  ctx: Pick<Context, 'committer' | 'media'>,
+  ctx: Pick<Context, 'committer' | 'db' | 'media'>,
   calls: SendCall[],
 ): Promise<(Sent | AppError)[]> {
   return Promise.all(
@@ -61,12 +72,3 @@ function prepare({ userId, draft }: SendCall): PreparedSend {
 
 const isMessageOf = (conversationId: string, messageId: string) =>
   seqOfMessage(messageId) !== undefined && messageId.startsWith(`${conversationId}.`)
-
-async function claimMedia({ media }: Pick<Context, 'media'>, { userId }: SendCall, mediaId: MediaId) {
-  const [facts] = fromBatchReply(
-    await media.call('media/claim', { claims: [{ userId, mediaId }] }, { deadlineMs: 5_000 }),
-  )
-  if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
-  if (facts instanceof AppError) throw facts
-  return facts
-}

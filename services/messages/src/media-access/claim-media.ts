@@ -1,0 +1,39 @@
+import { AppError } from '@parley/shared/errors'
+import { MediaId, type UserId } from '@parley/shared/ids'
+import type { MediaFacts } from '@parley/shared/media'
+import { fromBatchReply } from '@parley/shared/rpc'
+import type { Context } from '../context.ts'
+import { notAPicture } from '../errors.ts'
+
+const deadlineMs = 5_000
+
+/**
+ * What the media service says of media a user is about to refer to: their own, or media they may see. From here on
+ * it keeps the media long enough for the reference to be stored.
+ *
+ * @throws AppError `not_found` or `conflict` of the media service, `unavailable` if it gives no answer
+ */
+export async function claimMedia(
+  { media }: Pick<Context, 'media'>,
+  userId: UserId,
+  mediaId: MediaId,
+): Promise<MediaFacts> {
+  const [facts] = fromBatchReply(
+    await media.call('media/claim', { claims: [{ userId, mediaId }] }, { deadlineMs }),
+  )
+  if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
+  if (facts instanceof AppError) throw facts
+  return facts
+}
+
+/** For what a profile or a group is to show: media must be a complete picture; an address is anybody's. */
+export async function claimPicture(
+  ctx: Pick<Context, 'media'>,
+  userId: UserId,
+  picture: string | null | undefined,
+): Promise<void> {
+  const mediaId = MediaId.safeParse(picture)
+  if (!mediaId.success) return
+  const facts = await claimMedia(ctx, userId, mediaId.data)
+  if (!facts.contentType.startsWith('image/')) throw notAPicture()
+}

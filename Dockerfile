@@ -1,6 +1,6 @@
 # One recipe for every service: docker build --build-arg SERVICE=messages .
 # The image keeps the shape of the workspace, because Node runs TypeScript as it is everywhere but under
-# node_modules. The target `push-simulators` is for trying the product out and is in no deployment.
+# node_modules. The targets `push-simulators` and `bull-board` are for docker-compose.yml and are in no deployment.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS packages
@@ -29,6 +29,20 @@ WORKDIR /app/infra/local
 RUN mkdir /run/push && chown 1000:1000 /run/push
 USER 1000:1000
 CMD ["node", "src/push-simulators/main.ts"]
+
+FROM packages AS bull-board-install
+COPY packages/shared/package.json packages/shared/package.json
+COPY infra/bull-board/package.json infra/bull-board/package.json
+RUN pnpm install --offline --frozen-lockfile ${PNPM_FLAGS} --filter-prod "@parley/bull-board..."
+
+FROM ${NODE_IMAGE} AS bull-board
+ENV NODE_ENV=production
+COPY --from=bull-board-install /app /app
+COPY packages/shared/src /app/packages/shared/src
+COPY infra/bull-board/src /app/infra/bull-board/src
+WORKDIR /app/infra/bull-board
+USER 1000:1000
+CMD ["node", "src/main.ts"]
 
 FROM packages AS install
 ARG SERVICE

@@ -13,8 +13,8 @@ export interface JobKind<Data extends z.ZodType> {
 
 export const jobKind = <Data extends z.ZodType>(kind: JobKind<Data>): JobKind<Data> => kind
 
-// The braces keep a queue's keys in one slot of a Redis Cluster.
-const prefix = '{parley}'
+/** Stands before every key of a queue; the braces keep them in one slot of a Redis Cluster. */
+export const queuePrefix = '{parley}'
 
 export interface JobToAdd<Data> {
   data: Data
@@ -26,7 +26,7 @@ export interface JobToAdd<Data> {
 export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connection: Redis, log: Logger) {
   const queue = new Queue<unknown, void, string>(kind.queue, {
     connection,
-    prefix,
+    prefix: queuePrefix,
     defaultJobOptions: kind.options,
   })
   queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
@@ -52,7 +52,7 @@ export function observeQueue(
   kind: Pick<JobKind<z.ZodType>, 'queue'>,
   { connection, registry, log }: { connection: Redis; registry: Registry; log: Logger },
 ): AsyncDisposable {
-  const queue = new Queue(kind.queue, { connection, prefix })
+  const queue = new Queue(kind.queue, { connection, prefix: queuePrefix })
   queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
   new Gauge({
     name: 'parley_queue_jobs',
@@ -142,7 +142,7 @@ export function startWorker<Data extends z.ZodType>(
         lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
       })
     },
-    { connection, prefix, concurrency, settings: { backoffStrategy } },
+    { connection, prefix: queuePrefix, concurrency, settings: { backoffStrategy } },
   )
   worker.on('failed', (job, err) =>
     log.warn({ err, jobId: job?.id, attempt: job?.attemptsMade }, 'job failed'),

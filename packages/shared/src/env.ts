@@ -37,6 +37,8 @@ function readSecret(name: string, file: string): string {
 }
 
 export const port = z.coerce.number().int().min(0).max(65_535)
+/** From failing readiness to closing, in milliseconds: the time balancers have to notice. */
+export const drainWaitMs = z.coerce.number().int().min(0).max(15_000).default(0)
 /** The address to listen on. */
 export const host = z.string().default('0.0.0.0')
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info')

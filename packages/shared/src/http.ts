@@ -40,6 +40,8 @@ export function createHttpApp(
     bodyLimit,
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
+    // What comes over a connection that is open while we close is answered; resources close after the server.
+    return503OnClosing: false,
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
     logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider<ZodTypeProvider>()

@@ -208,23 +208,26 @@ export function openRpc({ baseUrl, secret, connections = 16 }: RpcOptions): RpcC
     keepAliveTimeout: 30_000,
     connect: { timeout: 2_000 },
   })
+  /** An answer that breaks off half-way is none. */
+  async function ask(path: string, text: string, deadlineMs: number) {
+    const { statusCode, body } = await pool.request({
+      method: 'POST',
+      path,
+      headers: { 'content-type': 'application/json', 'x-parley-internal': secret },
+      body: text,
+      headersTimeout: deadlineMs,
+      bodyTimeout: deadlineMs,
+    })
+    return { status: statusCode, body: await body.json() }
+  }
   return {
     async call(method, request, { deadlineMs = 10_000 } = {}) {
-      const response = await pool
-        .request({
-          method: 'POST',
-          path: `/rpc/${method}`,
-          headers: { 'content-type': 'application/json', 'x-parley-internal': secret },
-          body: JSON.stringify(request),
-          headersTimeout: deadlineMs,
-          bodyTimeout: deadlineMs,
-        })
-        .catch((cause: unknown) => {
+      const { status, body } = await ask(`/rpc/${method}`, JSON.stringify(request), deadlineMs).catch(
+        (cause: unknown) => {
           throw new AppError('unavailable', 'a service cannot be reached', { cause, retryAfterMs: 500 })
-        })
-      // eslint-disable-next-line typescript/no-unsafe-assignment -- the contract above is the type of what comes back.
-      const body = await response.body.json()
-      if (response.statusCode >= 400) throw AppError.fromBody((body as { error: ErrorBody }).error)
+        },
+      )
+      if (status >= 400) throw AppError.fromBody((body as { error: ErrorBody }).error)
       return body as never
     },
     [Symbol.asyncDispose]: () => pool.destroy(),

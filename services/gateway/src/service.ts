@@ -1,7 +1,7 @@
-import { AppError } from '@parley/shared/errors'
 import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { closeCodes } from '@parley/shared/protocol'
+import { createReadiness } from '@parley/shared/readiness'
 import { Gauge } from 'prom-client'
 import type { Config } from './config.ts'
 import { createAdmission } from './connections/admit.ts'
@@ -24,17 +24,15 @@ export async function startGateway(config: Config) {
   await using opened = new AsyncDisposableStack()
   const ctx = opened.use(await createContext(config))
   const { log, registry, subscriber } = ctx
-  let draining = false
+  // Not Redis: were it down, every gateway would leave at once, and a hindrance would be an outage.
+  const readiness = createReadiness()
 
   const internal = opened.adopt(
     createInternalApp({
       log,
       metrics: ctx.metrics,
       secret: config.internalSecret,
-      // Not Redis: were it down, every gateway would leave at once, and a hindrance would be an outage.
-      ready: async () => {
-        if (draining) throw new AppError('draining', 'this node is going away')
-      },
+      ready: () => readiness.ready(),
     }),
     (server) => server.close(),
   )
@@ -54,7 +52,7 @@ export async function startGateway(config: Config) {
     config,
     publisher: ctx.publisher,
     subscriber,
-    isDraining: () => draining,
+    isDraining: () => readiness.leaving,
     onNotice: (notice) => twins.hear(notice),
   })
   // Fastify waits for open connections and sockets never end by themselves.
@@ -94,7 +92,7 @@ export async function startGateway(config: Config) {
   })
 
   opened.defer(async () => {
-    draining = true
+    await readiness.leave()
     await drain(registry, config)
   })
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })

@@ -1,4 +1,5 @@
 import {
+  drainWaitMs,
   host,
   httpUrl,
   httpUrls,
@@ -67,7 +68,7 @@ export const Env = z
       .regex(/^[^:/]+:\d{1,5}$/, 'a host and a port, as in clamav:3310')
       .optional(),
     CLAMAV_MAX_BYTES: positiveInt.default(25 * 1024 ** 2),
-    DRAIN_WAIT_MS: z.coerce.number().int().min(0).max(20_000).default(0),
+    DRAIN_WAIT_MS: drainWaitMs,
     ...storage,
   })
   .superRefine(requireDriverVariables)

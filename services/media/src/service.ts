@@ -1,7 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises'
-import { AppError } from '@parley/shared/errors'
 import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
+import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
@@ -18,16 +17,13 @@ export async function startMedia(config: Config) {
   opened.use(startProcessing(ctx))
   opened.use(startSweep(ctx))
 
-  let draining = false
+  const readiness = createReadiness(async () => void (await sql`select 1`.execute(ctx.db)))
   const internal = opened.adopt(
     createInternalApp({
       log: ctx.log,
       metrics: ctx.registry,
       secret: config.internalSecret,
-      async ready() {
-        if (draining) throw new AppError('draining', 'this instance is going away')
-        await sql`select 1`.execute(ctx.db)
-      },
+      ready: () => readiness.ready(),
     }),
     (server) => server.close(),
   )
@@ -41,10 +37,7 @@ export async function startMedia(config: Config) {
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
   const url = await app.listen({ host: config.http.host, port: config.http.port })
   // While others still send requests here, they are answered.
-  opened.defer(async () => {
-    draining = true
-    await wait(config.http.drainWaitMs)
-  })
+  opened.defer(() => readiness.leave(config.http.drainWaitMs))
 
   const owned = opened.move()
   return { url, internalUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }

@@ -1,4 +1,5 @@
 import {
+  drainWaitMs,
   host,
   httpUrl,
   internalSecret,
@@ -19,6 +20,7 @@ export const Env = z.object({
   HOST: host,
   PORT: port.default(3001),
   INTERNAL_PORT: port.default(3101),
+  DRAIN_WAIT_MS: drainWaitMs,
   ...database,
   DATABASE_POOL_SIZE: positiveInt.default(10),
   REDIS_URL: redisUrl,
@@ -57,6 +59,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       host: parsed.HOST,
       port: parsed.PORT,
       internalPort: parsed.INTERNAL_PORT,
+      drainWaitMs: parsed.DRAIN_WAIT_MS,
       trustedProxies: parsed.TRUSTED_PROXIES,
     },
     log: { level: parsed.LOG_LEVEL },

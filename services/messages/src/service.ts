@@ -1,5 +1,6 @@
 import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
+import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
 import { accountAdmin, accountRoutes } from './accounts/routes.ts'
 import type { Config } from './config.ts'
@@ -21,6 +22,18 @@ export async function startMessages(config: Config) {
   await using opened = new AsyncDisposableStack()
   const ctx = opened.use(await createContext(config))
 
+  const readiness = createReadiness(async () => void (await sql`select 1`.execute(ctx.db)))
+
+  // Opened first and so closed last: probes are answered until the end.
+  const internal = opened.adopt(
+    createInternalApp({
+      log: ctx.log,
+      metrics: ctx.metrics,
+      secret: config.internalSecret,
+      ready: () => readiness.ready(),
+    }),
+    (server) => server.close(),
+  )
   const app = opened.adopt(createHttpApp(ctx.log, { trustedProxies: config.http.trustedProxies }), (server) =>
     server.close(),
   )
@@ -32,15 +45,6 @@ export async function startMessages(config: Config) {
   notificationRoutes(app, ctx)
   operationRoutes(app, ctx)
 
-  const internal = opened.adopt(
-    createInternalApp({
-      log: ctx.log,
-      metrics: ctx.metrics,
-      secret: config.internalSecret,
-      ready: async () => void (await sql`select 1`.execute(ctx.db)),
-    }),
-    (server) => server.close(),
-  )
   accountAdmin(internal, ctx)
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)
@@ -52,6 +56,8 @@ export async function startMessages(config: Config) {
   opened.use(startTellingContacts(ctx))
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
   const url = await app.listen({ host: config.http.host, port: config.http.port })
+  // While others still send requests here, they are answered.
+  opened.defer(() => readiness.leave(config.http.drainWaitMs))
   ctx.log.info({ url, internalUrl }, 'messages is up')
 
   const owned = opened.move()

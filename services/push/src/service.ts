@@ -1,33 +1,28 @@
 import { createInternalApp } from '@parley/shared/internal-http'
+import { createReadiness } from '@parley/shared/readiness'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
-import { draining } from './errors.ts'
 import { startNotifier } from './notify/worker.ts'
 
 /** Disposing finishes the jobs in hand, while the probes still answer, and then closes everything. */
 export async function startPush(config: Config) {
   await using opened = new AsyncDisposableStack()
   const ctx = opened.use(await createContext(config))
-  let stopping = false
+  const readiness = createReadiness(async () => void (await ctx.redis.ping()))
 
   const app = opened.adopt(
     createInternalApp({
       log: ctx.log,
       metrics: ctx.metrics.registry,
       secret: config.internalSecret,
-      async ready() {
-        if (stopping) throw draining()
-        await ctx.redis.ping()
-      },
+      ready: () => readiness.ready(),
     }),
     (server) => server.close(),
   )
   const internalUrl = await app.listen({ host: config.http.host, port: config.http.internalPort })
 
   opened.use(startNotifier(ctx, config))
-  opened.defer(() => {
-    stopping = true
-  })
+  opened.defer(() => readiness.leave())
 
   const owned = opened.move()
   return { internalUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }

@@ -40,6 +40,8 @@ export const contentByType = {
 
 export type BuiltInType = keyof typeof contentByType
 
+export const isBuiltIn = (type: string): type is BuiltInType => Object.hasOwn(contentByType, type)
+
 /** What becomes of a message of some type: four independent switches. */
 export const Switches = z.strictObject({
   /** Kept in the log. If not, whoever is connected hears it, and nobody else ever does. */

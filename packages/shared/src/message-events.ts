@@ -13,7 +13,12 @@ export const messageEvents = {
     about:
       "Changes the content of a message of one's own, for as long as the rules of the conversation allow.",
     http: { route: 'PATCH /v1/conversations/:conversationId/messages/:messageId' },
-    request: z.strictObject({ ...target, content: Content }),
+    request: z.strictObject({
+      ...target,
+      content: Content,
+      /** What lists and alerts show of it from now on; without it, what the type says. */
+      digest: z.string().trim().min(1).max(256).optional(),
+    }),
     reply: Changed,
   },
   'message:recall': {

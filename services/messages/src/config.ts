@@ -41,6 +41,7 @@ export const Env = z.object({
   ACK_WAIT_MS: positiveInt.default(8_000),
   DIRECT_EDIT_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
   DIRECT_RECALL_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
+  UNREGISTERED_TYPES: z.enum(['accept', 'refuse']).default('accept'),
   GROUP_POLICIES_FILE: z.string().min(1).optional(),
 })
 
@@ -91,6 +92,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       editWithinSeconds: parsed.DIRECT_EDIT_WITHIN_SECONDS,
       recallWithinSeconds: parsed.DIRECT_RECALL_WITHIN_SECONDS,
     },
+    /** What becomes of messages of an app's type that nobody registered. */
+    unregisteredTypes: parsed.UNREGISTERED_TYPES,
     groupPoliciesFile: parsed.GROUP_POLICIES_FILE,
   }
 }

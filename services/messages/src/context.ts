@@ -19,6 +19,7 @@ import { createAbsentees, type Absentees } from './deliveries/absentees.ts'
 import { startAttemptDays } from './deliveries/attempt-days.ts'
 import { createWithdrawals, type WithdrawalQueue } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
+import { createMessageTypes, type MessageTypes } from './message-types/message-types.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { loadPolicies, type Policies } from './policies/load-policies.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
@@ -47,6 +48,7 @@ export interface Context {
   signingKey: SigningKey
   verifyToken: VerifyToken
   policies: Policies
+  messageTypes: MessageTypes
   loginThrottle: LoginThrottle
   addressLimits: AddressLimits
   requestLimits: RequestLimits
@@ -87,6 +89,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     openRpc({ baseUrl: config.mediaUrl, secret: config.internalSecret, connections: 8 }),
   )
 
+  const messageTypes = opened.use(createMessageTypes({ log, db }))
   const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
   const dispatcher = opened.use(createDispatcher({ log, db, announcer, absentees }))
   const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
@@ -109,6 +112,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     signingKey,
     verifyToken,
     policies,
+    messageTypes,
     loginThrottle: createLoginThrottle(),
     addressLimits: createAddressLimits(config),
     requestLimits: createRequestLimits(),

@@ -48,6 +48,13 @@ export const tooManyLogins = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many attempts to log in', { retryAfterMs })
 export const tooManyConversations = (limit: number) =>
   new AppError('conflict', `a user is in at most ${limit} groups`)
+export const unregisteredType = () =>
+  new AppError('invalid_request', 'messages of this type are not taken: nobody registered it')
+export const contentTooLarge = (bytes: number) =>
+  new AppError('too_large', `messages of this type hold at most ${bytes} bytes`)
+export const noSuchType = () => new AppError('not_found', 'no such message type')
+export const tooManyTypes = (limit: number) =>
+  new AppError('conflict', `at most ${limit} message types are registered`)
 export const notAPicture = () => new AppError('invalid_request', 'an avatar is a picture')
 export const noSelfContact = () => new AppError('invalid_request', 'nobody is their own contact')
 /** Also where the other one blocks: a block is not told to whom it is against. */

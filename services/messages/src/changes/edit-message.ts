@@ -1,18 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
-import { checkContent, mediaIdOf } from '@parley/shared/content'
+import { checkContent, jsonAtMost, mediaIdOf } from '@parley/shared/content'
 import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import { z } from 'zod'
+import type { Context } from '../context.ts'
 import { mayWrite } from '../conversations/may-write.ts'
-import { notYourMessage, otherMedia, silenced, tooLate, wasRecalled } from '../errors.ts'
+import { contentTooLarge, notYourMessage, otherMedia, silenced, tooLate, wasRecalled } from '../errors.ts'
+import { digestOf } from '../message-types/digest.ts'
 import { type ChangeContext, changeMessage, isWithin } from './change-message.ts'
 import * as store from './store.ts'
 
 /** Changes what a message says. Only who sent it may, while they may write there, and for so long. */
 export async function editMessage(
-  ctx: ChangeContext,
+  ctx: ChangeContext & Pick<Context, 'messageTypes'>,
   actorId: UserId,
-  { content: given, ...target }: ClientRequest<'message:edit'>,
+  { content: given, digest: said, ...target }: ClientRequest<'message:edit'>,
 ): Promise<ClientReply<'message:edit'>> {
   return changeMessage(ctx, actorId, target, async (held) => {
     const { trx, conversationId, message } = held
@@ -21,12 +23,17 @@ export async function editMessage(
     if (!isWithin(held, 'editWithinSeconds', ctx.config.direct.editWithinSeconds)) throw tooLate()
     if (!mayWrite(held.member)) throw silenced()
     const content = checked(message, given)
-    if (message.editedAt && isDeepStrictEqual(content, message.content)) {
+    const registered = await ctx.messageTypes.find(message.type)
+    if (registered?.maxBytes && !jsonAtMost(registered.maxBytes)(content))
+      throw contentTooLarge(registered.maxBytes)
+    const digest = said ?? (registered ? digestOf(registered, content) : null)
+    const isSame = isDeepStrictEqual(content, message.content) && digest === message.digest
+    if (message.editedAt && isSame) {
       const targetSeq = message.seq
       return { seq: await store.findLastChange(trx, { conversationId, targetSeq, kind: 'edit' }) }
     }
-    await store.editMessage(trx, conversationId, message.seq, content)
-    return { kind: 'edit', content: { content } }
+    await store.editMessage(trx, conversationId, message.seq, { content, digest })
+    return { kind: 'edit', content: { content, ...(digest === null ? {} : { digest }) } }
   })
 }
 

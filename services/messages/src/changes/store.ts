@@ -7,7 +7,7 @@ export type HeldMessage = NonNullable<Awaited<ReturnType<typeof findMessage>>>
 export async function findMessage(trx: Transaction<Database>, conversationId: string, seq: number) {
   return trx
     .selectFrom('entry')
-    .select(['seq', 'senderId', 'type', 'content', 'sentAt', 'editedAt', 'recalledAt', 'reactions'])
+    .select(['seq', 'senderId', 'type', 'content', 'digest', 'sentAt', 'editedAt', 'recalledAt', 'reactions'])
     .where('conversationId', '=', conversationId)
     .where('seq', '=', seq)
     .where('kind', '=', 'message')
@@ -37,11 +37,11 @@ export async function editMessage(
   trx: Transaction<Database>,
   conversationId: string,
   seq: number,
-  content: Record<string, unknown>,
+  { content, digest }: { content: Record<string, unknown>; digest: string | null },
 ): Promise<void> {
   await trx
     .updateTable('entry')
-    .set({ content: JSON.stringify(content), editedAt: sql`now()` })
+    .set({ content: JSON.stringify(content), digest, editedAt: sql`now()` })
     .where('conversationId', '=', conversationId)
     .where('seq', '=', seq)
     .execute()
@@ -61,7 +61,7 @@ export async function recallMessage(
     .execute()
   await trx
     .updateTable('entry')
-    .set({ content: sql<string>`content - 'content'` })
+    .set({ content: sql<string>`content - 'content' - 'digest'` })
     .where('conversationId', '=', conversationId)
     .where('targetSeq', '=', seq)
     .where('kind', '=', 'edit')

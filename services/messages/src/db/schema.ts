@@ -290,7 +290,12 @@ interface MessageTypeTable {
   counted: boolean
   pushed: boolean
   synced: boolean
+  /** Shown of its messages, unless the sender says it. */
   digest: string | null
+  /** The same by language. */
+  digests: ColumnType<Record<string, string>, string | undefined, string>
+  /** Of the content, as JSON. */
+  maxBytes: number | null
   updatedAt: Generated<Date>
 }
 

@@ -16,7 +16,7 @@ type Told = Pick<
   | 'type'
   | 'content'
   | 'mentions'
->
+> & { digest?: string | null }
 
 interface Reader {
   userId: string
@@ -45,8 +45,12 @@ function generic({ kind }: Pick<Told, 'kind'>, wording: Wording): string {
   return kind === 'call' ? wording.missedCall : wording.newMessage
 }
 
-function digest({ kind, type, content }: Pick<Told, 'kind' | 'type' | 'content'>, wording: Wording): string {
+function digest(
+  { kind, type, content, digest: said }: Pick<Told, 'kind' | 'type' | 'content' | 'digest'>,
+  wording: Wording,
+): string {
   if (kind !== 'message') return generic({ kind }, wording)
+  if (said) return shorten(said)
   const text = type === 'text' ? content['text'] : content['caption']
   if (typeof text === 'string' && text !== '') return shorten(text)
   const known = digests.find((name) => name === type)

@@ -125,6 +125,7 @@ export interface AlertedEntry {
   kind: string
   type: string
   content: Record<string, unknown>
+  digest: string | null
   mentions: string[] | null
   sentAt: Date
 }
@@ -137,7 +138,7 @@ export async function listAlerted(
 ): Promise<AlertedEntry[]> {
   const { rows } = await sql<AlertedEntry>`
     select e.seq, e.sender_id, a.display_name as sender_name, c.kind as conversation_kind,
-      c.name as conversation_name, e.kind, e.type, e.content, e.mentions, e.sent_at
+      c.name as conversation_name, e.kind, e.type, e.content, e.digest, e.mentions, e.sent_at
     from entry e
     join conversation c on c.conversation_id = e.conversation_id
     left join account a on a.user_id = e.sender_id

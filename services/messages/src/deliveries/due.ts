@@ -1,6 +1,8 @@
 import { messageIdOf, type DeviceId, type UserId } from '@parley/shared/ids'
 import type { Alert, Delivery, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
+import { digestFor } from '../message-types/digest.ts'
+import type { MessageType } from '../message-types/message-type.ts'
 import { alertText } from './alert.ts'
 import * as store from './due-store.ts'
 import { isQuiet } from './quiet-hours.ts'
@@ -13,7 +15,10 @@ export const entriesAtOnce = 50
  * Who is still to be told of these entries at this moment, and on which devices: what is delivered, read, told,
  * recalled, silenced or their own is not. Of what a user is told in one go, only the newest may have sound.
  */
-export async function findDue({ db }: Pick<Context, 'db'>, query: DueQuery): Promise<DueReply> {
+export async function findDue(
+  { db, messageTypes }: Pick<Context, 'db' | 'messageTypes'>,
+  query: DueQuery,
+): Promise<DueReply> {
   const rows = await store.claimDue(db, { ...query, entriesEach: entriesAtOnce })
   const [first] = rows
   if (!first) return { deliveries: [], more: [], asOf: '0' }
@@ -22,7 +27,8 @@ export async function findDue({ db }: Pick<Context, 'db'>, query: DueQuery): Pro
     listBadges(db, users),
     store.listAlerted(db, query.conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
   ])
-  const entryOf = new Map(entries.map((entry) => [entry.seq, entry]))
+  const types = await Promise.all(entries.map(({ type }) => messageTypes.find(type)))
+  const entryOf = new Map(entries.map((entry, i) => [entry.seq, { ...entry, registered: types[i] }]))
   const more = rows.filter(({ seqs }) => seqs.length === entriesAtOnce).map(({ userId }) => userId)
   return {
     deliveries: rows.map((row): Delivery => ({
@@ -53,7 +59,7 @@ export function toTarget(row: store.TokenRow, badge: number): PushTarget {
 function alertsOf(
   conversationId: string,
   row: store.DueRow,
-  entryOf: Map<number, store.AlertedEntry>,
+  entryOf: Map<number, store.AlertedEntry & { registered: MessageType | undefined }>,
 ): Alert[] {
   const newest = row.seqs.at(-1) ?? 0
   const audible = newest > row.audibleAfter && !isQuietFor(row)
@@ -64,7 +70,7 @@ function alertsOf(
       {
         messageId: messageIdOf(conversationId, seq),
         seq,
-        ...alertText(entry, row),
+        ...alertText({ ...entry, digest: digestFor(entry.registered, entry, row.locale) }, row),
         sentAt: entry.sentAt.toISOString(),
         audible: audible && seq === newest,
       },

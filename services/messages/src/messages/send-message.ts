@@ -1,29 +1,28 @@
-import { builtInSwitches, mediaIdOf } from '@parley/shared/content'
+import { builtInSwitches, isBuiltIn, jsonAtMost, mediaIdOf } from '@parley/shared/content'
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, directConversationId, seqOfMessage } from '@parley/shared/ids'
 import type { SendCall, Sent } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import { noSelfChat, noSuchMessage } from '../errors.ts'
+import { contentTooLarge, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
 import { claimMedia } from '../media-access/claim-media.ts'
+import { digestOf } from '../message-types/digest.ts'
+import type { MessageType } from '../message-types/message-type.ts'
 import type { PreparedSend } from './commit-batch.ts'
 import { findSent } from './store.ts'
 
+type SendContext = Pick<Context, 'committer' | 'config' | 'db' | 'media' | 'messageTypes'>
+
 /** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
-export async function sendMessage(
-  ctx: Pick<Context, 'committer' | 'db' | 'media'>,
-  call: SendCall,
-): Promise<Sent> {
-  const send = prepare(call)
+export async function sendMessage(ctx: SendContext, call: SendCall): Promise<Sent> {
+  const registered = await ctx.messageTypes.find(call.draft.type)
+  const send = prepare(call, registered)
+  const refused = refusalByType(ctx, call.draft, registered)
+  if (refused) return sentBefore(ctx, send, refused)
   const mediaId = mediaIdOf(call.draft)
   if (mediaId !== undefined) {
     // What a message says of its media comes from the media service, never from the sender.
     const facts = await claimMedia(ctx, call.userId, mediaId).catch((cause: unknown) => AppError.from(cause))
-    if (facts instanceof AppError) {
-      // A message that was sent is that message for ever, whatever has become of its media.
-      const known = await findSent(ctx.db, send)
-      if (known) return known
-      throw facts
-    }
+    if (facts instanceof AppError) return sentBefore(ctx, send, facts)
     send.content = { ...call.draft.content, ...facts }
     send.mediaId = mediaId
   }
@@ -31,23 +30,39 @@ export async function sendMessage(
 }
 
 /** Each send by itself: one that fails leaves the others alone. */
-export function sendMessages(
-  ctx: Pick<Context, 'committer' | 'db' | 'media'>,
-  calls: SendCall[],
-): Promise<(Sent | AppError)[]> {
+export function sendMessages(ctx: SendContext, calls: SendCall[]): Promise<(Sent | AppError)[]> {
   return Promise.all(
     calls.map((call) => sendMessage(ctx, call).catch((cause: unknown) => AppError.from(cause))),
   )
 }
 
-function prepare({ userId, draft }: SendCall): PreparedSend {
+/** A message that was sent is that message for ever, whatever would be said of it now. */
+async function sentBefore({ db }: SendContext, send: PreparedSend, refused: AppError): Promise<Sent> {
+  const known = await findSent(db, send)
+  if (known) return known
+  throw refused
+}
+
+/** What the operator has said of an app's own types. */
+function refusalByType(
+  { config }: SendContext,
+  { type, content }: SendCall['draft'],
+  registered: MessageType | undefined,
+): AppError | undefined {
+  if (!registered)
+    return config.unregisteredTypes === 'refuse' && !isBuiltIn(type) ? unregisteredType() : undefined
+  const { maxBytes } = registered
+  return maxBytes !== null && !jsonAtMost(maxBytes)(content) ? contentTooLarge(maxBytes) : undefined
+}
+
+function prepare({ userId, draft }: SendCall, registered: MessageType | undefined): PreparedSend {
   const direct = 'userId' in draft.to ? draft.to.userId : null
   if (direct === userId) throw noSelfChat()
   const conversationId: ConversationId =
     'userId' in draft.to ? directConversationId(userId, draft.to.userId) : draft.to.conversationId
   const { replyTo = null } = draft
   if (replyTo !== null && !isMessageOf(conversationId, replyTo)) throw noSuchMessage()
-  const { stored, counted, pushed, synced } = builtInSwitches(draft.type)
+  const { stored, counted, pushed, synced } = registered?.switches ?? builtInSwitches(draft.type)
   const { switches } = draft
   return {
     conversationId,
@@ -56,7 +71,7 @@ function prepare({ userId, draft }: SendCall): PreparedSend {
     clientMessageId: draft.clientMessageId,
     type: draft.type,
     content: draft.content,
-    digest: draft.digest ?? null,
+    digest: draft.digest ?? (registered ? digestOf(registered, draft.content) : null),
     replyTo,
     mentions: draft.mentions ?? null,
     ext: draft.ext ?? null,

@@ -1,0 +1,107 @@
+import { randomUUID as uuid } from 'node:crypto'
+import type { ConversationId, UserId } from '@parley/shared/ids'
+import type { RpcClient } from '@parley/shared/rpc'
+import { type Api, createApi, type Person, signUp } from '@parley/testing/chat-api'
+import { describe, expect } from 'vitest'
+import { MessageTypeSetting } from '../src/message-types/message-type.ts'
+import { registerType, removeType } from '../src/message-types/register-type.ts'
+import { startMessages } from '../src/service.ts'
+import { test } from './fixture.ts'
+
+const send = (api: Api, from: Person, to: Person, draft: object) =>
+  api.post(
+    '/v1/messages',
+    { clientMessageId: uuid(), to: { userId: to.userId }, content: {}, ...draft },
+    from.token,
+  )
+const listed = async (api: Api, who: Person) => (await api.get('/v1/conversations', who.token)).body
+
+async function bodiesOf(rpc: RpcClient, to: Person, sent: { conversationId: string; seq: number }) {
+  const { deliveries } = await rpc.call('deliveries/due', {
+    conversationId: sent.conversationId as ConversationId,
+    firstSeq: sent.seq,
+    lastSeq: sent.seq,
+    userIds: [to.userId as UserId],
+    claim: uuid(),
+  })
+  return deliveries.map(({ alerts }) => alerts[0]?.body)
+}
+const bind = (api: Api, who: Person, locale: string) =>
+  api.put('/v1/devices/current/push', { kind: 'fcm', token: uuid(), locale }, who.token)
+
+describe("an app's own message type", () => {
+  test('its digest is what lists show, and alerts in the language of the device', async ({
+    api,
+    service,
+    rpc,
+  }) => {
+    const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+    await bind(api, bob, 'de-DE')
+    const setting = { digest: 'sent {what}', digests: { de: 'hat {what} geschickt' } }
+    await registerType(service.ctx, 'gift.sent', MessageTypeSetting.parse(setting))
+    const { body } = await send(api, ada, bob, { type: 'gift.sent', content: { what: 'a rose' } })
+    expect(await listed(api, bob)).toMatchObject({
+      conversations: [{ unread: 1, lastEntry: { digest: 'sent a rose' } }],
+    })
+    expect(await bodiesOf(rpc, bob, body as never)).toEqual(['hat a rose geschickt'])
+  })
+
+  test('what its sender says of a message is shown in its place, and an edit says it anew', async ({
+    api,
+    service,
+    rpc,
+  }) => {
+    const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+    await bind(api, bob, 'de')
+    const setting = { digest: 'voted', digests: { de: 'hat abgestimmt' } }
+    await registerType(service.ctx, 'poll.vote', MessageTypeSetting.parse(setting))
+    const { body } = await send(api, ada, bob, { type: 'poll.vote', digest: 'voted for you' })
+    expect(await bodiesOf(rpc, bob, body as never)).toEqual(['voted for you'])
+    const path = `/v1/conversations/${body['conversationId']}/messages/${body['messageId']}`
+    expect((await api.patch(path, { content: { for: 'cas' } }, ada.token)).status).toBe(200)
+    expect(await listed(api, bob)).toMatchObject({ conversations: [{ lastEntry: { digest: 'voted' } }] })
+  })
+
+  test('has its switches; a sender switches off and nothing on', async ({ api, service }) => {
+    const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+    const type = (switches: object) => MessageTypeSetting.parse({ switches })
+    await registerType(service.ctx, 'state.quiet', type({ counted: false, pushed: false }))
+    await registerType(service.ctx, 'state.passing', type({ stored: false }))
+    const on = { counted: true, stored: true }
+    expect((await send(api, ada, bob, { type: 'state.quiet', switches: on })).body['seq']).toBe(1)
+    expect((await send(api, ada, bob, { type: 'state.passing', switches: on })).body['seq']).toBe(0)
+    expect(await listed(api, bob)).toMatchObject({ conversations: [{ unread: 0 }] })
+  })
+
+  test('P10 refuses what is larger than it may be, and stores nothing', async ({ api, service }) => {
+    const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+    await registerType(service.ctx, 'small.one', MessageTypeSetting.parse({ maxBytes: 20 }))
+    const large = { type: 'small.one', content: { text: 'x'.repeat(20) } }
+    expect(await send(api, ada, bob, large)).toMatchObject({
+      status: 413,
+      body: { error: { code: 'too_large' } },
+    })
+    const { body } = await send(api, ada, bob, { type: 'small.one', content: { a: 1 } })
+    expect(body['seq']).toBe(1)
+    const path = `/v1/conversations/${body['conversationId']}/messages/${body['messageId']}`
+    const edited = await api.patch(path, { content: large.content }, ada.token)
+    expect(edited.body.error?.code).toBe('too_large')
+  })
+
+  test('is stored, counted and pushed while nobody has registered it, or is refused where the operator says so', async ({
+    api,
+    service,
+    config,
+  }) => {
+    const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+    await registerType(service.ctx, 'gone.soon', MessageTypeSetting.parse({ switches: { stored: false } }))
+    await removeType(service.ctx, 'gone.soon')
+    expect((await send(api, ada, bob, { type: 'gone.soon' })).body['seq']).toBe(1)
+    await using strict = await startMessages({ ...config, unregisteredTypes: 'refuse' })
+    const refused = await send(createApi(strict.url), ada, bob, { type: 'gone.soon' })
+    expect(refused.body.error?.code).toBe('invalid_request')
+    expect(
+      (await send(createApi(strict.url), ada, bob, { type: 'text', content: { text: 'hi' } })).status,
+    ).toBe(201)
+  })
+})

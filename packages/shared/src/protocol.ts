@@ -7,6 +7,7 @@ import { groupEvents } from './group-events.ts'
 import { ConversationId, MessageId, UserId } from './ids.ts'
 import { MediaObject } from './media.ts'
 import { messageEvents } from './message-events.ts'
+import { AppState, presenceEvents } from './presence-events.ts'
 
 export const PushTokenKind = z.enum(['apns', 'apns-voip', 'fcm', 'webpush'])
 export type PushTokenKind = z.output<typeof PushTokenKind>
@@ -162,6 +163,7 @@ export const clientEvents = {
     request: Receipt,
     reply: Watermark,
   },
+  ...presenceEvents,
   'session:renew': {
     about:
       'Goes on with a fresh access token on the same socket. It is of the same user and device, and of a session that lives.',
@@ -279,7 +281,7 @@ export const Handshake = z.object({
   token: z.string().max(8_192),
   deviceId: z.string().max(64).optional(),
   platform: z.string().max(32).optional(),
-  appState: z.enum(['foreground', 'background']).optional(),
+  appState: AppState.optional(),
   protocolVersion: z.coerce.number().int().min(1).max(1).optional(),
 })
 

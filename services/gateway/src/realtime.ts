@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { HttpApp } from '@parley/shared/http'
+import type { ConversationId } from '@parley/shared/ids'
+import type { AppState } from '@parley/shared/presence-events'
 import type { ClientToServer, ServerToClient } from '@parley/shared/protocol'
 import type { Identity } from '@parley/shared/tokens'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
@@ -22,6 +24,9 @@ export interface SocketData {
   /** Refusals in a row; many of them are a flood. */
   refused: number
   warnedOfExpiry: boolean
+  appState: AppState
+  /** The conversation on the device's screen. */
+  activeConversationId?: ConversationId | undefined
 }
 
 export type ChatServer = Server<ClientToServer, ServerToClient, Record<string, never>, SocketData>

@@ -9,12 +9,12 @@ import { closeSocket } from './connections/close-socket.ts'
 import { drain } from './connections/drain.ts'
 import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
-import { startPresence } from './connections/presence.ts'
 import { createTwins } from './connections/twins.ts'
 import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
 import { createContext } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
+import { startPresence } from './presence/presence.ts'
 import { createRealtime } from './realtime.ts'
 
 /** Doorbells that were missed while Redis was away are asked for within this time, each client at its own moment. */
@@ -73,7 +73,12 @@ export async function startGateway(config: Config) {
   })
 
   const admit = createAdmission(ctx)
-  const answer = createAnswer({ log, metrics: ctx.metrics, registry, handlers: createHandlers(ctx) })
+  const answer = createAnswer({
+    log,
+    metrics: ctx.metrics,
+    registry,
+    handlers: createHandlers({ ...ctx, presence }),
+  })
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {
     const { userId, deviceId } = socket.data.identity

@@ -2,7 +2,7 @@ import { randomUUID as uuid } from 'node:crypto'
 import { AppError } from '@parley/shared/errors'
 import type { ConversationId, SessionId, UserId } from '@parley/shared/ids'
 import { createAnnouncer } from '@parley/shared/realtime'
-import { type SendCall, toBatchReply } from '@parley/shared/rpc'
+import { type MarkCall, type SendCall, toBatchReply } from '@parley/shared/rpc'
 import { startInternalPeer, type RpcHandlers } from '@parley/testing/internal-peer'
 import { startPrivateRedis } from '@parley/testing/redis'
 import { startTokenIssuer, type TokenIssuer } from '@parley/testing/token-issuer'
@@ -17,7 +17,7 @@ export const goodOrigin = 'https://chat.example'
 
 /** What stands where messages stands: it remembers what it was asked, and a test may change its answers. */
 export function createMessagesDouble() {
-  const seen = { sends: [] as SendCall[], marks: 0, opened: 0 }
+  const seen = { sends: [] as SendCall[], marks: [] as MarkCall[], opened: 0 }
   const groups = new Map<string, ConversationId[]>()
   const ended = new Set<SessionId>()
   const handlers: RpcHandlers = {
@@ -37,7 +37,7 @@ export function createMessagesDouble() {
       )
     },
     'receipts/mark': ({ marks }) => {
-      seen.marks += marks.length
+      seen.marks.push(...marks)
       return toBatchReply(marks.map(({ seq }) => ({ seq })))
     },
     'sessions/open': ({ sessions }) => {
@@ -72,6 +72,7 @@ interface ClientOptions {
   userId?: string
   sessionId?: string
   deviceId?: string
+  appState?: string
   expiresIn?: string
   transports?: ('websocket' | 'polling')[]
   headers?: Record<string, string>
@@ -87,6 +88,7 @@ export async function connectClient(
     userId = `user-${uuid()}`,
     sessionId = uuid(),
     deviceId = uuid(),
+    appState,
     expiresIn = '15m',
     transports = ['websocket'],
     headers = {},
@@ -97,7 +99,7 @@ export async function connectClient(
     reconnection,
     forceNew: true,
     extraHeaders: headers,
-    auth: { token: await issuer.sign({ userId, sessionId, deviceId, expiresIn }) },
+    auth: { token: await issuer.sign({ userId, sessionId, deviceId, expiresIn }), appState },
   })
   await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('connect_error', reject))
   return {

@@ -5,6 +5,8 @@ import { Redis } from 'ioredis'
 import { describe, expect, vi } from 'vitest'
 import { bind, say, test } from './delivery-fixture.ts'
 
+const connected = { sockets: 1, foreground: true }
+
 describe('offline deliveries', () => {
   test('P6 somebody with no live session becomes a job, and the sender does not', async ({ api, jobs }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
@@ -22,7 +24,7 @@ describe('offline deliveries', () => {
   }) => {
     const [alice, silent, quick] = [await signUp(api), await signUp(api), await signUp(api)]
     const redis = new Redis(redisUrl)
-    const users = new Map([silent, quick].map(({ userId }) => [userId as never, 1]))
+    const users = new Map([silent, quick].map(({ userId }) => [userId as never, connected]))
     const lease = createPresenceLease(redis, `test-${uuid()}`, () => users)
     await lease.renew()
     const toQuick = await say(api, alice, quick)
@@ -43,7 +45,7 @@ describe('offline deliveries', () => {
   }) => {
     const [alice, silent, away] = [await signUp(api), await signUp(api), await signUp(api)]
     const redis = new Redis(redisUrl)
-    const lease = createPresenceLease(redis, `test-${uuid()}`, () => [[silent.userId as never, 1]])
+    const lease = createPresenceLease(redis, `test-${uuid()}`, () => [[silent.userId as never, connected]])
     await lease.renew()
     const { conversationId } = await say(api, alice, silent, 'one')
     const toAway = await say(api, alice, away)

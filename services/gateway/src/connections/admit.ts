@@ -1,11 +1,10 @@
 import { AppError } from '@parley/shared/errors'
 import { conversationRoom, userRoom } from '@parley/shared/realtime'
-import type { Identity } from '@parley/shared/tokens'
 import { Counter } from 'prom-client'
 import type { Context } from '../context.ts'
 import { nodeFull, tooManySockets } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
-import { authenticate, refusal } from './authenticate.ts'
+import { authenticate, type Newcomer, refusal } from './authenticate.ts'
 
 /** A Redis that is slow or away does not keep people out: they sync when they are in, and again when it is back. */
 const subscribedWithinMs = 1_000
@@ -32,8 +31,7 @@ export function createAdmission(ctx: AdmitContext) {
   return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
     try {
       if (registry.connections >= config.limits.connections) throw nodeFull()
-      const identity = await authenticate(socket, verifyToken)
-      await enter(socket, identity)
+      await enter(socket, await authenticate(socket, verifyToken))
       next()
     } catch (cause) {
       const error = AppError.from(cause)
@@ -43,14 +41,22 @@ export function createAdmission(ctx: AdmitContext) {
     }
   }
 
-  async function enter(socket: ChatSocket, identity: Identity): Promise<void> {
+  async function enter(socket: ChatSocket, { identity, appState }: Newcomer): Promise<void> {
     const { userId, deviceId } = identity
     // A device that comes back takes the place of its older socket, so that one does not count.
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
     const askedAt = performance.now()
     const { conversationIds } = await messages.openSession(identity)
     const connectedAt = Date.now()
-    socket.data = { identity, askedAt, connectedAt, inFlight: 0, refused: 0, warnedOfExpiry: false }
+    socket.data = {
+      identity,
+      askedAt,
+      connectedAt,
+      inFlight: 0,
+      refused: 0,
+      warnedOfExpiry: false,
+      appState,
+    }
     await socket.join([userRoom(userId), ...conversationIds.map(conversationRoom)])
     await heardBy(Date.now() + subscribedWithinMs)
   }

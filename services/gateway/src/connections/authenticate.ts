@@ -1,12 +1,18 @@
 import { AppError } from '@parley/shared/errors'
+import type { AppState } from '@parley/shared/presence-events'
 import { Handshake } from '@parley/shared/protocol'
 import type { Identity, VerifyToken } from '@parley/shared/tokens'
 import { z } from 'zod'
 import { deviceMismatch, malformed, tokenRequired } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 
+export interface Newcomer {
+  identity: Identity
+  appState: AppState
+}
+
 /** Who connects, by the token of the handshake: `auth.token`, or `auth_token` in the query for old clients. */
-export async function authenticate(socket: ChatSocket, verifyToken: VerifyToken): Promise<Identity> {
+export async function authenticate(socket: ChatSocket, verifyToken: VerifyToken): Promise<Newcomer> {
   const { auth, query } = socket.handshake
   const handshake = Handshake.safeParse({ ...auth, token: auth['token'] ?? query['auth_token'] })
   if (!handshake.success) {
@@ -14,9 +20,9 @@ export async function authenticate(socket: ChatSocket, verifyToken: VerifyToken)
     throw malformed(z.prettifyError(handshake.error))
   }
   const identity = await verifyToken(handshake.data.token)
-  const { deviceId } = handshake.data
+  const { deviceId, appState = 'foreground' } = handshake.data
   if (deviceId !== undefined && deviceId !== identity.deviceId) throw deviceMismatch()
-  return identity
+  return { identity, appState }
 }
 
 /** The error of a refused handshake as Socket.IO passes it on: the code is in `data`. */

@@ -1,4 +1,5 @@
 import type { DeviceId, SessionId, UserId } from '@parley/shared/ids'
+import type { UserAtGateway } from '@parley/shared/presence'
 import { createTokenBucket, type TokenBucket } from '@parley/shared/token-bucket'
 import type { Identity } from '@parley/shared/tokens'
 import type { Config } from '../config.ts'
@@ -46,8 +47,9 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
     *sockets(): Iterable<ChatSocket> {
       for (const { sockets } of users.values()) yield* sockets
     },
-    *counts(): Iterable<[UserId, number]> {
-      for (const [userId, { sockets }] of users) yield [userId, sockets.size]
+    presenceOf: (userId: UserId): UserAtGateway => toPresence(users.get(userId)?.sockets),
+    *everybody(): Iterable<[UserId, UserAtGateway]> {
+      for (const [userId, { sockets }] of users) yield [userId, toPresence(sockets)]
     },
 
     add(socket: ChatSocket): UserHere {
@@ -88,3 +90,8 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
 }
 
 export type Registry = ReturnType<typeof createRegistry>
+
+function toPresence(sockets: Set<ChatSocket> | undefined): UserAtGateway {
+  const foreground = sockets?.values().some(({ data }) => data.appState === 'foreground')
+  return { sockets: sockets?.size ?? 0, foreground: foreground ?? false }
+}

@@ -6,6 +6,8 @@ import {
 } from '@parley/shared/protocol'
 import { renewSession } from '../connections/renew-session.ts'
 import type { Context } from '../context.ts'
+import { receiptKindOf, setAppState } from '../presence/app-state.ts'
+import type { Presence } from '../presence/presence.ts'
 import type { ChatSocket } from '../realtime.ts'
 
 export type Handlers = {
@@ -14,7 +16,7 @@ export type Handlers = {
 
 /** What each client event does. Who asks is the socket's identity, never the payload. */
 export function createHandlers(
-  ctx: Pick<Context, 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'>,
+  ctx: Pick<Context, 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & { presence: Presence },
 ): Handlers {
   const { messages, deliveryMarks } = ctx
   return {
@@ -24,9 +26,15 @@ export function createHandlers(
       return messages.send({ userId, deviceId, draft })
     },
     'receipt:deliver': (socket, { conversationId, seq }) =>
-      deliveryMarks.add({ userId: socket.data.identity.userId, conversationId, kind: 'delivered', seq }),
+      deliveryMarks.add({
+        userId: socket.data.identity.userId,
+        conversationId,
+        kind: receiptKindOf(socket, conversationId),
+        seq,
+      }),
     'receipt:read': (socket, { conversationId, seq }) =>
       messages.mark({ userId: socket.data.identity.userId, conversationId, kind: 'read', seq }),
+    'app:state': async (socket, request) => setAppState(ctx, socket, request),
     'session:renew': (socket, request) => renewSession(ctx, socket, request),
   }
 }

@@ -10,7 +10,7 @@ interface Gathering {
 }
 
 /**
- * Gathers what devices say they have: one mark per user and conversation and flush, the highest. A device that
+ * Gathers what devices say they have: one mark per user, conversation, kind and flush, the highest. A device that
  * acknowledges every entry of a busy group costs one row a flush, and everybody hears where the mark then stands.
  */
 export function createDeliveryMarks(messages: Pick<MessagesClient, 'mark'>) {
@@ -34,7 +34,7 @@ export function createDeliveryMarks(messages: Pick<MessagesClient, 'mark'>) {
 
   return {
     add(call: MarkCall): Promise<{ seq: number }> {
-      const key = `${call.userId}\n${call.conversationId}`
+      const key = `${call.userId}\n${call.conversationId}\n${call.kind}`
       const mark = gathering.get(key) ?? begin(key, call)
       mark.call.seq = Math.max(mark.call.seq, call.seq)
       return mark.answer

@@ -167,8 +167,12 @@ export interface PushOutcome {
 
 /** One device whose alerts or badge are out of date. */
 export interface Withdrawal extends PushTarget {
-  /** Where the user has read what this device was alerted of. */
+  /** Alerts up to here are to be taken down: they were read, or their conversation was left. */
   read: ReadMark[]
+  /** Single messages whose alerts are to be taken down: they were recalled or hidden. */
+  gone: string[]
+  /** To be handed back with the report. */
+  asOf: string
 }
 
 export interface ReadMark {
@@ -181,6 +185,8 @@ export interface WithdrawalOutcome {
   deviceId: DeviceId
   kind: PushTokenKind
   read: ReadMark[]
+  gone?: string[]
+  asOf?: string
   badge: number
   result: PushOutcome['result']
   deadToken?: PushOutcome['deadToken']

@@ -17,7 +17,7 @@ import { schema } from './db/database.ts'
 import type { Database } from './db/schema.ts'
 import { createAbsentees, type Absentees } from './deliveries/absentees.ts'
 import { startAttemptDays } from './deliveries/attempt-days.ts'
-import { createWithdrawals, type WithdrawalQueue } from './deliveries/withdrawals.ts'
+import { createWithdrawals, type WithdrawalQueue, type Withdrawals } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createMessageTypes, type MessageTypes } from './message-types/message-types.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
@@ -57,6 +57,7 @@ export interface Context {
   absentees: Absentees
   dispatcher: Dispatcher
   committer: Committer
+  withdrawals: Withdrawals
   marker: Marker
 }
 
@@ -121,6 +122,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     absentees,
     dispatcher,
     committer,
+    withdrawals,
     marker,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -1,6 +1,97 @@
-import { signUp } from '@parley/testing/chat-api'
+import { randomUUID as uuid } from 'node:crypto'
+import type { ConversationId, UserId } from '@parley/shared/ids'
+import type { RpcClient } from '@parley/shared/rpc'
+import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect, vi } from 'vitest'
 import { bind, say, test } from './delivery-fixture.ts'
+
+interface Told {
+  conversationId: string
+  seq: number
+  asOf: string
+  badge: number
+}
+
+/** Asks what `who` is to be told, as a worker does that is about to push it. */
+async function ask(rpc: RpcClient, who: Person, conversationId: string): Promise<Told> {
+  const { deliveries, asOf } = await rpc.call('deliveries/due', {
+    conversationId: conversationId as ConversationId,
+    firstSeq: 1,
+    lastSeq: 99,
+    userIds: [who.userId as UserId],
+    claim: uuid(),
+  })
+  const { badge = 0, alerts = [] } = deliveries[0] ?? {}
+  return { conversationId, seq: alerts.at(-1)?.seq ?? 0, asOf, badge }
+}
+
+/** Reports it as accepted: from here on the phone shows it. */
+async function report(rpc: RpcClient, who: Person, { conversationId, seq, asOf, badge }: Told) {
+  const outcome = { userId: who.userId, deviceId: 'phone', kind: 'fcm', seq, result: 'accepted' }
+  await rpc.call('deliveries/report', {
+    conversationId: conversationId as ConversationId,
+    asOf,
+    outcomes: [{ ...outcome, attempt: { audible: true, badge } }] as never,
+  })
+}
+
+const due = async (rpc: RpcClient, who: Person) =>
+  (await rpc.call('withdrawals/due', { userIds: [who.userId as UserId] })).withdrawals
+
+/** Says that the phone has taken everything back that is due, so that nothing is any more. */
+async function settle(rpc: RpcClient, who: Person): Promise<void> {
+  const outcomes = (await due(rpc, who)).map(({ userId, deviceId, token, badge, read, gone, asOf }) => {
+    const result = 'accepted' as const
+    return { userId, deviceId, kind: token.kind, badge, read, gone, asOf, result }
+  })
+  await rpc.call('withdrawals/report', { outcomes })
+  expect(await due(rpc, who)).toEqual([])
+}
+
+const hasJob = (withdrawn: { userIds: UserId[] }[], who: Person) =>
+  vi.waitUntil(() => withdrawn.some(({ userIds }) => userIds.includes(who.userId as UserId)), {
+    timeout: 10_000,
+  })
+
+/** Alice's words and Bob's phone, in a group that Alice owns. */
+async function talk(api: Api) {
+  const [alice, bob] = [await signUp(api), await signUp(api)]
+  await bind(api, bob)
+  const draft = { name: 'G', policy: 'public', userIds: [bob.userId] }
+  const { body } = await api.post('/v1/conversations', draft, alice.token)
+  const { conversationId } = body['summary'] as unknown as { conversationId: string }
+  const { body: sent } = await api.post(
+    '/v1/messages',
+    { clientMessageId: uuid(), to: { conversationId }, type: 'text', content: { text: 'hi' } },
+    alice.token,
+  )
+  return { alice, bob, conversationId, messageId: sent['messageId'] as unknown as string }
+}
+
+interface Talk extends Awaited<ReturnType<typeof talk>> {
+  api: Api
+}
+
+const url = ({ conversationId }: Talk) => `/v1/conversations/${conversationId}`
+
+const endings: [string, (talk: Talk) => Promise<{ status: number }>, 'read' | 'gone', number][] = [
+  ['recalled', (it) => it.api.delete(`${url(it)}/messages/${it.messageId}`, it.alice.token), 'gone', 0],
+  [
+    'hidden by the user',
+    (it) => it.api.post(`${url(it)}/hidden`, { messageIds: [it.messageId] }, it.bob.token),
+    'gone',
+    0,
+  ],
+  ['cleared by the user', (it) => it.api.post(`${url(it)}/clear`, {}, it.bob.token), 'read', 0],
+  ['of a group the user left', (it) => it.api.post(`${url(it)}/leave`, {}, it.bob.token), 'read', 0],
+  [
+    'of a group the user was removed from',
+    (it) => it.api.post(`${url(it)}/kicks`, { userIds: [it.bob.userId] }, it.alice.token),
+    'read',
+    0,
+  ],
+  ['of a group that was dissolved', (it) => it.api.delete(url(it), it.alice.token), 'read', 0],
+]
 
 describe('alerts that hold no longer', () => {
   test('P6 an alert that was read on another device is taken back, also if it arrived after the reading', async ({
@@ -11,32 +102,85 @@ describe('alerts that hold no longer', () => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     await bind(api, bob)
     const { conversationId } = await say(api, alice, bob)
-    const query = { conversationId, firstSeq: 1, lastSeq: 1, userIds: [bob.userId], claim: 'one' } as never
-    const { asOf } = await rpc.call('deliveries/due', query)
+    const told = await ask(rpc, bob, conversationId)
     await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq: 1 }, bob.token)
-    const outcomes = [
-      {
-        userId: bob.userId,
-        deviceId: 'phone',
-        kind: 'fcm',
-        seq: 1,
-        result: 'accepted',
-        attempt: { audible: true, badge: 1 },
-      },
-    ] as never
-    await rpc.call('deliveries/report', { conversationId: conversationId as never, asOf, outcomes })
-    await vi.waitUntil(() => withdrawn.some(({ userIds }) => userIds.includes(bob.userId as never)), {
-      timeout: 10_000,
-    })
-    const due = async () =>
-      (await rpc.call('withdrawals/due', { userIds: [bob.userId as never] })).withdrawals
-    const read = [{ conversationId, seq: 1 }]
-    expect(await due()).toMatchObject([{ deviceId: 'phone', badge: 0, read }])
-    await rpc.call('withdrawals/report', {
-      outcomes: [
-        { userId: bob.userId, deviceId: 'phone', kind: 'fcm', read, badge: 0, result: 'accepted' },
-      ] as never,
-    })
-    expect(await due()).toEqual([])
+    await report(rpc, bob, told)
+    await hasJob(withdrawn, bob)
+    expect(await due(rpc, bob)).toMatchObject([
+      { deviceId: 'phone', badge: 0, read: [{ conversationId, seq: 1 }] },
+    ])
+    await settle(rpc, bob)
+  })
+
+  test.for(endings)(
+    'P6 the alert of a message %s is taken back, and that is said once',
+    async ([, end, list, badge], { api, rpc, withdrawn }) => {
+      const it = { ...(await talk(api)), api }
+      await report(rpc, it.bob, await ask(rpc, it.bob, it.conversationId))
+      expect(await due(rpc, it.bob)).toEqual([])
+      expect((await end(it)).status).toBeLessThan(300)
+      await hasJob(withdrawn, it.bob)
+      const { conversationId, messageId } = it
+      const named = list === 'gone' ? messageId : expect.objectContaining({ conversationId })
+      expect(await due(rpc, it.bob)).toEqual([
+        expect.objectContaining({ deviceId: 'phone', badge, read: [], gone: [], [list]: [named] }),
+      ])
+      await settle(rpc, it.bob)
+    },
+  )
+
+  test.for(endings)(
+    'P6 the alert of a message %s while its push was on the way is taken back',
+    async ([, end, list], { api, rpc, withdrawn }) => {
+      const it = { ...(await talk(api)), api }
+      const told = await ask(rpc, it.bob, it.conversationId)
+      expect((await end(it)).status).toBeLessThan(300)
+      expect(await ask(rpc, it.bob, it.conversationId)).toMatchObject({ seq: 0 })
+      await settle(rpc, it.bob)
+      await report(rpc, it.bob, told)
+      await hasJob(withdrawn, it.bob)
+      const [withdrawal] = await due(rpc, it.bob)
+      expect(withdrawal?.[list]).toHaveLength(1)
+      await settle(rpc, it.bob)
+    },
+  )
+
+  test('P6 the alerts of somebody whom the user blocks are taken back, and none follows', async ({
+    api,
+    rpc,
+    withdrawn,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    await report(rpc, bob, await ask(rpc, bob, conversationId))
+    await say(api, alice, bob)
+    const onTheWay = await ask(rpc, bob, conversationId)
+    expect((await api.put(`/v1/contacts/${alice.userId}/block`, {}, bob.token)).status).toBeLessThan(300)
+    expect(await ask(rpc, bob, conversationId)).toMatchObject({ seq: 0 })
+    await hasJob(withdrawn, bob)
+    expect(await due(rpc, bob)).toMatchObject([{ read: [{ conversationId, seq: 2 }] }])
+    await settle(rpc, bob)
+    await report(rpc, bob, onTheWay)
+    expect(await due(rpc, bob)).toMatchObject([{ read: [{ conversationId }] }])
+    await settle(rpc, bob)
+  })
+
+  test('P6 the alert of an entry that does not count as unread is taken back as well', async ({
+    api,
+    rpc,
+    service,
+    withdrawn,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    await service.ctx.pool.query('update entry set counted = false where conversation_id = $1', [
+      conversationId,
+    ])
+    await report(rpc, bob, await ask(rpc, bob, conversationId))
+    await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq: 1 }, bob.token)
+    await hasJob(withdrawn, bob)
+    await settle(rpc, bob)
   })
 })

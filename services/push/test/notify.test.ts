@@ -317,7 +317,9 @@ describe('a withdrawal', () => {
     const { alerts: _, ...target } = delivery({ conversationId: 'g-read' as ConversationId })
     const read = [{ conversationId: 'g-read', seq: 4 }]
     const reported: unknown[] = []
-    messages.handlers['withdrawals/due'] = () => ({ withdrawals: [{ ...target, badge: 1, read }] })
+    messages.handlers['withdrawals/due'] = () => ({
+      withdrawals: [{ ...target, badge: 1, read, gone: ['g-read.7'], asOf: '9' }],
+    })
     messages.handlers['withdrawals/report'] = ({ outcomes }) => {
       reported.push(...outcomes)
       return {}
@@ -325,8 +327,10 @@ describe('a withdrawal', () => {
     await withdraw(push.ctx, { userIds: [target.userId] }, jobInHand('read'))
     const [badge] = received(providers, target.token.value)
     expect(badge).toMatchObject({ status: 200, headers: { 'apns-priority': '5' } })
-    expect(badge?.payload).toEqual({ aps: { badge: 1, 'content-available': 1 }, read })
-    expect(reported).toMatchObject([{ deviceId: target.deviceId, badge: 1, read, result: 'accepted' }])
+    expect(badge?.payload).toEqual({ aps: { badge: 1, 'content-available': 1 }, read, gone: ['g-read.7'] })
+    expect(reported).toMatchObject([
+      { deviceId: target.deviceId, badge: 1, read, gone: ['g-read.7'], asOf: '9', result: 'accepted' },
+    ])
   })
 })
 

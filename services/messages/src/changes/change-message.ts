@@ -28,9 +28,16 @@ export interface HeldMessage {
 }
 
 /** What is to be told of it; a number where it was so already, of the entry that told it. */
-export type MessageChange = { kind: string; content: Record<string, unknown> } | { seq: number }
+export type MessageChange =
+  | {
+      kind: string
+      content: Record<string, unknown>
+      /** Whose devices show an alert that holds no longer. */
+      alerted?: string[]
+    }
+  | { seq: number }
 
-export type ChangeContext = Pick<Context, 'db' | 'dispatcher' | 'policies' | 'config'>
+export type ChangeContext = Pick<Context, 'db' | 'dispatcher' | 'policies' | 'config' | 'withdrawals'>
 
 /**
  * The one way a message changes after it was sent: under its conversation's row lock the row becomes what
@@ -60,7 +67,7 @@ export async function changeMessage(
       roleOf: async (userId) => (await findMember(trx, conversationId, userId))?.role,
     })
     if ('seq' in changed) return { seq: changed.seq }
-    const { kind, content } = changed
+    const { kind, content, alerted = [] } = changed
     const happening = {
       conversationId,
       senderId: actorId,
@@ -70,11 +77,12 @@ export async function changeMessage(
       targetSeq: seq,
     }
     const appended = await appendEntry(trx, happening, { isActivity: false, changesMembers: false })
-    return { seq: appended.row.seq, appended, facts: conversation }
+    return { seq: appended.row.seq, appended, facts: conversation, alerted }
   })
   if (done.appended) {
     const { row, dispatchId } = done.appended
     ctx.dispatcher.announceEntry(row, { facts: done.facts, dispatchId })
+    ctx.withdrawals.note(done.alerted)
   }
   return { seq: done.seq }
 }

@@ -1,5 +1,6 @@
 import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
+import { endAlertsOf } from '../deliveries/stale-store.ts'
 import { notAllowed, tooLate } from '../errors.ts'
 import { mayTo } from '../policies/rights.ts'
 import { type ChangeContext, changeMessage, type HeldMessage, isWithin } from './change-message.ts'
@@ -25,7 +26,8 @@ export async function recallMessage(
     const isInTime = isWithin(held, 'recallWithinSeconds', ctx.config.direct.recallWithinSeconds)
     if (isOwn && !isInTime && !isModerator(held)) throw tooLate()
     await store.recallMessage(trx, conversationId, message.seq)
-    return { kind: 'recall', content: {} }
+    const alerted = await endAlertsOf(trx, { conversationId, seqs: [message.seq] })
+    return { kind: 'recall', content: {}, alerted }
   })
 }
 

@@ -3,6 +3,7 @@ import type { Contact } from '@parley/shared/protocol'
 import type { Transaction } from 'kysely'
 import type { Context } from '../context.ts'
 import type { Database } from '../db/schema.ts'
+import { endAllAlerts, passOver } from '../deliveries/stale-store.ts'
 import { noSelfContact, unknownUser } from '../errors.ts'
 import {
   type AppendedOwn,
@@ -16,7 +17,7 @@ import { checkLimits } from './check-limits.ts'
 import { type Change, type ContactEvent, type Pair, type Relation, stranger } from './relation.ts'
 import * as store from './store.ts'
 
-type Changing = Pick<Context, 'config' | 'contactLimits' | 'db' | 'dispatcher'>
+type Changing = Pick<Context, 'config' | 'contactLimits' | 'db' | 'dispatcher' | 'withdrawals'>
 
 /**
  * Carries out one wish of `userId` about `otherId`: both rosters, who may write in their direct conversation, and
@@ -30,7 +31,7 @@ export async function changeContact(
 ): Promise<Contact> {
   ctx.contactLimits.take(userId)
   if (userId === otherId) throw noSelfContact()
-  const { relation, appended } = await ctx.db.transaction().execute(async (trx) => {
+  const { relation, appended, alerted } = await ctx.db.transaction().execute(async (trx) => {
     const messagesFrom = await store.listMessagesFrom(trx, [userId, otherId])
     if (messagesFrom.size < 2) throw unknownUser()
     await holdOwnLogs(trx, [userId, otherId])
@@ -51,9 +52,11 @@ export async function changeContact(
     for (const [i, { from, to, after }] of changed.entries()) {
       await store.saveRelation(trx, from, to, { ...after, seq: seqOf(rows[i]) })
     }
-    return { relation: change.pair.mine, appended: rows }
+    const quieted = change.mine === 'contact.blocked' ? await hush(trx, userId, otherId) : []
+    return { relation: change.pair.mine, appended: rows, alerted: quieted }
   })
   announceOwn(ctx, appended)
+  ctx.withdrawals.note(alerted)
   return toContact(otherId, relation)
 }
 
@@ -81,6 +84,13 @@ async function bar(
     openedBy: direct.creatorId === userId ? 'me' : 'them',
   })
   await store.setBars(trx, conversationId, { [userId]: bars.mine, [otherId]: bars.theirs })
+}
+
+/** What somebody wrote before they were blocked is not told any more, and its alerts are taken back. */
+async function hush(trx: Transaction<Database>, userId: UserId, otherId: UserId): Promise<string[]> {
+  const conversationId = directConversationId(userId, otherId)
+  await passOver(trx, conversationId, userId)
+  return endAllAlerts(trx, conversationId, [userId])
 }
 
 /** Only a request asks for attention; the rest is read when the app is looked at. */

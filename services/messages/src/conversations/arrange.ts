@@ -21,13 +21,14 @@ export async function arrange(
 
 /** Clears a log for one member up to a seq, or all of it. */
 export async function clearLog(
-  ctx: ArrangeContext,
+  ctx: ArrangeContext & Pick<Context, 'withdrawals'>,
   userId: UserId,
   { conversationId, seq = Number.MAX_SAFE_INTEGER }: ClientRequest<'log:clear'>,
 ): Promise<ClientReply<'log:clear'>> {
   const arrangement = await store.arrange(ctx.db, conversationId, userId, { clearedSeq: seq })
   if (!arrangement) throw notAMember()
   announce(ctx, userId, conversationId, arrangement)
+  ctx.withdrawals.note([userId])
   return { seq: arrangement.clearedSeq }
 }
 

@@ -10,6 +10,7 @@ export interface Database {
   pushToken: PushTokenTable
   notificationPreference: NotificationPreferenceTable
   pushAttempt: PushAttemptTable
+  staleAlert: StaleAlertTable
   conversation: ConversationTable
   member: MemberTable
   entry: EntryTable
@@ -112,6 +113,17 @@ interface PushAttemptTable {
   /** The provider's name for the push. */
   providerId: string | null
   audible: boolean
+}
+
+/** An alert that devices may show though it holds no longer, until they have been told. */
+interface StaleAlertTable {
+  userId: string
+  conversationId: string
+  seq: number
+  /** It stands for all alerts of the conversation up to it. */
+  andBefore: boolean
+  notedXid: Generated<string>
+  notedAt: Generated<Date>
 }
 
 export type ConversationKind = 'direct' | 'group' | 'live' | 'self'

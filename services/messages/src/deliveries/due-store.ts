@@ -6,14 +6,19 @@ import type { Database, Preview } from '../db/schema.ts'
 export const alertKinds: PushTokenKind[] = ['apns', 'fcm']
 
 /** Up to where a member needs no telling any more. */
-export const toldSeq = sql.raw('greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq)')
+export const toldSeq = sql.raw(
+  'greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq, m.cleared_seq)',
+)
 
 /**
- * Whether member `m` is told of entry `e`: somebody else's, still there, and not silenced by what the member
+ * Whether member `m` is told of entry `e`: somebody else's, still there for them, and not silenced by what the member
  * wants to hear of this conversation. A level that has an end silences what was sent before it for good.
  */
 export const isTold = sql.raw(`(
   e.pushed and e.recalled_at is null and e.sender_id <> m.user_id
+  and (not m.hides_entries or not exists (
+    select from hidden_entry h
+    where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq))
   and (
     m.notify_level = 'all'
     or (m.notify_until is not null and e.sent_at >= m.notify_until)
@@ -65,7 +70,7 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
   const { rows } = await sql<DueRow>`
     with m as materialized (
       select m.user_id, ${toldSeq} as told_seq, m.alerted_seq, m.alerted_after, m.alerted_by,
-        m.notify_level, m.notify_until, m.mention_all
+        m.notify_level, m.notify_until, m.mention_all, m.hides_entries
       from member m
       where m.conversation_id = ${conversationId} and m.user_id = any(${userIds}) and ${toldSeq} < ${lastSeq}
       order by m.user_id

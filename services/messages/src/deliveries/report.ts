@@ -6,11 +6,12 @@ import { forgetPushToken } from '../devices/store.ts'
 import { recordAttempts } from './attempts-store.ts'
 import { advanceNotified } from './due-store.ts'
 import { noteShown } from './shown-store.ts'
+import { noteLateStale } from './stale-store.ts'
 
 /**
  * What became of pushes. A user counts as told up to the last entry for which no device is still to be tried;
- * tokens that the provider called dead are forgotten. What was read while its alert was on its way is taken
- * back, because the alert may have arrived after the reading.
+ * tokens that the provider called dead are forgotten. What was read, or ceased to hold, while its alert was on
+ * its way is taken back, because the alert may have arrived after that.
  */
 export async function reportOutcomes(
   { db, withdrawalQueue }: Pick<Context, 'db' | 'withdrawalQueue'>,
@@ -23,8 +24,11 @@ export async function reportOutcomes(
   if (marks.length > 0) await advanceNotified(db, conversationId, marks)
   const shown = attempts.filter(({ result }) => result === 'accepted')
   if (shown.length === 0) return
-  const late = await noteShown(db, { conversationId, asOf, shown })
-  if (late.length > 0) await takeBack(withdrawalQueue, conversationId, late)
+  const late = new Set([
+    ...(await noteShown(db, { conversationId, asOf, shown })),
+    ...(await noteLateStale(db, conversationId, shown)),
+  ])
+  if (late.size > 0) await takeBack(withdrawalQueue, conversationId, [...late])
 }
 
 export async function forgetDead(

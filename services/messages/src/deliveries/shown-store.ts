@@ -46,7 +46,7 @@ export async function noteShown(
     where exists (
       select from member m
       where m.user_id = i.user_id
-        and (m.changed_xid >= ${asOf}::xid8 or (m.conversation_id = ${conversationId} and m.read_seq >= i.seq))
+        and (m.changed_xid >= ${asOf}::xid8 or (m.conversation_id = ${conversationId} and greatest(m.read_seq, m.cleared_seq) >= i.seq))
     )
     group by i.user_id`.execute(db)
   return rows.map(({ userId }) => userId)
@@ -75,8 +75,8 @@ export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise
       and t.badge is distinct from told.badge`.execute(db)
 }
 
-/** Users with a device that shows a badge, by id: of those given, or of all after one. */
-export async function listBadged(
+/** Users with a device that was told anything, by id: of those given, or of all after one. */
+export async function listTold(
   db: Kysely<Database>,
   { among, after, limit }: { among?: string[]; after?: string; limit: number },
 ): Promise<string[]> {
@@ -84,7 +84,7 @@ export async function listBadged(
     .selectFrom('pushToken')
     .select('userId')
     .distinct()
-    .where('badge', '>', 0)
+    .where('badge', 'is not', null)
     .$if(among !== undefined, (query) => query.where('userId', 'in', among ?? []))
     .$if(after !== undefined, (query) => query.where('userId', '>', after ?? ''))
     .orderBy('userId')
@@ -107,30 +107,26 @@ export async function listToldTokens(
   return rows
 }
 
-const readAlertsEach = 25
-
-/** How far users have read what they were alerted of, where the alerts have not been taken back; and in `also`. */
+/**
+ * How far users have read or cleared what they were alerted of, where the alerts have not been taken back; and
+ * in `also`.
+ */
 export async function listReadAlerts(
   db: Kysely<Database>,
   userIds: string[],
-  also: string | null,
-): Promise<Map<string, ReadMark[]>> {
-  const { rows } = await sql<{ userId: string; conversationId: string; seq: number }>`
+  { also, limitEach }: { also: string | null; limitEach: number },
+): Promise<(ReadMark & { userId: string })[]> {
+  const { rows } = await sql<ReadMark & { userId: string }>`
     select u.user_id, r.conversation_id, r.seq
     from unnest(${userIds}::text[]) as u (user_id)
     cross join lateral (
-      select m.conversation_id, m.read_seq as seq from member m
+      select m.conversation_id, greatest(m.read_seq, m.cleared_seq) as seq from member m
       where m.user_id = u.user_id
-        and (least(m.alerted_seq, m.read_seq) > m.withdrawn_seq or (m.conversation_id = ${also} and m.read_seq > 0))
-      limit ${readAlertsEach}
+        and (least(m.alerted_seq, greatest(m.read_seq, m.cleared_seq)) > m.withdrawn_seq
+          or (m.conversation_id = ${also} and greatest(m.read_seq, m.cleared_seq) > 0))
+      limit ${limitEach}
     ) r`.execute(db)
-  const marks = Map.groupBy(rows, ({ userId }) => userId)
-  return new Map(
-    [...marks].map(([userId, of]) => [
-      userId,
-      of.map(({ conversationId, seq }) => ({ conversationId, seq })),
-    ]),
-  )
+  return rows
 }
 
 export async function advanceWithdrawn(

@@ -3,6 +3,7 @@ import { conversationRoom, encodeEvent, userRoom } from '@parley/shared/realtime
 import type { Transaction } from 'kysely'
 import type { Context } from '../context.ts'
 import type { Database, Role } from '../db/schema.ts'
+import { endAllAlerts } from '../deliveries/stale-store.ts'
 import { notAllowed, notAMember } from '../errors.ts'
 import { type Appended, appendEntry, type Happening } from '../log/append.ts'
 import type { ConversationFacts } from '../log/entry.ts'
@@ -38,7 +39,10 @@ interface Ending {
   note: string | null
 }
 
-export type GroupContext = Pick<Context, 'db' | 'announcer' | 'dispatcher' | 'log' | 'policies'>
+export type GroupContext = Pick<
+  Context,
+  'db' | 'announcer' | 'dispatcher' | 'log' | 'policies' | 'withdrawals'
+>
 
 /**
  * The one way a group changes: its row is held, rights are checked by its policy as it now stands, what happened
@@ -55,9 +59,11 @@ export async function changeGroup<T>(
     const changed = await change(group)
     const { ended } = changed
     const appended = await append(group, changed.happened)
+    const alerted = ended ? await endAllAlerts(trx, conversationId, ended.userIds) : []
     if (ended) await store.removeMembers(trx, conversationId, ended.userIds, { ...ended, by: actorId })
-    return { facts: group.conversation, changed, appended }
+    return { facts: group.conversation, changed, appended, alerted }
   })
+  ctx.withdrawals.note(done.alerted)
   await announceChange(ctx, { ...done, actorId, conversationId })
   return done.changed.result
 }

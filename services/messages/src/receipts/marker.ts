@@ -24,9 +24,8 @@ export function createMarker({ pool, announcer, withdrawals, log }: MarkerOption
   async function run(calls: MarkCall[]): Promise<({ seq: number } | AppError)[]> {
     const standings = new Map((await moveWatermarks(pool, merge(calls))).map((mark) => [keyOf(mark), mark]))
     announce([...standings.values()])
-    for (const { userId, readBefore, readSeq } of standings.values()) {
-      if (readSeq > readBefore) withdrawals.note(userId)
-    }
+    const read = [...standings.values()].filter(({ readBefore, readSeq }) => readSeq > readBefore)
+    withdrawals.note(read.map(({ userId }) => userId))
     return calls.map((call) => {
       const standing = standings.get(keyOf(call))
       if (!standing) return notAMember()

@@ -41,7 +41,7 @@ async function pushWithdrawal(
   one: Withdrawal,
   claim: string,
 ) {
-  const { userId, deviceId, token, badge, read } = one
+  const { userId, deviceId, token, badge, read, gone, asOf } = one
   const provider = ctx.providers.for(token.kind)
   if (!provider) return undefined
   const verdict = await send(ctx, provider, {
@@ -51,6 +51,7 @@ async function pushWithdrawal(
     token,
     badge,
     read,
+    gone,
   })
   ctx.metrics.withdrew(provider.name, verdict)
   const reported: WithdrawalOutcome = {
@@ -58,6 +59,8 @@ async function pushWithdrawal(
     deviceId,
     kind: token.kind,
     read,
+    gone,
+    asOf,
     badge,
     result: verdict.result,
     ...(verdict.result === 'dropped-token'

@@ -19,11 +19,13 @@ export interface AlertPush extends PushBase {
   alert: Alert
 }
 
-/** Sets the badge and takes down alerts of what has been read, without disturbing anybody. */
+/** Sets the badge and takes down alerts of what has been read or holds no longer, without disturbing anybody. */
 export interface WithdrawalPush extends PushBase {
   kind: 'withdrawal'
   badge: number
   read: ReadMark[]
+  /** Single messages. */
+  gone: string[]
 }
 
 /** What a provider is asked to deliver. One file per provider turns each kind into its own format. */

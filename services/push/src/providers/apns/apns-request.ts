@@ -95,6 +95,7 @@ const maxTitleBytes = 512
  * The system sets the badge by itself; the app, woken if the system sees fit, takes down the alerts of what was
  * read (`UNUserNotificationCenter.removeDeliveredNotifications`), which nobody else can.
  */
-function withdrawalPayload({ badge, read }: WithdrawalPush): string {
-  return JSON.stringify({ aps: { badge, 'content-available': 1 }, read })
+function withdrawalPayload({ badge, read, gone }: WithdrawalPush): string {
+  const ended = gone.length > 0 ? { gone } : {}
+  return JSON.stringify({ aps: { badge, 'content-available': 1 }, read, ...ended })
 }

@@ -70,11 +70,12 @@ const silentChannel = 'parley-silent'
 const maxTitleBytes = 512
 
 /** Shows nothing, so it has normal priority; the app takes down what was read by its tags and sets its badge. */
-function withdrawalMessage({ token, badge, read }: WithdrawalPush): string {
+function withdrawalMessage({ token, badge, read, gone }: WithdrawalPush): string {
+  const ended = gone.length > 0 ? { gone: JSON.stringify(gone) } : {}
   return JSON.stringify({
     message: {
       token: token.value,
-      data: { withdraw: JSON.stringify(read), badge: String(badge) },
+      data: { withdraw: JSON.stringify(read), badge: String(badge), ...ended },
       android: { priority: 'NORMAL', ttl: keptFor, collapse_key: 'withdrawal' },
     },
   })

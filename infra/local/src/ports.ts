@@ -40,6 +40,33 @@ export const defaultPorts: Ports = {
 
 const names = Object.keys(portVariables) as PortName[]
 
+/** Where second instances of what is otherwise there once listen. */
+export interface SecondPorts {
+  messages: number
+  messagesInternal: number
+  media: number
+  mediaInternal: number
+  pushInternal: number
+}
+
+/** Ports nobody uses, for second instances beside those that are taken already. */
+export async function findSecondPorts(taken: Ports): Promise<SecondPorts> {
+  const used = new Set(Object.values(taken))
+  const find = async () => {
+    for (;;) {
+      const port = await findFreePort()
+      if (!used.has(port)) return (used.add(port), port)
+    }
+  }
+  return {
+    messages: await find(),
+    messagesInternal: await find(),
+    media: await find(),
+    mediaInternal: await find(),
+    pushInternal: await find(),
+  }
+}
+
 /** Ports nobody uses, for a second stack beside whatever runs already. */
 export async function findFreePorts(): Promise<Ports> {
   const ports = { ...defaultPorts }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import type { Ports } from './ports.ts'
+import type { Ports, SecondPorts } from './ports.ts'
 import type { ProcessPlan } from './processes/supervised-process.ts'
 import { StackError } from './stack-error.ts'
 import type { Secrets } from './state/secrets.ts'
@@ -13,6 +13,7 @@ export type Environment = Record<string, string>
 
 export interface ServiceSettings {
   ports: Ports
+  second: SecondPorts | undefined
   secrets: Secrets
   databaseUrl: string
   mediaDir: string
@@ -35,10 +36,12 @@ export interface ServiceSettings {
 }
 
 const loopback = (port: number) => `http://127.0.0.1:${port}`
+const readyUrls = (urls: string[]) => urls.map((url) => `${url}/readyz`).join(',')
 
 /** The environment of every process that runs our code. */
 export function serviceEnvironments(settings: ServiceSettings): Record<string, Environment> {
-  const { ports, secrets, databaseUrl, mediaDir, publicUrl, allowedOrigins, pushEnv } = settings
+  const { ports, second, secrets, databaseUrl, mediaDir, publicUrl, allowedOrigins, pushEnv } = settings
+  const each = (name: keyof SecondPorts) => [ports[name], ...(second ? [second[name]] : [])].map(loopback)
   const common = {
     HOST: '127.0.0.1',
     LOG_LEVEL: settings.logLevel,
@@ -47,8 +50,9 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
     NODE_COMPILE_CACHE: settings.compileCacheDir,
   }
   const callers = {
-    MESSAGES_URLS: loopback(ports.messagesInternal),
-    AUTH_JWKS_URL: `${loopback(ports.messages)}/v1/jwks`,
+    MESSAGES_URLS: each('messagesInternal').join(','),
+    // Through the origin where there are two, so that either may be away.
+    AUTH_JWKS_URL: `${loopback(second ? ports.app : ports.messages)}/v1/jwks`,
   }
   const gateway = (id: string, port: number, internalPort: number) => ({
     ...common,
@@ -61,31 +65,44 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
     INTERNAL_PORT: String(internalPort),
     ALLOWED_ORIGINS: allowedOrigins,
   })
+  const messages = (port: number, internalPort: number) => ({
+    ...common,
+    PORT: String(port),
+    INTERNAL_PORT: String(internalPort),
+    DATABASE_URL: databaseUrl,
+    MEDIA_URL: loopback(ports.mediaInternal),
+    AUTH_SIGNING_KEY_FILE: secrets.signingKeyFile,
+    TRUSTED_PROXIES: 'loopback',
+    // Everybody who tries the stack out, or puts load on it, comes from the same machine.
+    SIGN_UPS_PER_ADDRESS: settings.inherited['SIGN_UPS_PER_ADDRESS'] ?? '1000000',
+    LOG_INS_PER_ADDRESS: settings.inherited['LOG_INS_PER_ADDRESS'] ?? '1000000',
+  })
+  const media = (port: number, internalPort: number) => ({
+    ...common,
+    ...callers,
+    PORT: String(port),
+    INTERNAL_PORT: String(internalPort),
+    DATABASE_URL: databaseUrl,
+    PUBLIC_URL: publicUrl,
+    LINK_SECRET: secrets.linkSecret,
+    STORAGE: 'fs',
+    STORAGE_FS_PATH: mediaDir,
+  })
+  const push = (internalPort: number) => ({
+    ...common,
+    ...callers,
+    INTERNAL_PORT: String(internalPort),
+    ...pushEnv,
+  })
   const own: Record<string, Environment> = {
-    messages: {
-      ...common,
-      PORT: String(ports.messages),
-      INTERNAL_PORT: String(ports.messagesInternal),
-      DATABASE_URL: databaseUrl,
-      MEDIA_URL: loopback(ports.mediaInternal),
-      AUTH_SIGNING_KEY_FILE: secrets.signingKeyFile,
-      TRUSTED_PROXIES: 'loopback',
-      // Everybody who tries the stack out, or puts load on it, comes from the same machine.
-      SIGN_UPS_PER_ADDRESS: settings.inherited['SIGN_UPS_PER_ADDRESS'] ?? '1000000',
-      LOG_INS_PER_ADDRESS: settings.inherited['LOG_INS_PER_ADDRESS'] ?? '1000000',
-    },
-    media: {
-      ...common,
-      ...callers,
-      PORT: String(ports.media),
-      INTERNAL_PORT: String(ports.mediaInternal),
-      DATABASE_URL: databaseUrl,
-      PUBLIC_URL: publicUrl,
-      LINK_SECRET: secrets.linkSecret,
-      STORAGE: 'fs',
-      STORAGE_FS_PATH: mediaDir,
-    },
-    push: { ...common, ...callers, INTERNAL_PORT: String(ports.pushInternal), ...pushEnv },
+    messages: messages(ports.messages, ports.messagesInternal),
+    media: media(ports.media, ports.mediaInternal),
+    push: push(ports.pushInternal),
+    ...(second && {
+      'messages-2': messages(second.messages, second.messagesInternal),
+      'media-2': media(second.media, second.mediaInternal),
+      'push-2': push(second.pushInternal),
+    }),
     'gateway-1': gateway('g1', ports.gateway1, ports.gateway1Internal),
     'gateway-2': gateway('g2', ports.gateway2, ports.gateway2Internal),
     edge: {
@@ -93,12 +110,12 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
       LOG_LEVEL: settings.logLevel,
       NODE_COMPILE_CACHE: settings.compileCacheDir,
       PORT: String(ports.app),
-      MESSAGES_URL: loopback(ports.messages),
-      MEDIA_URL: loopback(ports.media),
+      MESSAGES_URLS: each('messages').join(','),
+      MESSAGES_READY_URLS: readyUrls(each('messagesInternal')),
+      MEDIA_URLS: each('media').join(','),
+      MEDIA_READY_URLS: readyUrls(each('mediaInternal')),
       GATEWAY_URLS: `${loopback(ports.gateway1)},${loopback(ports.gateway2)}`,
-      GATEWAY_READY_URLS: [ports.gateway1Internal, ports.gateway2Internal]
-        .map((port) => `${loopback(port)}/readyz`)
-        .join(','),
+      GATEWAY_READY_URLS: readyUrls([ports.gateway1Internal, ports.gateway2Internal].map(loopback)),
       ...(settings.inspectorUrl ? { INSPECTOR_URL: settings.inspectorUrl } : {}),
     },
   }
@@ -120,7 +137,8 @@ export function nodePlan(name: string, entry: string, env: Environment, readyUrl
       await response.body?.cancel()
       if (!response.ok) throw new Error(`${readyUrl} answers ${response.status}`)
     },
-    graceMs: 4_000,
+    // A gateway closes its sockets over DRAIN_MS, others answer for DRAIN_WAIT_MS, before they end.
+    graceMs: 4_000 + Math.max(Number(env['DRAIN_MS'] ?? 0), Number(env['DRAIN_WAIT_MS'] ?? 0)),
   }
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { checkPorts, type Ports } from './ports.ts'
+import { checkPorts, type Ports, type SecondPorts } from './ports.ts'
 import { ensureDatabase, explainPostgres, postgresPlan, postgresUrl, preparePostgres } from './postgres.ts'
 import { LogFiles } from './processes/log-files.ts'
 import { type ProcessPlan, SupervisedProcess } from './processes/supervised-process.ts'
@@ -14,6 +14,8 @@ export interface StackOptions {
   /** Absolute. Everything the stack keeps lies here. */
   stateDir: string
   ports: Ports
+  /** Runs messages, media and push twice, as gateways are, the second ones here. */
+  second?: SecondPorts
   host?: string
   /** What the services inherit; the stack's own settings win over it. */
   inherited?: NodeJS.ProcessEnv
@@ -35,6 +37,9 @@ const processNames = [
   'messages',
   'media',
   'push',
+  'messages-2',
+  'media-2',
+  'push-2',
   'gateway-1',
   'gateway-2',
   'edge',
@@ -134,6 +139,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const publicUrl = `http://localhost:${ports.app}`
   const environments = serviceEnvironments({
     ports,
+    second: options.second,
     secrets,
     host,
     inherited,
@@ -158,7 +164,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const node = (name: ProcessName, entry: keyof typeof entryOf, port: number, path = '/readyz') =>
     supervise(name, nodePlan(name, entryOf[entry], envOf(name), `http://127.0.0.1:${port}${path}`))
+  const { second } = options
   await startStage([
+    ...(second
+      ? [
+          node('messages-2', 'messages', second.messagesInternal),
+          node('media-2', 'media', second.mediaInternal),
+          node('push-2', 'push', second.pushInternal),
+        ]
+      : []),
     node('messages', 'messages', ports.messagesInternal),
     node('media', 'media', ports.mediaInternal),
     node('push', 'push', ports.pushInternal),

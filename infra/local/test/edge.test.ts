@@ -52,6 +52,8 @@ async function startUpstream(name: string): Promise<Upstream> {
   return upstream
 }
 
+const addressOf = ({ name, url }: Upstream) => ({ id: name, url, readyUrl: `${url}/readyz` })
+
 async function startAll() {
   await using opened = new AsyncDisposableStack()
   const open = async (name: string) => opened.use(await startUpstream(name))
@@ -67,9 +69,9 @@ async function startAll() {
       port: 0,
       host: '127.0.0.1',
       log,
-      messagesUrl: messages.url,
-      mediaUrl: media.url,
-      gateways: [g1, g2].map(({ name, url }) => ({ id: name, url, readyUrl: `${url}/readyz` })),
+      messages: [addressOf(messages)],
+      media: [addressOf(media)],
+      gateways: [g1, g2].map(addressOf),
     }),
   )
   const owned = opened.move()
@@ -206,16 +208,8 @@ test('a client that leaves while its gateway is chosen does no harm', async () =
 
 test('a port that is taken is refused at the start', async () => {
   const port = await findFreePort()
-  await using taken = await startEdge({
-    port,
-    host: '127.0.0.1',
-    log,
-    messagesUrl: 'http://127.0.0.1:1',
-    mediaUrl: 'http://127.0.0.1:1',
-    gateways: [],
-  })
+  const nothing = { port, host: '127.0.0.1', log, messages: [], media: [], gateways: [] }
+  await using taken = await startEdge(nothing)
   expect(taken.url).toContain(String(port))
-  await expect(
-    startEdge({ port, host: '127.0.0.1', log, messagesUrl: taken.url, mediaUrl: taken.url, gateways: [] }),
-  ).rejects.toThrow('EADDRINUSE')
+  await expect(startEdge(nothing)).rejects.toThrow('EADDRINUSE')
 })

@@ -23,6 +23,7 @@ export interface SentMessage {
 }
 
 const acknowledgeAfterMs = 200
+const usualReturn = { reconnectionDelay: 100, reconnectionDelayMax: 1_000, randomizationFactor: 0.5 }
 /** A flood against a rate limit waits its turn; nothing waits for ever. */
 const giveUpAfterMs = 60_000
 
@@ -47,14 +48,17 @@ export class ChatClient implements AsyncDisposable {
     this.socket = io(url, {
       transports,
       forceNew: true,
-      reconnectionDelay: 100,
-      reconnectionDelayMax: 1_000,
+      ...usualReturn,
       auth: (give) =>
         void Promise.resolve(token()).then((value) =>
           give({ token: value, platform: 'ios', protocolVersion: 1 }),
         ),
     })
     this.socket.on('connect', () => this.#unattended(this.#retry(() => this.sync())))
+    // Everybody on a node that goes away has a moment of their own to come back at.
+    this.socket.on('session:draining', ({ reconnectAfterMs }: { reconnectAfterMs: number }) =>
+      this.#returnAfter(reconnectAfterMs),
+    )
     this.socket.on('entry:new', ({ entry }: { entry: Entry }) => this.#hear(entry))
     this.socket.on('log:stale', () => this.#unattended(this.#retry(() => this.sync())))
     this.socket.onAny((name: string, payload: unknown) => void this.events.push({ name, payload }))
@@ -119,6 +123,18 @@ export class ChatClient implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true
     this.socket.disconnect()
+  }
+
+  /** The next try comes after this time, those after it as usual. */
+  #returnAfter(delayMs: number): void {
+    const { io: manager } = this.socket
+    manager.reconnectionDelay(delayMs).reconnectionDelayMax(delayMs).randomizationFactor(0)
+    manager.once('reconnect_attempt', () =>
+      manager
+        .reconnectionDelay(usualReturn.reconnectionDelay)
+        .reconnectionDelayMax(usualReturn.reconnectionDelayMax)
+        .randomizationFactor(usualReturn.randomizationFactor),
+    )
   }
 
   #hear(entry: Entry): void {

@@ -15,6 +15,11 @@ export interface OwnedProcess extends AsyncDisposable {
 
 const keptOutput = 4_000
 
+const owned = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of owned) child.kill('SIGKILL')
+})
+
 /**
  * A server that lives no longer than its owner: disposing ends it, and so does the end of this process.
  * `stopSignal` asks nicely; what has not gone after `graceMs` is killed.
@@ -31,9 +36,8 @@ export function startProcess(
   child.stdout?.on('data', keep)
   child.stderr?.on('data', keep)
   child.on('error', (err) => keep(Buffer.from(err.message)))
-  const killAtExit = () => child.kill('SIGKILL')
-  process.once('exit', killAtExit)
-  child.once('close', () => process.off('exit', killAtExit))
+  owned.add(child)
+  child.once('close', () => owned.delete(child))
   return {
     child,
     output: () => output.trim(),

@@ -1,14 +1,18 @@
 import { httpUrl, httpUrls, logLevel, parseEnv, port } from '@parley/shared/env'
 import { z } from 'zod'
 import type { EdgeOptions } from './edge.ts'
+import type { InstanceAddress } from './instance-pool.ts'
 
 const EdgeEnv = z.object({
   PORT: port,
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: logLevel,
-  MESSAGES_URL: httpUrl,
-  MEDIA_URL: httpUrl,
-  /** Of gateways g1, g2, … in this order, as the two lists below. */
+  /** Each list has its twin with where to ask whether the instance is ready, in the same order. */
+  MESSAGES_URLS: httpUrls,
+  MESSAGES_READY_URLS: httpUrls,
+  MEDIA_URLS: httpUrls,
+  MEDIA_READY_URLS: httpUrls,
+  /** Of gateways g1, g2, … */
   GATEWAY_URLS: httpUrls,
   GATEWAY_READY_URLS: httpUrls,
   INSPECTOR_URL: httpUrl.optional(),
@@ -20,13 +24,13 @@ export function loadEdgeConfig(env: NodeJS.ProcessEnv): Omit<EdgeOptions, 'log'>
     level: parsed.LOG_LEVEL,
     port: parsed.PORT,
     host: parsed.HOST,
-    messagesUrl: parsed.MESSAGES_URL,
-    mediaUrl: parsed.MEDIA_URL,
-    gateways: parsed.GATEWAY_URLS.map((url, i) => ({
-      id: `g${i + 1}`,
-      url,
-      readyUrl: parsed.GATEWAY_READY_URLS[i] ?? url,
-    })),
+    messages: instances('m', parsed.MESSAGES_URLS, parsed.MESSAGES_READY_URLS),
+    media: instances('f', parsed.MEDIA_URLS, parsed.MEDIA_READY_URLS),
+    gateways: instances('g', parsed.GATEWAY_URLS, parsed.GATEWAY_READY_URLS),
     ...(parsed.INSPECTOR_URL ? { inspectorUrl: parsed.INSPECTOR_URL } : {}),
   }
+}
+
+function instances(prefix: string, urls: string[], readyUrls: string[]): InstanceAddress[] {
+  return urls.map((url, i) => ({ id: `${prefix}${i + 1}`, url, readyUrl: readyUrls[i] ?? url }))
 }

@@ -4,16 +4,16 @@ import { type AddressInfo, Socket } from 'node:net'
 import { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import { createProxyServer } from 'httpxy'
-import { createGatewayPool, type GatewayAddress } from './gateway-pool.ts'
+import { createInstancePool, type InstanceAddress } from './instance-pool.ts'
 import { renderPage } from './page.ts'
 import { type Destination, destinationOf } from './routes.ts'
 
 export interface EdgeOptions {
   port: number
   host: string
-  messagesUrl: string
-  mediaUrl: string
-  gateways: GatewayAddress[]
+  messages: InstanceAddress[]
+  media: InstanceAddress[]
+  gateways: InstanceAddress[]
   inspectorUrl?: string
   log: Logger
 }
@@ -27,7 +27,11 @@ const silenceMs = { gateway: 120_000, messages: 35_000, media: 120_000 }
  */
 export async function startEdge(options: EdgeOptions): Promise<AsyncDisposable & { url: string }> {
   const { log } = options
-  const pool = createGatewayPool(options.gateways)
+  const pools = {
+    messages: createInstancePool(options.messages),
+    media: createInstancePool(options.media),
+    gateway: createInstancePool(options.gateways),
+  }
   const page = renderPage(options.inspectorUrl)
   // Long polls hold their connection, so the agent's usual bound would be a bound on clients.
   const agent = new Agent({ keepAlive: true, maxSockets: 20_000, maxFreeSockets: 64 })
@@ -45,12 +49,12 @@ export async function startEdge(options: EdgeOptions): Promise<AsyncDisposable &
   })
 
   async function targetOf(destination: Destination, url: URL): Promise<string> {
-    if (destination === 'messages') return options.messagesUrl
-    if (destination === 'media') return options.mediaUrl
-    if (destination !== 'gateway') throw new AppError('not_found', 'there is nothing at this path')
-    const gateway = pool.ownerOf(url.searchParams.get('sid') ?? '') ?? (await pool.next())
-    if (!gateway) throw new AppError('unavailable', 'no gateway takes connections', { retryAfterMs: 1_000 })
-    return gateway.url
+    if (destination === 'page' || destination === 'none')
+      throw new AppError('not_found', 'there is nothing at this path')
+    const sid = destination === 'gateway' ? (url.searchParams.get('sid') ?? '') : ''
+    const instance = pools[destination].ownerOf(sid) ?? (await pools[destination].next())
+    if (!instance) throw new AppError('unavailable', 'no instance takes requests', { retryAfterMs: 1_000 })
+    return instance.url
   }
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {

@@ -20,6 +20,14 @@ export function encodeEvent<E extends ServerEventName>(event: E, payload: Server
   return `42${JSON.stringify([event, payload])}`
 }
 
+/** An event as it travels, taken apart: its name, and its payload still as JSON text. */
+export function decodeEvent(message: Buffer): { name: string; payload: string } {
+  // After `42["`; no name holds a quotation mark.
+  const text = message.toString('utf8', 4)
+  const nameEnds = text.indexOf('",')
+  return { name: text.slice(0, nameEnds), payload: text.slice(nameEnds + 2, -1) }
+}
+
 /** Why a session ended: `revoked` by logging out or by command, `replaced` by another log-in, `suspended` with its account. */
 export type EndReason = 'revoked' | 'replaced' | 'suspended'
 

@@ -43,6 +43,8 @@ export const Env = z.object({
     ),
   MAX_CONNECTIONS: positiveInt.default(20_000),
   MAX_SOCKETS_PER_USER: positiveInt.default(10),
+  MAX_LISTENERS: positiveInt.default(5_000),
+  MAX_LISTENERS_PER_USER: positiveInt.default(10),
   SENDS_PER_SECOND: positiveInt.default(20),
   SENDS_BURST: positiveInt.default(60),
   REQUESTS_PER_SECOND: positiveInt.default(50),
@@ -69,6 +71,9 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     limits: {
       connections: parsed.MAX_CONNECTIONS,
       socketsPerUser: parsed.MAX_SOCKETS_PER_USER,
+      /** Polls that are held and event streams. */
+      listeners: parsed.MAX_LISTENERS,
+      listenersPerUser: parsed.MAX_LISTENERS_PER_USER,
       sends: { perSecond: parsed.SENDS_PER_SECOND, burst: parsed.SENDS_BURST },
       requests: { perSecond: parsed.REQUESTS_PER_SECOND, burst: parsed.REQUESTS_BURST },
     },

@@ -14,6 +14,11 @@ export const tokenOfAnother = () =>
   new AppError('forbidden', 'the token is of another user or another device')
 export const tooManySockets = () =>
   new AppError('rate_limited', 'too many connections of this user', { retryAfterMs: 30_000 })
+export const tooManyListeners = () =>
+  new AppError('rate_limited', 'too many polls and streams of this user', { retryAfterMs: 5_000 })
+export const originNotAllowed = () => new AppError('forbidden', 'browsers may not ask from this origin')
+export const nodeDrains = (retryAfterMs: number) =>
+  new AppError('draining', 'this node is going away', { retryAfterMs })
 export const nodeFull = () =>
   new AppError('overloaded', 'this node takes no more connections', { retryAfterMs: 5_000 })
 export const messagesUnavailable = (cause: unknown) =>

@@ -10,7 +10,7 @@ import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
 import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
-import { hearDoorbells } from './fanout/hear-doorbells.ts'
+import { type Heard, hearDoorbells } from './fanout/hear-doorbells.ts'
 
 /** What a socket carries for as long as it lives; kept small, since there are many. */
 export interface SocketData {
@@ -43,6 +43,8 @@ interface RealtimeOptions {
   isDraining: () => boolean
   /** What another gateway says on the channel of a user who is here. */
   onNotice: (notice: string) => void
+  /** What those hear who are in a room without a socket. */
+  tell: (memberId: string, heard: Heard) => void
 }
 
 /** The Socket.IO server: sharded adapter, one namespace, nothing served but sockets. */
@@ -53,12 +55,13 @@ export function createRealtime({
   subscriber,
   isDraining,
   onNotice,
+  tell,
 }: RealtimeOptions): ChatServer {
   const sharded = createShardedAdapter(publisher, subscriber, { subscriptionMode: 'dynamic' })
   const io: ChatServer = new Server(app.server, {
     adapter: function adapter(nsp: Namespace) {
       const made = sharded(nsp)
-      hearDoorbells(made, nsp, onNotice)
+      hearDoorbells(made, nsp, { onNotice, tell })
       return made
     },
     serveClient: false,

@@ -6,7 +6,7 @@ import { Gauge } from 'prom-client'
 import type { Config } from './config.ts'
 import { createAdmission } from './connections/admit.ts'
 import { closeSocket } from './connections/close-socket.ts'
-import { drain } from './connections/drain.ts'
+import { drain, drained } from './connections/drain.ts'
 import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
 import { createTwins } from './connections/twins.ts'
@@ -14,6 +14,8 @@ import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessi
 import { createContext } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
+import { createListeners } from './listeners/listeners.ts'
+import { listenerRoutes } from './listeners/routes.ts'
 import { startPresence } from './presence/presence.ts'
 import { createRealtime } from './realtime.ts'
 
@@ -54,7 +56,18 @@ export async function startGateway(config: Config) {
     subscriber,
     isDraining: () => readiness.leaving,
     onNotice: (notice) => twins.hear(notice),
+    tell: (memberId, heard) => listeners.tell(memberId, heard),
   })
+  const listeners = createListeners({ limits: config.limits, adapter: io.of('/').adapter, subscriber })
+  new Gauge({
+    name: 'parley_gateway_listeners',
+    help: 'Polls that are held and event streams on this node',
+    registers: [ctx.metrics],
+    collect() {
+      this.set(listeners.count)
+    },
+  })
+  listenerRoutes(app, { ...ctx, listeners, isDraining: () => readiness.leaving })
   // Fastify waits for open connections and sockets never end by themselves.
   // `local` because the adapter would pass the order on to every other node.
   app.addHook('preClose', async () => {
@@ -63,11 +76,12 @@ export async function startGateway(config: Config) {
   })
 
   const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
-  const sessions = { ...ctx, endedSessions: createEndedSessions(registry) }
+  const sessions = { ...ctx, listeners, endedSessions: createEndedSessions(registry, listeners) }
   opened.use(watchSessions(sessions))
   await followOrders({ ...sessions, io })
   subscriber.on('ready', () => {
     io.local.emit('log:stale', { withinMs: staleWithinMs })
+    listeners.wakeAll({ withinMs: staleWithinMs })
     renewRooms(ctx).catch((err: unknown) => log.warn({ err }, 'rooms were not renewed'))
     closeEnded(sessions).catch((err: unknown) => log.warn({ err }, 'ended sessions were not looked for'))
   })
@@ -98,6 +112,7 @@ export async function startGateway(config: Config) {
 
   opened.defer(async () => {
     await readiness.leave()
+    listeners.endAll(drained)
     await drain(registry, config)
   })
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })

@@ -5,9 +5,7 @@ import type { Context } from '../context.ts'
 import { nodeFull, tooManySockets } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { authenticate, type Newcomer, refusal } from './authenticate.ts'
-
-/** A Redis that is slow or away does not keep people out: they sync when they are in, and again when it is back. */
-const subscribedWithinMs = 1_000
+import { untilSubscribed } from './until-subscribed.ts'
 
 type AdmitContext = Pick<
   Context,
@@ -58,15 +56,6 @@ export function createAdmission(ctx: AdmitContext) {
       appState,
     }
     await socket.join([userRoom(userId), ...conversationIds.map(conversationRoom)])
-    await heardBy(Date.now() + subscribedWithinMs)
-  }
-
-  /** Redis answers in order: when the ping is back, the subscriptions before it hold. */
-  async function heardBy(deadline: number): Promise<void> {
-    if (subscriber.status !== 'ready') return
-    await Promise.race([
-      subscriber.ping().catch(() => undefined),
-      new Promise((resolve) => setTimeout(resolve, Math.max(0, deadline - Date.now())).unref()),
-    ])
+    await untilSubscribed(subscriber)
   }
 }

@@ -23,8 +23,9 @@ export async function drain(registry: Registry, { drainMs }: { drainMs: number }
     await Promise.race([Promise.all(slice.map(idle)), wait(answerWithinMs)])
     for (const socket of slice) {
       if (!socket.connected) continue
-      socket.emit('session:draining', { reconnectAfterMs: Math.floor(Math.random() * comeBackWithinMs) })
-      closeSocket(socket, closeCodes.draining, 'draining')
+      const { code, reason, reconnectAfterMs } = drained()
+      socket.emit('session:draining', { reconnectAfterMs })
+      closeSocket(socket, code, reason)
     }
     if (i + perSlice < sockets.length) await wait(pauseMs)
   }
@@ -32,6 +33,13 @@ export async function drain(registry: Registry, { drainMs }: { drainMs: number }
   const deadline = Date.now() + closedWithinMs
   while (registry.connections > 0 && Date.now() < deadline) await wait(10)
 }
+
+/** How a connection ends with its node: to come back at a moment of its own. */
+export const drained = () => ({
+  code: closeCodes.draining,
+  reason: 'draining',
+  reconnectAfterMs: Math.floor(Math.random() * comeBackWithinMs),
+})
 
 async function idle(socket: ChatSocket): Promise<void> {
   while (socket.connected && socket.data.inFlight > 0) await wait(20)

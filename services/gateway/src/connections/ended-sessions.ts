@@ -2,6 +2,7 @@ import type { SessionId } from '@parley/shared/ids'
 import { closeCodes } from '@parley/shared/protocol'
 import type { EndReason } from '@parley/shared/realtime'
 import type { EndedSession } from '@parley/shared/rpc'
+import type { Listeners } from '../listeners/listeners.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { closeSocket } from './close-socket.ts'
 import type { Registry } from './registry.ts'
@@ -13,11 +14,12 @@ const maxRemembered = 50_000
 type End = Omit<EndedSession, 'sessionId'>
 
 /**
- * Closes the sockets of sessions that ended, and remembers them for a while: an end that is heard while a handshake
+ * Closes the sockets and streams of sessions that ended, and remembers them for a while: an end that is heard while a handshake
  * of the same session waits for its answer must not be missed by it.
  */
 export function createEndedSessions(
   registry: Registry,
+  listeners: Pick<Listeners, 'endSession'>,
   now: () => number = performance.now.bind(performance),
 ) {
   // In the order they were heard of, so the first is the oldest.
@@ -29,6 +31,7 @@ export function createEndedSessions(
       heard.set(sessionId, { ...end, at: now() })
       forgetOld()
       for (const socket of registry.socketsOfSession(sessionId)) closeEnded(socket, end)
+      listeners.endSession(sessionId, { ...end, code: codes[end.reason] })
     },
     /** To be called with a socket that was just registered. */
     checkNewcomer(socket: ChatSocket): void {

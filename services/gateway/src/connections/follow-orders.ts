@@ -1,6 +1,7 @@
 import type { Logger } from '@parley/shared/log'
 import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import type { Redis } from 'ioredis'
+import type { Listeners } from '../listeners/listeners.ts'
 import type { ChatServer } from '../realtime.ts'
 import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
@@ -10,6 +11,7 @@ interface OrdersOptions {
   log: Logger
   io: ChatServer
   registry: Registry
+  listeners: Listeners
   endedSessions: EndedSessions
 }
 
@@ -19,6 +21,7 @@ export async function followOrders({
   log,
   io,
   registry,
+  listeners,
   endedSessions,
 }: OrdersOptions): Promise<void> {
   // As bytes: a listener for text would turn every doorbell into a string that nobody reads.
@@ -39,18 +42,21 @@ export async function followOrders({
         for (const userId of order.userIds) {
           for (const socket of registry.socketsOf(userId))
             void socket.join(conversationRoom(order.conversationId))
+          listeners.join(userId, order.conversationId)
         }
         return
       case 'leave':
         for (const userId of order.userIds) {
           for (const socket of registry.socketsOf(userId))
             void socket.leave(conversationRoom(order.conversationId))
+          listeners.leave(userId, order.conversationId)
         }
         return
       case 'close-room':
         io.local
           .in(conversationRoom(order.conversationId))
           .socketsLeave(conversationRoom(order.conversationId))
+        listeners.closeRoom(order.conversationId)
         return
       case 'end-sessions': {
         const { sessionIds, reason, by } = order

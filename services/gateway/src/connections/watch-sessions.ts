@@ -3,6 +3,7 @@ import { startLoop } from '@parley/shared/loop'
 import { closeCodes } from '@parley/shared/protocol'
 import { conversationRoom } from '@parley/shared/realtime'
 import type { Redis } from 'ioredis'
+import type { Listeners } from '../listeners/listeners.ts'
 import type { MessagesClient } from '../messages-client.ts'
 import { closeSocket } from './close-socket.ts'
 import type { EndedSessions } from './ended-sessions.ts'
@@ -18,6 +19,7 @@ const clockToleranceMs = 30_000
 interface WatchOptions {
   log: Logger
   registry: Registry
+  listeners: Pick<Listeners, 'sessionIds'>
   endedSessions: EndedSessions
   messages: MessagesClient
   subscriber: Redis
@@ -57,10 +59,11 @@ export function watchSessions(options: WatchOptions): AsyncDisposable {
 /** Asks about every session that is here, and closes the sockets of those that have ended. */
 export async function closeEnded({
   registry,
+  listeners,
   endedSessions,
   messages,
-}: Pick<WatchOptions, 'registry' | 'endedSessions' | 'messages'>): Promise<void> {
-  const all = registry.sessionIds()
+}: Pick<WatchOptions, 'registry' | 'listeners' | 'endedSessions' | 'messages'>): Promise<void> {
+  const all = [...new Set([...registry.sessionIds(), ...listeners.sessionIds()])]
   for (let i = 0; i < all.length; i += pageSize) {
     const { ended } = await messages.findEnded(all.slice(i, i + pageSize))
     for (const session of ended) endedSessions.end(session)

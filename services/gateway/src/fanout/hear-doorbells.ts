@@ -1,4 +1,4 @@
-import { roomOfChannel } from '@parley/shared/realtime'
+import { decodeEvent, roomOfChannel } from '@parley/shared/realtime'
 import type { Namespace } from 'socket.io'
 import type { Adapter } from 'socket.io-adapter'
 import { noticeMark } from '../connections/twins.ts'
@@ -9,6 +9,16 @@ import { textFrame } from './text-frame.ts'
 const firstByteOfEvent = 0x34
 const firstByteOfNotice = noticeMark.charCodeAt(0)
 
+/** An event of a room, for whoever is in it without a socket. */
+export type Heard = ReturnType<typeof decodeEvent>
+
+interface HearOptions {
+  /** What another gateway says on the channel of a user who is here. */
+  onNotice: (notice: string) => void
+  /** Tells a member of a room that has no socket; those with one are told here. */
+  tell: (memberId: string, heard: Heard) => void
+}
+
 interface ShardedAdapter extends Adapter {
   onRawMessage(message: Buffer, channel: Buffer): void
 }
@@ -18,7 +28,7 @@ interface ShardedAdapter extends Adapter {
  * the text a client gets, so a gateway makes one WebSocket frame of it and writes that to each socket of the
  * room. Everything else goes the adapter's own way.
  */
-export function hearDoorbells(adapter: Adapter, nsp: Namespace, onNotice: (notice: string) => void): void {
+export function hearDoorbells(adapter: Adapter, nsp: Namespace, { onNotice, tell }: HearOptions): void {
   const sharded = adapter as ShardedAdapter
   const stock = sharded.onRawMessage.bind(sharded)
   sharded.onRawMessage = (message, channel) => {
@@ -28,9 +38,15 @@ export function hearDoorbells(adapter: Adapter, nsp: Namespace, onNotice: (notic
     if (sids === undefined) return
     const options = { preEncoded: true, compress: false, wsPreEncodedFrame: [textFrame(message)] }
     let text: string | undefined
+    let heard: Heard | undefined
     for (const sid of sids) {
       const conn = nsp.sockets.get(sid)?.conn
-      if (!conn || conn.readyState !== 'open' || closeIfTooSlow(conn)) continue
+      if (!conn) {
+        heard ??= decodeEvent(message)
+        tell(sid, heard)
+        continue
+      }
+      if (conn.readyState !== 'open' || closeIfTooSlow(conn)) continue
       // A WebSocket takes the frame. Polling takes the text, without the 4 that Engine.IO puts before it.
       text ??= conn.transport.name === 'websocket' ? undefined : message.toString('utf8', 1)
       conn.write(text ?? '2', options as never)

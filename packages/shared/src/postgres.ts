@@ -15,10 +15,15 @@ export interface PostgresConfig {
    * tables: a plan made while the tables were small must not become a scan when they are not.
    */
   plans?: 'by-index'
+  /** After which the server gives up a statement. */
+  statementTimeoutMs?: number
 }
 
 /** A pool that reads bigint as number: ours count messages, which stay far below 2^53. */
-export function openPool({ url, poolSize, schema, plans }: PostgresConfig, log: Logger): Pool {
+export function openPool(
+  { url, poolSize, schema, plans, statementTimeoutMs = 15_000 }: PostgresConfig,
+  log: Logger,
+): Pool {
   const overrides = new TypeOverrides()
   overrides.setTypeParser(types.builtins.INT8, Number)
   const pool = new Pool({
@@ -27,7 +32,7 @@ export function openPool({ url, poolSize, schema, plans }: PostgresConfig, log: 
     types: overrides,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
-    statement_timeout: 15_000,
+    statement_timeout: statementTimeoutMs,
     application_name: `parley-${schema}`,
     options: [`search_path=${schema}`, ...(plans === 'by-index' ? byIndex : [])]
       .map((setting) => `-c ${setting}`)

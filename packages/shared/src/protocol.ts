@@ -8,6 +8,7 @@ import { ConversationId, MessageId, UserId } from './ids.ts'
 import { MediaObject } from './media.ts'
 import { messageEvents } from './message-events.ts'
 import { AppState, presenceEvents } from './presence-events.ts'
+import { searchEvents } from './search-events.ts'
 
 export const PushTokenKind = z.enum(['apns', 'apns-voip', 'fcm', 'webpush'])
 export type PushTokenKind = z.output<typeof PushTokenKind>
@@ -148,6 +149,7 @@ export const clientEvents = {
     reply: Sent,
   },
   ...messageEvents,
+  ...searchEvents,
   ...conversationEvents,
   ...groupEvents,
   'receipt:deliver': {

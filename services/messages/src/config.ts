@@ -42,6 +42,8 @@ export const Env = z.object({
   DIRECT_EDIT_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
   DIRECT_RECALL_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
   UNREGISTERED_TYPES: z.enum(['accept', 'refuse']).default('accept'),
+  SEARCH: z.enum(['on', 'off']).default('on'),
+  SEARCH_INDEXED_PER_SECOND: positiveInt.max(100_000).default(1_000),
   GROUP_POLICIES_FILE: z.string().min(1).optional(),
 })
 
@@ -94,6 +96,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     },
     /** What becomes of messages of an app's type that nobody registered. */
     unregisteredTypes: parsed.UNREGISTERED_TYPES,
+    search: { enabled: parsed.SEARCH === 'on', indexedPerSecond: parsed.SEARCH_INDEXED_PER_SECOND },
     groupPoliciesFile: parsed.GROUP_POLICIES_FILE,
   }
 }

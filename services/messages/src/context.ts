@@ -23,6 +23,8 @@ import { createMessageTypes, type MessageTypes } from './message-types/message-t
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { loadPolicies, type Policies } from './policies/load-policies.ts'
 import { createMarker, type Marker } from './receipts/marker.ts'
+import { startIndexer } from './search/indexer.ts'
+import { createSearcher, type Searcher } from './search/searcher.ts'
 import { type AddressLimits, createAddressLimits } from './sessions/address-limits.ts'
 import { createLoginThrottle, type LoginThrottle } from './sessions/login-throttle.ts'
 import {
@@ -30,6 +32,7 @@ import {
   createRequestLimits,
   directoryRate,
   type RequestLimits,
+  searchRate,
 } from './sessions/request-limits.ts'
 import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
 
@@ -54,10 +57,12 @@ export interface Context {
   requestLimits: RequestLimits
   directoryLimits: RequestLimits
   contactLimits: RequestLimits
+  searchLimits: RequestLimits
   absentees: Absentees
   dispatcher: Dispatcher
   committer: Committer
   withdrawals: Withdrawals
+  searcher: Searcher
   marker: Marker
 }
 
@@ -92,10 +97,15 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
 
   const messageTypes = opened.use(createMessageTypes({ log, db }))
   const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
-  const dispatcher = opened.use(createDispatcher({ log, db, announcer, absentees }))
+  const dispatcher = opened.use(
+    createDispatcher({ log, db, announcer, absentees, toIndex: config.search.enabled }),
+  )
   const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
   opened.use(startAttemptDays({ log, db }))
   const withdrawals = opened.use(createWithdrawals({ log, db, queue: withdrawalQueue }))
+  const searcher = opened.use(createSearcher({ config, log }))
+  if (config.search.enabled)
+    opened.use(startIndexer({ log, db, metrics, perSecond: config.search.indexedPerSecond }))
   const marker = createMarker({ pool, announcer, withdrawals, log })
 
   const owned = opened.move()
@@ -119,10 +129,12 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     requestLimits: createRequestLimits(),
     directoryLimits: createRequestLimits(directoryRate),
     contactLimits: createRequestLimits(contactRate),
+    searchLimits: createRequestLimits(searchRate),
     absentees,
     dispatcher,
     committer,
     withdrawals,
+    searcher,
     marker,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -69,6 +69,17 @@ export const askedTooSoon = (retryAfterMs: number) =>
   new AppError('rate_limited', 'this person declined; ask again later', { retryAfterMs })
 export const noSelfChat = () => new AppError('invalid_request', 'a direct conversation needs two people')
 export const badCursor = () => new AppError('invalid_request', 'cursor is not one of ours')
+export const nothingToSearch = () => new AppError('invalid_request', 'there is no word in it to search for')
+export const tooManyWords = (limit: number) =>
+  new AppError('invalid_request', `at most ${limit} words are searched for at once`)
+export const searchIsOff = () => new AppError('not_found', 'this server has no search')
+export const tooManySearches = () =>
+  new AppError('overloaded', 'too many searches at once', { retryAfterMs: 1_000 })
+export const searchTookTooLong = (cause: unknown) =>
+  new AppError('deadline_exceeded', 'this search takes too long: say more words, a conversation or a time', {
+    cause,
+    retryAfterMs: 1_000,
+  })
 export const contendedConversation = () =>
   new AppError('unavailable', 'the conversation is busy', { retryAfterMs: 100 })
 export const commitUnknown = (cause: unknown) =>

@@ -23,6 +23,9 @@ export interface Database {
   expulsion: ExpulsionTable
   messageType: MessageTypeTable
   dispatch: DispatchTable
+  searchDocument: SearchDocumentTable
+  searchProgress: SearchProgressTable
+  searchPending: SearchPendingTable
   logEpoch: { epoch: string }
 }
 
@@ -318,6 +321,30 @@ interface DispatchTable {
   firstSeqs: number[]
   lastSeqs: number[]
   claimedAt: Generated<Date>
+}
+
+/** What a message is found by. A proposal: the entry itself says whether it is so. */
+interface SearchDocumentTable {
+  conversationId: string
+  seq: number
+  senderId: string
+  type: string
+  sentAt: Date
+  /** Each after the mark of its conversation, so that a search reads nothing of others. */
+  terms: string
+}
+
+/** How far a log is indexed. */
+interface SearchProgressTable {
+  conversationId: string
+  indexedSeq: number
+}
+
+/** Conversations whose logs have grown; the doorbell of the index. */
+interface SearchPendingTable {
+  pendingId: Generated<number>
+  conversationIds: string[]
+  createdAt: Generated<Date>
 }
 
 export type EntryRow = Selectable<EntryTable>

@@ -15,6 +15,8 @@ interface DispatcherOptions {
   db: Kysely<Database>
   announcer: Announcer
   absentees: Absentees
+  /** Whether what was announced is to be indexed for search. */
+  toIndex: boolean
 }
 
 /**
@@ -22,8 +24,8 @@ interface DispatcherOptions {
  * that the commit left. Whatever stops this half-way leaves the row, and a sweep does it again: a doorbell that
  * rings twice is harmless.
  */
-export function createDispatcher({ log, db, announcer, absentees }: DispatcherOptions) {
-  const forgetting = createForgetter({ log, db })
+export function createDispatcher({ log, db, announcer, absentees, toIndex }: DispatcherOptions) {
+  const forgetting = createForgetter({ log, db, toIndex })
 
   async function ringAndForget(rings: Ring[], dispatchIds: number[]): Promise<void> {
     await announcer.ring(rings)

@@ -9,14 +9,22 @@ const everyMs = 250
 const perStatement = 5_000
 
 /** Deletes dispatches that are through, many with one statement. What it fails to delete is announced again, which is harmless. */
-export function createForgetter({ log, db }: { log: Logger; db: Kysely<Database> }) {
+export function createForgetter({
+  log,
+  db,
+  toIndex,
+}: {
+  log: Logger
+  db: Kysely<Database>
+  toIndex: boolean
+}) {
   let done: number[] = []
 
   async function flush(): Promise<void> {
     while (done.length > 0) {
       const batch = done.slice(0, perStatement)
       done = done.slice(perStatement)
-      await removeDispatches(db, batch)
+      await removeDispatches(db, batch, { toIndex })
     }
   }
 

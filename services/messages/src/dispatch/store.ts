@@ -9,8 +9,20 @@ export interface Span {
   lastSeq: number
 }
 
-export async function removeDispatches(db: Kysely<Database>, dispatchIds: number[]): Promise<void> {
-  await db.deleteFrom('dispatch').where('dispatchId', 'in', dispatchIds).execute()
+/** With `toIndex`, what they were about is left to the search index, in the same statement: a crash loses neither. */
+export async function removeDispatches(
+  db: Kysely<Database>,
+  dispatchIds: number[],
+  { toIndex }: { toIndex: boolean },
+): Promise<void> {
+  const removing = db.deleteFrom('dispatch').where('dispatchId', 'in', dispatchIds)
+  if (!toIndex) return void (await removing.execute())
+  await db
+    .with('removed', () => removing.returning('conversationIds'))
+    .insertInto('searchPending')
+    .columns(['conversationIds'])
+    .expression((eb) => eb.selectFrom('removed').select('conversationIds'))
+    .execute()
 }
 
 /** Dispatches nobody has seen to for a while, taken by this caller for as long again. */

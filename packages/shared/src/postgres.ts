@@ -45,6 +45,8 @@ export function openPool(
 
 const byIndex = [
   'enable_seqscan=off',
+  // Else a table that was empty when it was looked at is read as a whole for as long as the plan lives.
+  'enable_material=off',
   'enable_hashjoin=off',
   'enable_mergejoin=off',
   'plan_cache_mode=force_generic_plan',

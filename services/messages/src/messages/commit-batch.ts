@@ -82,7 +82,7 @@ export async function commitBatch(
 ): Promise<CommittedBatch> {
   const { rows } = await connection.query<Row>({
     name: 'commit-batch',
-    text: statement,
+    text: commitStatement,
     values: [
       sends.map((send) => send.conversationId),
       sends.map((send) => send.senderId),
@@ -141,18 +141,21 @@ function standingOf(row: Row, advanced: Advanced | undefined): Standing {
   return { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation: advanced }
 }
 
-// Rows of the batch are joined with tables by index alone (see `plans` of the pool) and with each other only once:
-// a batch joined with itself would cost its square. What follows from a conversation's snapshot needs no join at
-// all, because the conversation advances from that snapshot or not at all. Entries' times never go back: a
-// transaction that waited for the lock may have begun before the one it waited for.
-const statement = `
+/**
+ * Rows of the batch are joined with tables by index alone (see `plans` of the pool), and with each other not at
+ * all: a batch joined with itself costs its square. What follows from a conversation's snapshot needs no join,
+ * because the conversation advances from that snapshot or not at all; `is true` keeps `in` a hash table instead
+ * of a join, and `limit` keeps the planner from reading a table it thinks is empty as a whole. Entries' times
+ * never go back: a transaction that waited for the lock may have begun before the one it waited for.
+ */
+export const commitStatement = `
 with standing as materialized (
   select f.*,
     f.refusal is null and f.known_seq is null and f.stores as enters,
     count(*) filter (where f.refusal is null and f.known_seq is null and f.stores) over by_place as nth,
     count(*) filter (where f.refusal is null and f.known_seq is null and f.stores and f.counts) over by_place as nth_counted
   from (
-    select i.*, i.stored and c.stores as stores, i.counted and c.counts as counts, c.last_seq, c.last_count,
+    select i.*, c.ctid as row_at, i.stored and c.stores as stores, i.counted and c.counts as counts, c.last_seq, c.last_count,
       c.members_version, c.kind as conversation_kind, c.policy, c.name, c.avatar_url, c.user_ids,
       greatest(c.entry_at, now()) as sent_at, e.seq as known_seq, e.sent_at as known_at,
       case
@@ -174,8 +177,11 @@ with standing as materialized (
     )
     left join conversation c on c.conversation_id = i.conversation_id
     left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
-    left join entry e on e.conversation_id = i.conversation_id and e.sender_id = i.sender_id
-      and e.client_message_id = i.client_message_id
+    left join lateral (
+      select seq, sent_at from entry
+      where conversation_id = i.conversation_id and sender_id = i.sender_id and client_message_id = i.client_message_id
+      limit 1
+    ) e on true
   ) f
   window by_place as (partition by f.conversation_id order by f.place)
 ),
@@ -188,11 +194,11 @@ advanced as (
       entry_at = n.sent_at,
       changed_xid = pg_current_xact_id()
   from (
-    select conversation_id, last_seq, members_version, sent_at, max(nth) as entries, max(nth_counted) as counted
+    select row_at, last_seq, members_version, sent_at, max(nth) as entries, max(nth_counted) as counted
     from standing where enters
-    group by conversation_id, last_seq, members_version, sent_at
+    group by row_at, last_seq, members_version, sent_at
   ) n
-  where c.conversation_id = n.conversation_id
+  where c.ctid = n.row_at
     and c.last_seq = n.last_seq and c.members_version = n.members_version
   returning c.conversation_id, c.kind, c.policy, c.name, c.avatar_url, c.user_ids, c.members_version,
     n.last_seq as base_seq, c.last_seq
@@ -203,15 +209,13 @@ inserted as (
   select s.conversation_id, s.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.digest,
     s.reply_to, s.mentions, s.ext, s.counts, s.pushed, s.synced, s.last_count + s.nth_counted, s.sent_at
   from standing s
-  join advanced a on a.conversation_id = s.conversation_id
-  where s.enters
+  where s.enters and (s.conversation_id in (select conversation_id from advanced)) is true
 ),
 referred as (
   insert into media_reference (media_id, conversation_id, seq)
   select s.media_id, s.conversation_id, s.last_seq + s.nth
   from standing s
-  join advanced a on a.conversation_id = s.conversation_id
-  where s.media_id is not null and s.enters
+  where s.media_id is not null and s.enters and (s.conversation_id in (select conversation_id from advanced)) is true
 ),
 noted as (
   insert into dispatch (conversation_ids, first_seqs, last_seqs)

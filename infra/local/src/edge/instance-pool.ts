@@ -33,8 +33,9 @@ export function createInstancePool(instances: readonly InstanceAddress[]) {
       return instances.find(({ id }) => sid.startsWith(`${id}.`))
     },
 
-    /** Undefined when none takes new work. */
+    /** Undefined when none of several takes new work; one alone answers for itself. */
     async next(): Promise<InstanceAddress | undefined> {
+      if (instances.length === 1) return instances[0]
       const first = turn++
       for (let i = 0; i < instances.length; i++) {
         const instance = instances[(first + i) % instances.length]

@@ -13,6 +13,7 @@ import {
 } from '@parley/shared/env'
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
+import { loadApiKeys } from './server-api/api-keys.ts'
 
 const database = { DATABASE_URL: postgresUrl, LOG_LEVEL: logLevel }
 
@@ -41,6 +42,9 @@ export const Env = z.object({
   ACK_WAIT_MS: positiveInt.default(8_000),
   DIRECT_EDIT_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
   DIRECT_RECALL_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
+  SERVER_API_PORT: port.default(3201),
+  SERVER_API_KEYS: z.string().max(65_536).optional(),
+  SERVER_API_REQUESTS_PER_SECOND: positiveInt.default(200),
   UNREGISTERED_TYPES: z.enum(['accept', 'refuse']).default('accept'),
   SEARCH: z.enum(['on', 'off']).default('on'),
   SEARCH_INDEXED_PER_SECOND: positiveInt.max(100_000).default(1_000),
@@ -93,6 +97,13 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     direct: {
       editWithinSeconds: parsed.DIRECT_EDIT_WITHIN_SECONDS,
       recallWithinSeconds: parsed.DIRECT_RECALL_WITHIN_SECONDS,
+    },
+    /** For the operator's own back ends; without keys it does not listen. */
+    serverApi: {
+      port: parsed.SERVER_API_PORT,
+      keys: loadApiKeys(parsed.SERVER_API_KEYS),
+      /** Of one key, on each instance. */
+      requestsPerSecond: parsed.SERVER_API_REQUESTS_PER_SECOND,
     },
     /** What becomes of messages of an app's type that nobody registered. */
     unregisteredTypes: parsed.UNREGISTERED_TYPES,

@@ -55,6 +55,14 @@ export const contentTooLarge = (bytes: number) =>
 export const noSuchType = () => new AppError('not_found', 'no such message type')
 export const tooManyTypes = (limit: number) =>
   new AppError('conflict', `at most ${limit} message types are registered`)
+export const badApiKey = () => new AppError('unauthenticated', 'this API key is not valid')
+export const notInScope = (scope: string) =>
+  new AppError('forbidden', `this API key lacks the scope ${scope}`)
+export const tooManyRequestsOfKey = (retryAfterMs: number) =>
+  new AppError('rate_limited', 'too many requests with this API key', { retryAfterMs })
+export const noSuchConversation = () => new AppError('not_found', 'no such conversation')
+export const tooManyPasswords = (limit: number) =>
+  new AppError('invalid_request', `at most ${limit} users with a password in one import`)
 export const notAPicture = () => new AppError('invalid_request', 'an avatar is a picture')
 export const noSelfContact = () => new AppError('invalid_request', 'nobody is their own contact')
 /** Also where the other one blocks: a block is not told to whom it is against. */

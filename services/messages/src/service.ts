@@ -16,6 +16,7 @@ import { notificationRoutes } from './notification-preferences/routes.ts'
 import { operationRoutes } from './operations/routes.ts'
 import { operationRpc } from './operations/rpc.ts'
 import { receiptRpc } from './receipts/rpc.ts'
+import { createServerApi } from './server-api/server.ts'
 import { sessionRoutes, sessionRpc } from './sessions/routes.ts'
 
 export async function startMessages(config: Config) {
@@ -45,6 +46,11 @@ export async function startMessages(config: Config) {
   notificationRoutes(app, ctx)
   operationRoutes(app, ctx)
 
+  const serverApi =
+    config.serverApi.keys.length > 0
+      ? opened.adopt(createServerApi(ctx), (server) => server.close())
+      : undefined
+
   accountAdmin(internal, ctx)
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)
@@ -56,10 +62,11 @@ export async function startMessages(config: Config) {
   opened.use(startTellingContacts(ctx))
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
   const url = await app.listen({ host: config.http.host, port: config.http.port })
+  const serverApiUrl = await serverApi?.listen({ host: config.http.host, port: config.serverApi.port })
   // While others still send requests here, they are answered.
   opened.defer(() => readiness.leave(config.http.drainWaitMs))
-  ctx.log.info({ url, internalUrl }, 'messages is up')
+  ctx.log.info({ url, internalUrl, serverApiUrl }, 'messages is up')
 
   const owned = opened.move()
-  return { url, internalUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { url, internalUrl, serverApiUrl, ctx, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

@@ -3,6 +3,7 @@ import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import { endAlertsOf } from '../deliveries/stale-store.ts'
 import { notAllowed, tooLate } from '../errors.ts'
 import { mayTo } from '../policies/rights.ts'
+import { isSystem } from '../server-api/system.ts'
 import { type ChangeContext, changeMessage, type HeldMessage, isWithin } from './change-message.ts'
 import * as store from './store.ts'
 
@@ -31,10 +32,11 @@ export async function recallMessage(
   })
 }
 
-async function mayRecallOf({ policy, member, message, roleOf }: HeldMessage): Promise<boolean> {
+async function mayRecallOf({ actorId, policy, member, message, roleOf }: HeldMessage): Promise<boolean> {
+  if (isSystem(actorId)) return true
   if (!policy) return false
   return mayTo(policy, member.role, 'recallOthers', (await roleOf(message.senderId)) ?? 'member')
 }
 
-const isModerator = ({ policy, member }: HeldMessage) =>
-  policy !== undefined && mayTo(policy, member.role, 'recallOthers', 'member')
+const isModerator = ({ actorId, policy, member }: HeldMessage) =>
+  isSystem(actorId) || (policy !== undefined && mayTo(policy, member.role, 'recallOthers', 'member'))

@@ -31,6 +31,24 @@ test.for([
     { locale: 'de-AT' },
     { title: 'Team', body: 'Ada hat dich erwähnt: Hi' },
   ],
+  [
+    'the system, to one person',
+    { ...entry, senderId: '@system', senderName: null, conversationKind: 'self' },
+    {},
+    { title: '', body: 'Hi' },
+  ],
+  [
+    'the system, to a group',
+    { ...group, senderId: '@system', senderName: null },
+    {},
+    { title: 'Team', body: 'Hi' },
+  ],
+  [
+    'a digest of the sender',
+    { ...entry, type: 'gift.sent', digest: 'sent a rose' },
+    {},
+    { title: 'Ada', body: 'sent a rose' },
+  ],
   ['a photo', { ...entry, type: 'image', content: {} }, {}, { title: 'Ada', body: 'Photo' }],
   [
     'a photo, in Chinese',

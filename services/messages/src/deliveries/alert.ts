@@ -1,4 +1,5 @@
 import type { Preview } from '../db/schema.ts'
+import { isSystem } from '../server-api/system.ts'
 import type { AlertedEntry } from './due-store.ts'
 import { fill, type Wording, wordingFor } from './wording.ts'
 
@@ -31,13 +32,15 @@ interface Reader {
 export function alertText(entry: Told, { userId, locale, preview }: Reader): { title: string; body: string } {
   const wording = wordingFor(locale)
   if (preview === 'none') return { title: '', body: generic(entry, wording) }
-  const name = entry.senderName ?? entry.senderId
+  // The system has no name to show: the group's or the app's stands for it.
+  const bySystem = isSystem(entry.senderId)
+  const name = bySystem ? '' : (entry.senderName ?? entry.senderId)
   const isGroup = entry.conversationKind === 'group'
   const title = isGroup ? (entry.conversationName ?? wording.group) : name
   const text = preview === 'sender' ? generic(entry, wording) : digest(entry, wording)
-  if (isGroup && entry.mentions?.includes(userId))
+  if (isGroup && !bySystem && entry.mentions?.includes(userId))
     return { title, body: fill(wording.mention, { name, text }) }
-  return { title, body: isGroup ? fill(wording.inGroup, { name, text }) : text }
+  return { title, body: isGroup && !bySystem ? fill(wording.inGroup, { name, text }) : text }
 }
 
 function generic({ kind }: Pick<Told, 'kind'>, wording: Wording): string {

@@ -9,6 +9,7 @@ import { type Appended, appendEntry, type Happening } from '../log/append.ts'
 import type { ConversationFacts } from '../log/entry.ts'
 import type { Policy } from '../policies/policy.ts'
 import { type Action, type ActionOver, may, mayTo } from '../policies/rights.ts'
+import { asSystem, isSystem } from '../server-api/system.ts'
 import * as store from './store.ts'
 
 /** A group whose row is held, and what whoever asks is in it. */
@@ -74,8 +75,11 @@ async function holdGroup(
   { actorId, conversationId }: { actorId: UserId; conversationId: ConversationId },
 ): Promise<HeldGroup> {
   const conversation = await store.lockConversation(trx, conversationId)
-  const role = conversation && (await store.findRole(trx, conversationId, actorId))
-  const policy = conversation?.policy && policies.get(conversation.policy)
+  const bySystem = isSystem(actorId)
+  const found = conversation && (await store.findRole(trx, conversationId, actorId))
+  const role = conversation && bySystem ? 'owner' : found
+  const own = conversation?.policy && policies.get(conversation.policy)
+  const policy = own && bySystem ? asSystem(own) : own
   if (!conversation || !policy) throw notAMember()
   return {
     trx,

@@ -3,6 +3,7 @@ import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
 import { notAMember } from '../errors.ts'
 import { toSummary } from '../log/entry.ts'
+import { isSystem } from '../server-api/system.ts'
 import * as store from './store.ts'
 
 /** A group for its members, and for those who may knock: an outsider learns nothing of one by invitation only. */
@@ -12,10 +13,11 @@ export async function readGroup(
   { conversationId }: ClientRequest<'group:read'>,
 ): Promise<ClientReply<'group:read'>> {
   const group = await store.findGroup(db, conversationId, userId)
-  if (!group?.policy || (!group.role && group.joinBy === 'invitation')) throw notAMember()
+  const seesAll = group?.role !== null || isSystem(userId)
+  if (!group?.policy || (!seesAll && group.joinBy === 'invitation')) throw notAMember()
   return {
-    summary: toSummary(group, group.role ? group.lastSeq : 0),
-    ...(group.notice === null || !group.role ? {} : { notice: group.notice }),
+    summary: toSummary(group, seesAll ? group.lastSeq : 0),
+    ...(group.notice === null || !seesAll ? {} : { notice: group.notice }),
     ...(group.introduction === null ? {} : { introduction: group.introduction }),
     ...(group.joinBy === null ? {} : { joinBy: group.joinBy }),
     allSilenced: group.allSilenced,
@@ -29,7 +31,7 @@ export async function listMembers(
   userId: UserId,
   { conversationId, after, limit }: ClientRequest<'group:members'>,
 ): Promise<ClientReply<'group:members'>> {
-  if (!(await store.findRole(db, conversationId, userId))) throw notAMember()
+  if (!isSystem(userId) && !(await store.findRole(db, conversationId, userId))) throw notAMember()
   const rows = await store.listMembers(db, conversationId, { after, limit })
   return {
     members: rows.map(({ joinedAt, silencedUntil, ...member }) => ({

@@ -2,6 +2,7 @@ import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
 import { notAllowed, notTheirMember } from '../errors.ts'
+import { isSystem } from '../server-api/system.ts'
 import { changeGroup } from './change-group.ts'
 import * as store from './store.ts'
 
@@ -30,9 +31,11 @@ export async function transfer(
 ): Promise<ClientReply<'group:transfer'>> {
   return changeGroup(ctx, { actorId, conversationId }, async (group) => {
     group.demand('transfer')
-    if (userId === actorId) return { result: {}, happened: [] }
     if (!(await store.findRole(group.trx, conversationId, userId))) throw notTheirMember()
-    await store.updateMember(group.trx, conversationId, actorId, { role: 'member' })
+    const ownerId = isSystem(actorId) ? await store.findOwner(group.trx, conversationId) : actorId
+    if (userId === ownerId) return { result: {}, happened: [] }
+    if (ownerId !== undefined)
+      await store.updateMember(group.trx, conversationId, ownerId, { role: 'member' })
     await store.updateMember(group.trx, conversationId, userId, { role: 'owner' })
     return { result: {}, happened: [{ kind: 'owner-changed', content: { userIds: [userId] } }] }
   })

@@ -127,6 +127,19 @@ export async function countMembers(db: Kysely<Database>, conversationId: string)
   return Number(count)
 }
 
+export async function findOwner(
+  trx: Transaction<Database>,
+  conversationId: string,
+): Promise<string | undefined> {
+  const row = await trx
+    .selectFrom('member')
+    .select('userId')
+    .where('conversationId', '=', conversationId)
+    .where('role', '=', 'owner')
+    .executeTakeFirst()
+  return row?.userId
+}
+
 /** The one who has been in it longest, but for one. */
 export async function findSenior(
   trx: Transaction<Database>,

@@ -40,6 +40,16 @@ export async function findView(db: Kysely<Database>, userId: string, conversatio
     .executeTakeFirst()
 }
 
+/** The log as it is, whoever has cleared or hidden what of it. */
+export async function findWholeView(db: Kysely<Database>, conversationId: string) {
+  const row = await db
+    .selectFrom('conversation')
+    .select('lastSeq')
+    .where('conversationId', '=', conversationId)
+    .executeTakeFirst()
+  return row && { lastSeq: row.lastSeq, hidesEntries: false, floorSeq: 0 }
+}
+
 /**
  * The first seq whose entry is not older than a time. Times never go back along a log, so a log of millions is
  * halved some twenty times, each by its primary key; no index of times is kept.

@@ -4,6 +4,19 @@ import { z } from 'zod'
 /** A digest with places for fields of the content: `sent {title}`. */
 const Template = z.string().trim().min(1).max(256)
 
+/** Reserved for what the server itself tells of. */
+const serversOwn = /^(group|contact|profile|call|parley)\./
+
+/** The name of a type of the app's own. */
+export const AppType = z
+  .string()
+  .max(64)
+  .regex(/^[a-z][a-z0-9-]*(\.[a-z0-9-]+)+$/, 'lower case, with a dot in it')
+  .refine(
+    (type) => !serversOwn.test(type),
+    'group., contact., profile., call. and parley. are the server’s own',
+  )
+
 /** What an operator says of a type: what becomes of its messages, what is shown of them, how large they may be. */
 export const MessageTypeSetting = z.strictObject({
   switches: Switches.partial().default({}),
@@ -25,4 +38,21 @@ export interface MessageType {
   digest: string | null
   digests: Record<string, string>
   maxBytes: number | null
+}
+
+/** As the server API tells it. */
+export const RegisteredType = z.object({
+  type: z.string(),
+  switches: Switches,
+  digest: z.string().optional(),
+  digests: z.record(z.string(), z.string()),
+  maxBytes: z.int().optional(),
+})
+
+export function toRegistered({ digest, maxBytes, ...type }: MessageType): z.output<typeof RegisteredType> {
+  return {
+    ...type,
+    ...(digest === null ? {} : { digest }),
+    ...(maxBytes === null ? {} : { maxBytes }),
+  }
 }

@@ -160,7 +160,7 @@ with standing as materialized (
       greatest(c.entry_at, now()) as sent_at, e.seq as known_seq, e.sent_at as known_at,
       case
         when c.conversation_id is null then 'no_conversation'
-        when i.by_system then null
+        when i.by_system then case when c.dissolved_at is not null then 'no_conversation' end
         when m.user_id is null then 'not_a_member'
         when m.barred is not null then 'barred'
         when m.silenced_until > now() then 'silenced'

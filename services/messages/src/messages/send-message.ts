@@ -13,9 +13,13 @@ import { findSent } from './store.ts'
 type SendContext = Pick<Context, 'committer' | 'config' | 'db' | 'media' | 'messageTypes'>
 
 /** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
-export async function sendMessage(ctx: SendContext, call: SendCall): Promise<Sent> {
+export async function sendMessage(
+  ctx: SendContext,
+  call: SendCall,
+  { bySystem = false }: { bySystem?: boolean } = {},
+): Promise<Sent> {
   const registered = await ctx.messageTypes.find(call.draft.type)
-  const send = prepare(call, registered)
+  const send = { ...prepare(call, registered), bySystem }
   const refused = refusalByType(ctx, call.draft, registered)
   if (refused) return sentBefore(ctx, send, refused)
   const mediaId = mediaIdOf(call.draft)

@@ -1,5 +1,7 @@
 import type { HttpApp } from '@parley/shared/http'
 import { type ClientEventName, clientEvents } from '@parley/shared/protocol'
+import type { Caller } from '@parley/shared/rpc'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
 import { authenticate } from '../sessions/authenticate.ts'
@@ -11,17 +13,28 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 export function operationRoutes(app: HttpApp, ctx: Context): void {
   for (const event of Object.keys(operations) as ClientEventName[]) {
     const operation = clientEvents[event]
-    if ('http' in operation) addRoute(app, ctx, event, { about: operation.about, ...operation.http })
+    if ('http' in operation) addOperation(app, ctx, event, { whoAsks: (http) => authenticate(ctx, http) })
   }
 }
 
-function addRoute(
+interface OperationRoute {
+  /** Stands before the route of the protocol table. */
+  prefix?: string
+  whoAsks: (http: FastifyRequest) => Pick<Caller, 'userId'> | Promise<Pick<Caller, 'userId'>>
+  config?: FastifyContextConfig
+}
+
+/** One operation as an HTTP route; the protocol table says which. */
+export function addOperation(
   app: HttpApp,
   ctx: Context,
   event: ClientEventName,
-  { about, route, status = 200 }: { about: string; route: string; status?: number },
+  { prefix = '', whoAsks, config = {} }: OperationRoute,
 ): void {
-  const { request: schema, reply } = clientEvents[event]
+  const operation = clientEvents[event]
+  if (!('http' in operation)) throw new Error(`${event} has no route`)
+  const { request: schema, reply, about } = operation
+  const { route, status = 200 }: { route: string; status?: number } = operation.http
   const [method, url] = route.split(' ') as [Method, string]
   const inPath = [...url.matchAll(/:(\w+)/g)].flatMap(([, name]) => name ?? [])
   const shape = Object.entries(schema.shape as Record<string, z.ZodType>)
@@ -33,7 +46,8 @@ function addRoute(
   const body = rest.length > 0 ? z.strictObject(Object.fromEntries(rest)) : z.unknown()
   app.route({
     method,
-    url,
+    url: `${prefix}${url}`,
+    config,
     schema: {
       operationId: event,
       description: about,
@@ -42,15 +56,14 @@ function addRoute(
       response: { [status]: reply },
     },
     handler: async (http, response) => {
-      const { userId, deviceId, sessionId, platform } = await authenticate(ctx, http)
+      const caller = await whoAsks(http)
       const given = {
         ...(inQuery ? (http.query as object) : (http.body as object | null)),
         ...(http.params as object),
       }
       // Once more as a whole: what fields ask of each other is a rule of the request, not of its parts.
       const request: unknown = schema.parse(given)
-      const caller = { userId, deviceId, sessionId, platform }
-      return response.status(status).send((await answer(ctx, caller, event, request)) as never)
+      return response.status(status).send((await answer(ctx, caller as Caller, event, request)) as never)
     },
   })
 }

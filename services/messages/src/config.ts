@@ -40,6 +40,7 @@ export const Env = z.object({
   COMMIT_LANES: positiveInt.max(64).default(2),
   MESSAGES_FROM: z.enum(['anyone', 'contacts']).default('anyone'),
   ACK_WAIT_MS: positiveInt.default(8_000),
+  BACKGROUND_ACK_WAIT_MS: positiveInt.default(2_000),
   DIRECT_EDIT_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
   DIRECT_RECALL_WITHIN_SECONDS: z.coerce.number().int().min(0).default(86_400),
   SERVER_API_PORT: port.default(3201),
@@ -93,6 +94,8 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     messagesFrom: parsed.MESSAGES_FROM,
     /** How long a connected device may stay silent about an entry before its user is pushed. */
     ackWaitMs: parsed.ACK_WAIT_MS,
+    /** The same where the app is in the background on every connected device, which may have frozen it. */
+    backgroundAckWaitMs: parsed.BACKGROUND_ACK_WAIT_MS,
     /** How long messages between two people can be changed; groups have it in their policies. */
     direct: {
       editWithinSeconds: parsed.DIRECT_EDIT_WITHIN_SECONDS,

@@ -1,11 +1,28 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { createPresenceLease } from '@parley/shared/presence'
-import { signUp } from '@parley/testing/chat-api'
+import { type Person, signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
 import { describe, expect, vi } from 'vitest'
 import { bind, say, test } from './delivery-fixture.ts'
 
-const connected = { sockets: 1, foreground: true }
+/** People with a socket somewhere. */
+async function connect(
+  redisUrl: string,
+  people: Person[],
+  { foreground = true } = {},
+): Promise<AsyncDisposable> {
+  const redis = new Redis(redisUrl)
+  const lease = createPresenceLease(redis, `test-${uuid()}`, () =>
+    people.map(({ userId }) => [userId as never, { sockets: 1, foreground }]),
+  )
+  await lease.renew()
+  return {
+    async [Symbol.asyncDispose]() {
+      await lease.release()
+      redis.disconnect()
+    },
+  }
+}
 
 describe('offline deliveries', () => {
   test('P6 somebody with no live session becomes a job, and the sender does not', async ({ api, jobs }) => {
@@ -23,10 +40,7 @@ describe('offline deliveries', () => {
     redisUrl,
   }) => {
     const [alice, silent, quick] = [await signUp(api), await signUp(api), await signUp(api)]
-    const redis = new Redis(redisUrl)
-    const users = new Map([silent, quick].map(({ userId }) => [userId as never, connected]))
-    const lease = createPresenceLease(redis, `test-${uuid()}`, () => users)
-    await lease.renew()
+    await using _ = await connect(redisUrl, [silent, quick])
     const toQuick = await say(api, alice, quick)
     await api.put(`/v1/conversations/${toQuick.conversationId}/receipts/delivered`, { seq: 1 }, quick.token)
     const toSilent = await say(api, alice, silent)
@@ -34,8 +48,61 @@ describe('offline deliveries', () => {
       timeout: 10_000,
     })
     expect(jobs.some((job) => job.conversationId === toQuick.conversationId)).toBe(false)
-    await lease.release()
-    redis.disconnect()
+  })
+
+  test('P6 of a group, those who are away become jobs at once and those who stay silent after a wait', async ({
+    api,
+    jobs,
+    redisUrl,
+  }) => {
+    const people = await Promise.all(Array.from({ length: 5 }, () => signUp(api)))
+    const [owner, ...others] = people as [Person, ...Person[]]
+    const silent = others.slice(0, 2)
+    await using _ = await connect(redisUrl, silent)
+    const draft = { name: 'G', userIds: others.map(({ userId }) => userId) }
+    const { body } = await api.post('/v1/conversations', draft, owner.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    const to = { conversationId }
+    await api.post(
+      '/v1/messages',
+      { clientMessageId: uuid(), to, type: 'text', content: { text: 'hi' } },
+      owner.token,
+    )
+    const told = () =>
+      new Set(jobs.flatMap((job) => (job.conversationId === conversationId ? job.userIds : [])))
+    await vi.waitUntil(() => others.every(({ userId }) => told().has(userId as never)), { timeout: 10_000 })
+    expect(told().has(owner.userId as never)).toBe(false)
+  })
+
+  test('P6 an app in the background is waited for a shorter time, because it may be frozen', async ({
+    api,
+    jobs,
+    redisUrl,
+  }) => {
+    const [alice, front, behind] = [await signUp(api), await signUp(api), await signUp(api)]
+    await using _inFront = await connect(redisUrl, [front])
+    await using _behind = await connect(redisUrl, [behind], { foreground: false })
+    const [toFront, toBehind] = [await say(api, alice, front), await say(api, alice, behind)]
+    const order = () =>
+      jobs.flatMap(({ conversationId }) =>
+        [toFront.conversationId, toBehind.conversationId].includes(conversationId) ? [conversationId] : [],
+      )
+    await vi.waitUntil(() => order().length === 2, { timeout: 10_000 })
+    expect(order()).toEqual([toBehind.conversationId, toFront.conversationId])
+  })
+
+  test('P6 an app in the background that has taken the entry alerts by itself, and is not pushed', async ({
+    api,
+    jobs,
+    redisUrl,
+  }) => {
+    const [alice, behind, later] = [await signUp(api), await signUp(api), await signUp(api)]
+    await using _ = await connect(redisUrl, [behind, later], { foreground: false })
+    const taken = await say(api, alice, behind)
+    await api.put(`/v1/conversations/${taken.conversationId}/receipts/delivered`, { seq: 1 }, behind.token)
+    const { conversationId } = await say(api, alice, later)
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId), { timeout: 10_000 })
+    expect(jobs.some((job) => job.conversationId === taken.conversationId)).toBe(false)
   })
 
   test('P6 what comes while a silence is waited out has a wait of its own', async ({
@@ -44,9 +111,7 @@ describe('offline deliveries', () => {
     redisUrl,
   }) => {
     const [alice, silent, away] = [await signUp(api), await signUp(api), await signUp(api)]
-    const redis = new Redis(redisUrl)
-    const lease = createPresenceLease(redis, `test-${uuid()}`, () => [[silent.userId as never, connected]])
-    await lease.renew()
+    await using _ = await connect(redisUrl, [silent])
     const { conversationId } = await say(api, alice, silent, 'one')
     const toAway = await say(api, alice, away)
     // Whoever is away has a job once the first look is over.
@@ -57,8 +122,6 @@ describe('offline deliveries', () => {
     await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId && job.lastSeq === 2), {
       timeout: 10_000,
     })
-    await lease.release()
-    redis.disconnect()
   })
 
   test('P1 a Redis that has lost everything gets the work back from the watermarks', async ({

@@ -223,6 +223,45 @@ describe('who is still to be told', () => {
     expect((await api.put(path, { level: 'none' }, (await signUp(api)).token)).status).toBe(403)
   })
 
+  const [hourAgo, inAnHour] = [-1, 1].map((hours) => new Date(Date.now() + hours * 3_600_000).toISOString())
+  const wishes: [string, object, string[], number][] = [
+    ['a mute silences what names nobody', { level: 'none' }, [], 0],
+    ['a mute silences a mention of the user as well', { level: 'none' }, ['me'], 0],
+    ['a mute with an end silences until then', { level: 'none', until: inAnHour }, [], 0],
+    ['a mute whose end has passed silences nothing', { level: 'none', until: hourAgo }, [], 1],
+    ['with mentions only, what names nobody is silent', { level: 'mentions' }, [], 0],
+    ['with mentions only, what names another is silent', { level: 'mentions' }, ['other'], 0],
+    ['with mentions only, what names the user is told', { level: 'mentions' }, ['me'], 1],
+    ['with mentions only, what names everybody is told', { level: 'mentions' }, ['@all'], 1],
+    ['a mute lets through what names everybody', { level: 'none' }, ['@all'], 1],
+    ['a mute of that too silences it', { level: 'none', mentionAll: false }, ['@all'], 0],
+  ]
+  test.for(wishes)('P6 %s', async ([, wish, mentions, told], { api, rpc }) => {
+    const [owner, me, other] = [await signUp(api), await signUp(api), await signUp(api)]
+    await bind(api, me)
+    const draft = { name: 'G', userIds: [me.userId, other.userId] }
+    const { body } = await api.post('/v1/conversations', draft, owner.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    const path = `/v1/conversations/${conversationId}/notifications`
+    expect((await api.put(path, wish, me.token)).status).toBe(204)
+    const named = mentions.map((name) => ({ me: me.userId, other: other.userId })[name] ?? name)
+    const sent = await api.post(
+      '/v1/messages',
+      {
+        clientMessageId: uuid(),
+        to: { conversationId },
+        type: 'text',
+        content: { text: 'hi' },
+        ...(named.length > 0 ? { mentions: named } : {}),
+      },
+      owner.token,
+    )
+    expect(sent.status).toBeLessThan(300)
+    const query = { conversationId, firstSeq: 1, lastSeq: 99, userIds: [me.userId], claim: 'one' } as never
+    const { deliveries } = await rpc.call('deliveries/due', query)
+    expect(deliveries.flatMap(({ alerts }) => alerts)).toHaveLength(told)
+  })
+
   test('P6 in quiet hours an alert has no sound, and a hidden preview says neither who nor what', async ({
     api,
     rpc,

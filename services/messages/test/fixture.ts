@@ -53,7 +53,8 @@ export const test = base
       MEDIA_URL: media.url,
       AUTH_SIGNING_KEY: signingKey,
       PASSWORD_SCRYPT_COST: '10',
-      ACK_WAIT_MS: '300',
+      ACK_WAIT_MS: '2000',
+      BACKGROUND_ACK_WAIT_MS: '700',
       SIGN_UPS_PER_ADDRESS: '100000',
       LOG_INS_PER_ADDRESS: '100000',
     })

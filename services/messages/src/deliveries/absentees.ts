@@ -11,7 +11,9 @@ import type { Span } from '../dispatch/store.ts'
 import { type Absentee, listUnreached } from './absentees-store.ts'
 import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
 import { createMemberCache } from './member-cache.ts'
+import { type Reach, patienceMs } from './patience.ts'
 import { startRebuild } from './rebuild.ts'
+import { createSilences, type NotedSpan, widen } from './silences.ts'
 
 /** How long entries of a conversation gather before its absent members are looked for. */
 const gatherMs = 250
@@ -20,7 +22,7 @@ const conversationsPerRound = 200
 const maxNoted = 50_000
 
 interface AbsenteesOptions {
-  config: Pick<Config, 'ackWaitMs'>
+  config: Pick<Config, 'ackWaitMs' | 'backgroundAckWaitMs'>
   log: Logger
   db: Kysely<Database>
   redis: Redis
@@ -28,63 +30,80 @@ interface AbsenteesOptions {
   announcer: Announcer
 }
 
-/** Entries that were just committed, and the version of the members they were committed under, where it is known. */
-export interface NotedSpan extends Span {
-  membersVersion: number | undefined
-}
-
-/** Entries whose silence is waited out, and those that came meanwhile, whose wait begins when this one ends. */
-interface Silence extends NotedSpan {
-  dueAt: number
-  next?: NotedSpan
-}
-
 /**
- * Sees to those whom a doorbell does not reach. Who has no live session becomes an offline delivery at once;
- * who has one but stays silent is rung again after a wait, and becomes one too. What is noted here is only a
- * hint: watermarks in Postgres say who is still to be told, so a crash or a wiped Redis loses nothing.
+ * Sees to those whom a doorbell does not reach. Who has no live session becomes an offline delivery at once; who
+ * has one but stays silent is rung again after a wait, a shorter one with the app in the background, and becomes
+ * one too. What is noted here is only a hint: watermarks in Postgres say who is still to be told, so a crash or a
+ * wiped Redis loses nothing.
  */
 export function createAbsentees({ config, log, db, redis, pushQueue, announcer }: AbsenteesOptions) {
   const noted = new Map<string, NotedSpan>()
-  const silent = new Map<string, Silence>()
+  const waits = { foregroundMs: config.ackWaitMs, backgroundMs: config.backgroundAckWaitMs }
+  const silences = {
+    background: createSilences({ waitMs: patienceMs('background', waits), most: maxNoted }),
+    foreground: createSilences({ waitMs: patienceMs('foreground', waits), most: maxNoted }),
+  }
   const members = createMemberCache(db)
 
   async function look(): Promise<void> {
-    const fresh = take(noted, noted.values())
-    await lookForAway(fresh).catch((err: unknown) => putBack(fresh, err))
-    const now = Date.now()
-    const overdue = take(
-      silent,
-      silent.values().filter(({ dueAt }) => dueAt <= now),
-    )
-    for (const silence of overdue) {
-      if (silence.next) waitFor(silence.next)
-      delete silence.next
-    }
-    await lookForSilent(overdue).catch((err: unknown) => putBack(overdue, err))
+    await passOn(takeNoted(), lookForAway)
+    await passOn(silences.background.takeEnded(conversationsPerRound), lookForFrozen)
+    await passOn(silences.foreground.takeEnded(conversationsPerRound), lookForSilent)
+  }
+
+  async function passOn(spans: NotedSpan[], to: (spans: NotedSpan[]) => Promise<void>): Promise<void> {
+    if (spans.length === 0) return
+    await to(spans).catch((err: unknown) => {
+      log.warn({ err, conversations: spans.length }, 'offline deliveries are tried again')
+      for (const span of spans) note(span)
+    })
   }
 
   /** Asks presence alone; Postgres is asked only where somebody is away. */
   async function lookForAway(spans: NotedSpan[]): Promise<void> {
-    if (spans.length === 0) return
-    const membersOf = await members.membersOf(spans)
-    const connected = await findConnected(redis, [...new Set([...membersOf.values()].flat())] as UserId[])
-    const isAway = (userId: string) => !connected.has(userId as UserId)
-    const withAway = spans.filter(({ conversationId }) => membersOf.get(conversationId)?.some(isAway))
-    if (withAway.length > 0) {
-      const unreached = await listUnreached(db, withAway)
-      await deliver(
-        unreached.filter(({ userId }) => isAway(userId)),
-        withAway,
-      )
+    const reaches = await reachesOf(spans)
+    await deliver(await unreachedWithin(0, spans, reaches), spans)
+    for (const span of spans) {
+      const inBackground = reaches.membersOf(span).some((userId) => reaches.of(userId) === 'background')
+      if (inBackground) silences.background.begin(span)
+      silences.foreground.begin(span)
     }
-    for (const span of spans) waitFor(span)
+  }
+
+  async function lookForFrozen(spans: NotedSpan[]): Promise<void> {
+    const unreached = await unreachedWithin(silences.background.waitMs, spans, await reachesOf(spans))
+    await deliver(unreached, spans)
+    await ringAgain(unreached)
   }
 
   async function lookForSilent(spans: NotedSpan[]): Promise<void> {
-    if (spans.length === 0) return
     const unreached = await listUnreached(db, spans)
     await deliver(unreached, spans)
+    await ringAgain(unreached)
+  }
+
+  async function reachesOf(spans: NotedSpan[]) {
+    const membersOf = await members.membersOf(spans)
+    const everybody = new Set([...membersOf.values()].flat())
+    const connected = await findConnected(redis, [...everybody] as UserId[])
+    return {
+      membersOf: ({ conversationId }: Span) => membersOf.get(conversationId) ?? [],
+      of: (userId: string): Reach => connected.get(userId as UserId) ?? 'away',
+    }
+  }
+
+  /** Those whose apps should have answered by now. */
+  async function unreachedWithin(
+    waitedMs: number,
+    spans: NotedSpan[],
+    reaches: Awaited<ReturnType<typeof reachesOf>>,
+  ): Promise<Absentee[]> {
+    const isOver = (userId: string) => patienceMs(reaches.of(userId), waits) <= waitedMs
+    const some = spans.filter((span) => reaches.membersOf(span).some(isOver))
+    return some.length === 0 ? [] : (await listUnreached(db, some)).filter(({ userId }) => isOver(userId))
+  }
+
+  async function ringAgain(unreached: Absentee[]): Promise<void> {
     const text = encodeEvent('log:stale', { withinMs: 1_000 })
     const rooms = new Set(unreached.map(({ userId }) => userRoom(userId as UserId)))
     await announcer.ring([...rooms].map((room) => ({ room, text })))
@@ -99,18 +118,10 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     await enqueuePushes(pushQueue, deliveries)
   }
 
-  /** One wait at a time for each conversation, so that an entry waits at most twice as long. */
-  function waitFor(span: NotedSpan): void {
-    const running = silent.get(span.conversationId)
-    if (running?.next) widen(running.next, span)
-    else if (running) running.next = { ...span }
-    else if (silent.size < maxNoted)
-      silent.set(span.conversationId, { ...span, dueAt: Date.now() + config.ackWaitMs })
-  }
-
-  function putBack(spans: NotedSpan[], err: unknown): void {
-    log.warn({ err, conversations: spans.length }, 'offline deliveries are tried again')
-    for (const span of spans) note(span)
+  function takeNoted(): NotedSpan[] {
+    const taken = [...noted.values().take(conversationsPerRound)]
+    for (const { conversationId } of taken) noted.delete(conversationId)
+    return taken
   }
 
   function note(span: NotedSpan): void {
@@ -133,16 +144,3 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 }
 
 export type Absentees = ReturnType<typeof createAbsentees>
-
-function widen(known: NotedSpan, span: NotedSpan): void {
-  known.firstSeq = Math.min(known.firstSeq, span.firstSeq)
-  known.lastSeq = Math.max(known.lastSeq, span.lastSeq)
-  known.membersVersion = span.membersVersion
-}
-
-/** Takes some of the values out of the map they are in. */
-function take<T extends Span>(from: Map<string, T>, values: Iterable<T>): T[] {
-  const taken = [...Iterator.from(values).take(conversationsPerRound)]
-  for (const { conversationId } of taken) from.delete(conversationId)
-  return taken
-}

@@ -1,4 +1,4 @@
-import type { ConversationId, UserId } from '@parley/shared/ids'
+import { type ConversationId, type UserId, uuidFrom } from '@parley/shared/ids'
 import type { JobQueue } from '@parley/shared/jobs'
 import type { chatPush } from '@parley/shared/queues'
 import type { Span } from '../dispatch/store.ts'
@@ -23,14 +23,9 @@ export async function enqueuePushes(
   round = '',
 ): Promise<void> {
   const jobs = deliveries.flatMap(({ conversationId, firstSeq, lastSeq, userIds }) =>
-    chunks(userIds, usersPerJob).map((chunk, i) => ({
-      id: [
-        conversationId,
-        firstSeq,
-        lastSeq,
-        chunk.length === 1 ? chunk[0]?.replaceAll(':', '-') : i,
-        round,
-      ].join('_'),
+    chunks(userIds, usersPerJob).map((chunk) => ({
+      // Named by its people: of the same entries those who are away and those who stay silent get jobs in turn.
+      id: [conversationId, firstSeq, lastSeq, uuidFrom(...chunk), round].join('_'),
       data: {
         conversationId: conversationId as ConversationId,
         firstSeq,

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import { listMemberIds } from './absentees-store.ts'
-import type { NotedSpan } from './absentees.ts'
+import type { NotedSpan } from './silences.ts'
 
 /** Member ids kept over all conversations; the oldest conversations go first. */
 const maxKept = 500_000

@@ -22,7 +22,8 @@ export function protocolPage(): string {
     [
       'Connect with Socket.IO 4 (Engine.IO 4) to `/socket.io/`, namespace `/`, with',
       '`auth: { token, deviceId?, platform?, appState?, protocolVersion? }`. The token is an access token from',
-      '`POST /v1/sessions`; old clients may send it as `auth_token` in the query. A refused handshake is a',
+      '`POST /v1/sessions`; old clients may send it as `auth_token` in the query. `heartbeat=background` in the query asks for',
+      'the stretched heartbeat ([docs/presence.md](presence.md)). A refused handshake is a',
       '`connect_error` whose `data` is an error as below. Socket.IO does not try again by itself after one: if the error is',
       'retryable, call `connect()` after `retryAfterMs`; if it is `token_expired`, refresh the token first.',
     ].join('\n'),

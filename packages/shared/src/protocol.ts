@@ -7,7 +7,7 @@ import { groupEvents } from './group-events.ts'
 import { ConversationId, MessageId, UserId } from './ids.ts'
 import { MediaObject } from './media.ts'
 import { messageEvents } from './message-events.ts'
-import { AppState, presenceEvents } from './presence-events.ts'
+import { AppState, HeartbeatProfile, presenceEvents, presenceNews } from './presence-events.ts'
 import { searchEvents } from './search-events.ts'
 
 export const PushTokenKind = z.enum(['apns', 'apns-voip', 'fcm', 'webpush'])
@@ -232,6 +232,7 @@ export const serverEvents = {
   'log:stale': z
     .object({ withinMs: z.int() })
     .describe('Doorbells may have been lost: sync within this time, at a moment of your own choice.'),
+  ...presenceNews,
   'session:replaced': z
     .object({
       by: z.object({
@@ -284,6 +285,8 @@ export const Handshake = z.object({
   deviceId: z.string().max(64).optional(),
   platform: z.string().max(32).optional(),
   appState: AppState.optional(),
+  /** In the query, since it decides what answers. */
+  heartbeat: HeartbeatProfile.optional(),
   protocolVersion: z.coerce.number().int().min(1).max(1).optional(),
 })
 

@@ -12,6 +12,7 @@ import {
 } from '@parley/shared/env'
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
+import { heartbeatEnv, loadHeartbeats } from './heartbeats/profiles.ts'
 
 export const Env = z.object({
   HOST: host,
@@ -32,6 +33,7 @@ export const Env = z.object({
   MESSAGES_URLS: httpUrls.default(['http://127.0.0.1:3101']),
   AUTH_JWKS_URL: httpUrl.default('http://127.0.0.1:3001/v1/jwks'),
   ...userTokenEnv,
+  ...heartbeatEnv,
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -77,6 +79,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       sends: { perSecond: parsed.SENDS_PER_SECOND, burst: parsed.SENDS_BURST },
       requests: { perSecond: parsed.REQUESTS_PER_SECOND, burst: parsed.REQUESTS_BURST },
     },
+    heartbeats: loadHeartbeats(parsed),
     /** Over what time sockets are closed when the node goes away. */
     drainMs: parsed.DRAIN_MS,
     /** The drain, and time for answers in hand and for what is left to be flushed. */

@@ -1,16 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { HttpApp } from '@parley/shared/http'
 import type { ConversationId } from '@parley/shared/ids'
-import type { AppState } from '@parley/shared/presence-events'
+import type { AppState, HeartbeatProfile } from '@parley/shared/presence-events'
 import type { ClientToServer, ServerToClient } from '@parley/shared/protocol'
 import type { Identity } from '@parley/shared/tokens'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Redis } from 'ioredis'
+import type { Registry as Metrics } from 'prom-client'
 import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
 import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
 import { type Heard, hearDoorbells } from './fanout/hear-doorbells.ts'
+import { bindProfiles, type Engine } from './heartbeats/bind-profiles.ts'
+import { countMisses } from './heartbeats/count-misses.ts'
 
 /** What a socket carries for as long as it lives; kept small, since there are many. */
 export interface SocketData {
@@ -25,6 +29,7 @@ export interface SocketData {
   refused: number
   warnedOfExpiry: boolean
   appState: AppState
+  heartbeat: HeartbeatProfile
   /** The conversation on the device's screen. */
   activeConversationId?: ConversationId | undefined
 }
@@ -38,6 +43,7 @@ const maxFrameBytes = 100 * 1024
 interface RealtimeOptions {
   app: HttpApp
   config: Config
+  metrics: Metrics
   publisher: Redis
   subscriber: Redis
   isDraining: () => boolean
@@ -47,33 +53,44 @@ interface RealtimeOptions {
   tell: (memberId: string, heard: Heard) => void
 }
 
-/** The Socket.IO server: sharded adapter, one namespace, nothing served but sockets. */
+/** The Socket.IO server: sharded adapter, one namespace, an engine for each heartbeat, nothing served but sockets. */
 export function createRealtime({
   app,
   config,
+  metrics,
   publisher,
   subscriber,
   isDraining,
   onNotice,
   tell,
-}: RealtimeOptions): ChatServer {
+}: RealtimeOptions): { io: ChatServer; engines: Engine[] } {
   const sharded = createShardedAdapter(publisher, subscriber, { subscriptionMode: 'dynamic' })
+  const optionsOf = (profile: HeartbeatProfile) => ({
+    pingInterval: config.heartbeats.intervalMs[profile],
+    pingTimeout: config.heartbeats.timeoutMs,
+    maxHttpBufferSize: maxFrameBytes,
+    cors: { origin: config.allowedOrigins },
+    // `cors` governs polling alone: a WebSocket from another origin passes it.
+    allowRequest: (request: IncomingMessage, decide: (err: undefined, allowed: boolean) => void) =>
+      decide(undefined, isOriginAllowed(request, config.allowedOrigins)),
+  })
   const io: ChatServer = new Server(app.server, {
+    ...optionsOf('foreground'),
     adapter: function adapter(nsp: Namespace) {
       const made = sharded(nsp)
       hearDoorbells(made, nsp, { onNotice, tell })
       return made
     },
     serveClient: false,
-    maxHttpBufferSize: maxFrameBytes,
     connectTimeout: 10_000,
     cleanupEmptyChildNamespaces: true,
-    cors: { origin: config.allowedOrigins },
-    // `cors` governs polling alone: a WebSocket from another origin passes it.
-    allowRequest: (request, decide) => decide(undefined, isOriginAllowed(request, config.allowedOrigins)),
   })
+  const engines = bindProfiles(io, optionsOf)
+  countMisses(engines, { config, metrics })
   guardDoor(io.engine, { allowedOrigins: config.allowedOrigins, isDraining })
-  io.engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
-  deferFlushes(io.engine)
-  return io
+  for (const engine of Object.values(engines)) {
+    engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
+    deferFlushes(engine)
+  }
+  return { io, engines: Object.values(engines) }
 }

@@ -14,6 +14,7 @@ import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessi
 import { createContext } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
+import { heartbeatOf } from './heartbeats/profiles.ts'
 import { createListeners } from './listeners/listeners.ts'
 import { listenerRoutes } from './listeners/routes.ts'
 import { startPresence } from './presence/presence.ts'
@@ -49,9 +50,10 @@ export async function startGateway(config: Config) {
 
   const app = opened.adopt(createHttpApp(log), (server) => server.close())
   const twins = createTwins(ctx)
-  const io = createRealtime({
+  const { io, engines } = createRealtime({
     app,
     config,
+    metrics: ctx.metrics,
     publisher: ctx.publisher,
     subscriber,
     isDraining: () => readiness.leaving,
@@ -72,7 +74,7 @@ export async function startGateway(config: Config) {
   // `local` because the adapter would pass the order on to every other node.
   app.addHook('preClose', async () => {
     io.local.disconnectSockets(true)
-    io.engine.close()
+    for (const engine of engines) engine.close()
   })
 
   const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
@@ -104,6 +106,10 @@ export async function startGateway(config: Config) {
     sessions.endedSessions.checkNewcomer(socket)
     presence.changed(userId)
     socket.use((packet) => void answer(socket, packet))
+    socket.emit('session:ready', {
+      heartbeat: heartbeatOf(config, socket.data.heartbeat),
+      time: new Date().toISOString(),
+    })
     socket.on('disconnect', () => {
       registry.remove(socket)
       presence.changed(userId)

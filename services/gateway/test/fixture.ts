@@ -62,6 +62,8 @@ export interface TestClient extends AsyncDisposable {
   socket: Socket
   userId: UserId
   sessionId: SessionId
+  /** The first of an event that was named in `once`. */
+  heard: (event: string) => Promise<unknown>
   ask: (
     event: string,
     ...args: unknown[]
@@ -73,10 +75,13 @@ interface ClientOptions {
   sessionId?: string
   deviceId?: string
   appState?: string
+  heartbeat?: string
   expiresIn?: string
   transports?: ('websocket' | 'polling')[]
   headers?: Record<string, string>
   reconnection?: boolean
+  /** Events whose first occurrence is kept from the beginning on. */
+  once?: string[]
 }
 
 export async function connectClient(
@@ -89,21 +94,26 @@ export async function connectClient(
     sessionId = uuid(),
     deviceId = uuid(),
     appState,
+    heartbeat,
     expiresIn = '15m',
     transports = ['websocket'],
     headers = {},
     reconnection = false,
+    once = [],
   } = options
   const socket = io(url, {
     transports,
     reconnection,
     forceNew: true,
     extraHeaders: headers,
+    query: heartbeat === undefined ? {} : { heartbeat },
     auth: { token: await issuer.sign({ userId, sessionId, deviceId, expiresIn }), appState },
   })
+  const first = new Map(once.map((event) => [event, new Promise((resolve) => socket.once(event, resolve))]))
   await new Promise<void>((resolve, reject) => socket.on('connect', resolve).on('connect_error', reject))
   return {
     socket,
+    heard: (event) => first.get(event) ?? Promise.reject(new Error(`${event} was not listened for`)),
     userId: userId as UserId,
     sessionId: sessionId as SessionId,
     ask: (event, ...args) => socket.timeout(10_000).emitWithAck(event, ...args),
@@ -122,13 +132,19 @@ export const closeCodeOf = ({ socket }: TestClient): Promise<number | undefined>
   )
 
 /** The error with which a handshake is refused. */
-export const refusedWith = (url: string, auth: object, headers: Record<string, string> = {}) =>
+export const refusedWith = (
+  url: string,
+  auth: object,
+  headers: Record<string, string> = {},
+  query: Record<string, string> = {},
+) =>
   new Promise<{ message: string; data?: { code: string } }>((resolve, reject) => {
     const socket = io(url, {
       transports: ['websocket'],
       reconnection: false,
       forceNew: true,
       auth,
+      query,
       extraHeaders: headers,
     })
     socket.on('connect_error', (err) => resolve(err as never))

@@ -19,7 +19,7 @@ export interface EdgeOptions {
 }
 
 /** Silence after which a request is given up. A poll of Engine.IO is answered within its ping interval. */
-const silenceMs = { gateway: 120_000, messages: 35_000, media: 120_000 }
+const silenceMs = { gateway: 400_000, messages: 35_000, media: 120_000 }
 
 /**
  * The one origin of a stack on one machine, as an ingress is in a cluster: paths to services, sessions of the

@@ -39,7 +39,7 @@ export function createAdmission(ctx: AdmitContext) {
     }
   }
 
-  async function enter(socket: ChatSocket, { identity, appState }: Newcomer): Promise<void> {
+  async function enter(socket: ChatSocket, { identity, appState, heartbeat }: Newcomer): Promise<void> {
     const { userId, deviceId } = identity
     // A device that comes back takes the place of its older socket, so that one does not count.
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
@@ -54,6 +54,7 @@ export function createAdmission(ctx: AdmitContext) {
       refused: 0,
       warnedOfExpiry: false,
       appState,
+      heartbeat,
     }
     await socket.join([userRoom(userId), ...conversationIds.map(conversationRoom)])
     await untilSubscribed(subscriber)

@@ -16,7 +16,9 @@ export type Handlers = {
 
 /** What each client event does. Who asks is the socket's identity, never the payload. */
 export function createHandlers(
-  ctx: Pick<Context, 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & { presence: Presence },
+  ctx: Pick<Context, 'config' | 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & {
+    presence: Presence
+  },
 ): Handlers {
   const { messages, deliveryMarks } = ctx
   return {

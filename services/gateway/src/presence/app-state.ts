@@ -1,11 +1,13 @@
 import type { ConversationId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest, ReceiptKind } from '@parley/shared/protocol'
+import type { Context } from '../context.ts'
+import { heartbeatOf } from '../heartbeats/profiles.ts'
 import type { ChatSocket } from '../realtime.ts'
 import type { Presence } from './presence.ts'
 
 /** Notes what the app is at on the socket's device, and tells presence if that changes what it says of the user. */
 export function setAppState(
-  { presence }: { presence: Presence },
+  { config, presence }: Pick<Context, 'config'> & { presence: Presence },
   { data }: ChatSocket,
   { state, activeConversationId }: ClientRequest<'app:state'>,
 ): ClientReply<'app:state'> {
@@ -15,7 +17,7 @@ export function setAppState(
     data.appState = state
     presence.changed(data.identity.userId)
   }
-  return {}
+  return { heartbeat: heartbeatOf(config, state) }
 }
 
 /**

@@ -45,6 +45,7 @@ export const MediaObject = MediaFacts.extend({
     .enum([
       'size_mismatch',
       'type_mismatch',
+      'too_large',
       'malware',
       'unreadable',
       'unsupported_codec',

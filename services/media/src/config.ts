@@ -32,6 +32,8 @@ const storage = {
   S3_ACCESS_KEY_ID: z.string().optional(),
   S3_SECRET_ACCESS_KEY: z.string().optional(),
   S3_FORCE_PATH_STYLE: z.stringbool().default(true),
+  /** Whether the store refuses a posted form that breaks its policy; several do not look at it. */
+  S3_ENFORCES_POST_POLICY: z.stringbool().default(false),
 }
 
 const requiredBy = {
@@ -55,6 +57,10 @@ export const Env = z
     LINK_TTL_SECONDS: positiveInt.max(3_600).default(300),
     UPLOAD_TTL_SECONDS: positiveInt.max(86_400).default(3_600),
     MAX_UPLOAD_BYTES: positiveInt.max(5 * 1024 ** 3).default(50 * 1024 ** 2),
+    MAX_IMAGE_BYTES: positiveInt.optional(),
+    MAX_FILM_BYTES: positiveInt.optional(),
+    MAX_SOUND_BYTES: positiveInt.optional(),
+    RESUMABLE_TTL_SECONDS: positiveInt.max(7 * 86_400).default(86_400),
     USER_QUOTA_BYTES: positiveInt.default(10 * 1024 ** 3),
     MAX_PENDING_UPLOADS: positiveInt.default(20),
     UNUSED_MEDIA_HOURS: positiveInt.max(24 * 365).default(24),
@@ -105,6 +111,11 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     uploads: {
       ttlSeconds: parsed.UPLOAD_TTL_SECONDS,
       maxBytes: parsed.MAX_UPLOAD_BYTES,
+      maxImageBytes: parsed.MAX_IMAGE_BYTES,
+      maxFilmBytes: parsed.MAX_FILM_BYTES,
+      maxSoundBytes: parsed.MAX_SOUND_BYTES,
+      /** Of uploads in parts, and of those that are taken up again. */
+      resumableTtlSeconds: parsed.RESUMABLE_TTL_SECONDS,
       maxPending: parsed.MAX_PENDING_UPLOADS,
       quotaBytes: parsed.USER_QUOTA_BYTES,
     },
@@ -174,6 +185,7 @@ function s3Of(env: StorageEnv) {
     accessKeyId: present(env.S3_ACCESS_KEY_ID),
     secretAccessKey: present(env.S3_SECRET_ACCESS_KEY),
     forcePathStyle: env.S3_FORCE_PATH_STYLE,
+    enforcesPostPolicy: env.S3_ENFORCES_POST_POLICY,
   }
 }
 

@@ -8,6 +8,7 @@ import { mediaProcessing } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { openRedis } from '@parley/shared/redis'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
+import type { Locker } from '@tus/server'
 import type { Kysely } from 'kysely'
 import type { Registry } from 'prom-client'
 import type { Config } from './config.ts'
@@ -18,6 +19,7 @@ import { createMediaMetrics, type MediaMetrics } from './metrics.ts'
 import { createSessionCheck, type SessionCheck } from './sessions.ts'
 import { openStorage } from './storage/open-storage.ts'
 import type { Storage } from './storage/storage.ts'
+import { createUploadLocker } from './uploads/resumable/upload-locker.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
 export interface Context {
@@ -28,6 +30,8 @@ export interface Context {
   db: Kysely<Database>
   storage: Storage
   serveLinks: (app: HttpApp) => void
+  /** Of resumable uploads, over all instances. */
+  locker: Locker
   messages: MessagesClient
   sessions: SessionCheck
   verifyToken: VerifyToken
@@ -77,6 +81,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     db: queryBuilder<Database>(pool),
     storage,
     serveLinks,
+    locker: createUploadLocker(redis, log),
     messages,
     sessions: createSessionCheck(messages),
     verifyToken: createTokenVerifier(remoteKeys(config.jwksUrl), config.userTokens),

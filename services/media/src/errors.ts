@@ -13,6 +13,14 @@ export const messagesUnavailable = (cause: unknown) =>
 
 export const uploadTooLarge = (maxBytes: number) =>
   new AppError('too_large', `an upload holds at most ${maxBytes} bytes`)
+export const tooLargeForItsType = () =>
+  new AppError('too_large', 'an upload of the type this content is may not hold so many bytes')
+export const formsNotTaken = () =>
+  new AppError('invalid_request', 'the store here takes no forms; ask for another way')
+export const metadataUnreadable = (cause: unknown) =>
+  new AppError('invalid_request', 'upload-metadata is not as the tus protocol has it', { cause })
+export const uploadBusy = () =>
+  new AppError('unavailable', 'another request still writes to this upload', { retryAfterMs: 1_000 })
 export const quotaExceeded = (quotaBytes: number) =>
   new AppError('too_large', `all your uploads together hold at most ${quotaBytes} bytes`)
 export const tooManyForms = () =>

@@ -9,6 +9,7 @@ import { mediaRpc } from './media/rpc.ts'
 import { startProcessing } from './processing/worker.ts'
 import { startSweep } from './sweep/sweep.ts'
 import { formRoutes } from './uploads/form-routes.ts'
+import { resumableRoutes } from './uploads/resumable/routes.ts'
 import { uploadRoutes } from './uploads/routes.ts'
 
 export async function startMedia(config: Config) {
@@ -31,6 +32,7 @@ export async function startMedia(config: Config) {
   const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
   uploadRoutes(app, ctx)
   formRoutes(app, ctx)
+  resumableRoutes(app, ctx)
   mediaRoutes(app, ctx)
   ctx.serveLinks(app)
 

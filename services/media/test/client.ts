@@ -57,6 +57,8 @@ export function createClient({ url, publicUrl, token, userId, sessionId }: Clien
     ask,
     reach,
 
+    token,
+
     begin: (contentType: string, sizeBytes: number, fileName = 'a file') =>
       ask<Ticket>('POST', '/v1/media/uploads', { fileName, contentType, sizeBytes }),
 

@@ -199,6 +199,21 @@ export async function takeForgotten(
     .execute()
 }
 
+/** Takes an owner's open ticket away and gives back where its bytes were to go; undefined if there is none. */
+export async function removePending(
+  trx: Transaction<Database>,
+  { mediaId, ownerId }: { mediaId: MediaId; ownerId: UserId },
+): Promise<string | undefined> {
+  const row = await trx
+    .deleteFrom('media')
+    .where('id', '=', mediaId)
+    .where('ownerId', '=', ownerId)
+    .where('status', '=', 'pending')
+    .returning('incomingKey')
+    .executeTakeFirst()
+  return row?.incomingKey
+}
+
 /** How many tickets were removed whose link ended this long ago. */
 export async function removeExpired(
   db: Kysely<Database>,

@@ -4,10 +4,12 @@ import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/
 import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '@parley/shared/log'
+import { FileStore } from '@tus/file-store'
 import type { FsConfig } from '../config.ts'
 import { signLink } from './link.ts'
-import type { Storage } from './storage.ts'
+import { isIn, partSizes, resumableExtensions, type Storage } from './storage.ts'
 
 /** Paths of the routes that stand where an object store's own endpoint would; `fs-routes.ts` answers them. */
 export const fsPaths = { upload: '/v1/media/incoming', download: '/v1/media/content' } as const
@@ -28,7 +30,9 @@ export async function openFsStorage(
   log: Logger,
 ): Promise<FsStorage> {
   const temporary = path.join(root, '.tmp')
-  await mkdir(temporary, { recursive: true })
+  /** Resumable uploads that are not complete, below the keys they will have. */
+  const gathered = path.join(root, '.tus')
+  for (const directory of [temporary, gathered]) await mkdir(directory, { recursive: true })
   await removeAbandoned(temporary, log)
 
   const linkTo = (route: string, terms: Parameters<typeof signLink>[0]) =>
@@ -52,6 +56,17 @@ export async function openFsStorage(
     return (await absentAsUndefined(stat(pathOf(root, key))))?.size
   }
 
+  async function removeParts(key: string): Promise<void> {
+    const { dir, base } = path.parse(pathOf(root, key))
+    const names = (await absentAsUndefined(readdir(dir))) ?? []
+    for (const name of names.filter((found) => found.startsWith(`${base}-`)))
+      await rm(path.join(dir, name), { force: true })
+  }
+
+  async function removeGathered(key: string): Promise<void> {
+    for (const name of [key, `${key}.json`]) await rm(path.join(gathered, name), { force: true })
+  }
+
   return {
     linkSecret,
     sizeOf,
@@ -63,6 +78,56 @@ export async function openFsStorage(
         url: linkTo(fsPaths.upload, { method: 'PUT', key, contentType, sizeBytes, expires }),
         headers: { 'content-type': contentType },
       }
+    },
+
+    async partLinks(key, terms) {
+      const expires = inSeconds(terms.ttlSeconds)
+      const parts = partSizes(terms).map((sizeBytes, i) => {
+        const part = {
+          method: 'PUT' as const,
+          key: partKey(key, i),
+          contentType: partType,
+          sizeBytes,
+          expires,
+        }
+        return { url: linkTo(fsPaths.upload, part), sizeBytes }
+      })
+      const { partSizeBytes } = terms
+      return { method: 'PUT', headers: { 'content-type': partType }, partSizeBytes, parts }
+    },
+
+    async assemble(key, sizes) {
+      if ((await sizeOf(key)) !== undefined) return true
+      const wanted = partSizes(sizes)
+      const keys = wanted.map((_, i) => partKey(key, i))
+      const found = await Promise.all(keys.map(sizeOf))
+      if (!isDeepStrictEqual(found, wanted)) return false
+      await publish(key, async (file) => {
+        for (const part of keys) {
+          await pipeline(
+            createReadStream(pathOf(root, part)),
+            createWriteStream(file, { flags: 'a', flush: true }),
+          )
+        }
+      })
+      await removeParts(key)
+      return true
+    },
+
+    resumable(ttlSeconds) {
+      const store = new FileStore({
+        directory: gathered,
+        expirationPeriodInMilliseconds: ttlSeconds * 1_000,
+      })
+      store.extensions = resumableExtensions
+      return store
+    },
+
+    async finishResumable(key) {
+      const file = path.join(gathered, key)
+      if ((await sizeOf(key)) !== undefined) return
+      await sync(file)
+      await publish(key, (named) => link(file, named))
     },
 
     async downloadLink(key, { contentType, disposition, ttlSeconds }) {
@@ -109,12 +174,19 @@ export async function openFsStorage(
     },
 
     async remove(keys) {
-      for (const key of keys) await rm(pathOf(root, key), { force: true })
+      for (const key of keys) {
+        await rm(pathOf(root, key), { force: true })
+        if (isIn('parts', key)) await removeParts(key)
+        if (isIn('tus', key)) await removeGathered(key)
+      }
     },
 
     async [Symbol.asyncDispose]() {},
   }
 }
+
+const partType = 'application/octet-stream'
+const partKey = (key: string, index: number) => `${key}-${index + 1}`
 
 /** Keys are made by this service; a name that is anything else must not become a path. */
 function pathOf(root: string, key: string): string {

@@ -1,6 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
   CopyObjectCommand,
@@ -10,11 +10,15 @@ import {
   HeadBucketCommand,
   PutObjectCommand,
   S3Client,
+  type S3ClientConfig,
 } from '@aws-sdk/client-s3'
+import { createPresignedPost } from '@aws-sdk/s3-presigned-post'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { S3Config } from '../config.ts'
 import { storageUnavailable } from '../errors.ts'
-import type { Storage } from './storage.ts'
+import { createS3Parts } from './s3-parts.ts'
+import { openResumable } from './s3-resumable.ts'
+import { type FormLink, isIn, type Storage, type UploadTerms } from './storage.ts'
 
 /** Objects in an S3-compatible store. Links are presigned, so no byte of a client passes through this service. */
 export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
@@ -22,8 +26,22 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
   const client = openClient(config, config.endpoint)
   // Signing needs no connection, only the address that clients will use.
   const signer = openClient(config, config.publicEndpoint)
+  const parts = createS3Parts({ client, signer, bucket: Bucket })
+  const gather = (ttlSeconds: number) =>
+    openResumable(clientConfig(config, config.endpoint), Bucket, ttlSeconds)
 
   return {
+    ...(config.enforcesPostPolicy ? { formLink } : {}),
+    partLinks: (key, terms) => parts.links(key, terms).catch(asUnavailable),
+    assemble: (key, sizes) => parts.assemble(key, sizes).catch(asUnavailable),
+    resumable: gather,
+
+    async finishResumable(key, sizeBytes) {
+      if (await this.peek(key, 1)) return
+      // With all bytes there and none to add, the store is told to put them together.
+      await gather(0).write(Readable.from([]), key, sizeBytes).catch(asUnavailable)
+    },
+
     async uploadLink(key, { contentType, sizeBytes, ttlSeconds }) {
       const put = new PutObjectCommand({
         Bucket,
@@ -101,7 +119,11 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
 
     async remove(keys) {
       if (keys.length === 0) return
-      const Delete = { Objects: keys.map((Key) => ({ Key })), Quiet: true }
+      for (const key of keys) {
+        if (isIn('parts', key) || isIn('tus', key)) await parts.abort(key).catch(asUnavailable)
+      }
+      const beside = keys.filter((key) => isIn('tus', key)).flatMap((key) => [`${key}.info`, `${key}.part`])
+      const Delete = { Objects: [...keys, ...beside].map((Key) => ({ Key })), Quiet: true }
       const { Errors = [] } = await client
         .send(new DeleteObjectsCommand({ Bucket, Delete }))
         .catch(asUnavailable)
@@ -112,6 +134,23 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
       client.destroy()
       signer.destroy()
     },
+  }
+
+  async function formLink(
+    key: string,
+    { contentType, sizeBytes, ttlSeconds }: UploadTerms,
+  ): Promise<FormLink> {
+    const { url, fields } = await createPresignedPost(signer, {
+      Bucket,
+      Key: key,
+      Fields: { 'Content-Type': contentType },
+      Conditions: [
+        ['content-length-range', sizeBytes, sizeBytes],
+        ['eq', '$Content-Type', contentType],
+      ],
+      Expires: ttlSeconds,
+    })
+    return { method: 'POST', url, fields }
   }
 }
 
@@ -130,8 +169,11 @@ export async function ensureBucket(config: Omit<S3Config, 'driver'>): Promise<vo
 /** For the bytes of one object, whose size is bounded by MAX_UPLOAD_BYTES. */
 const transferDeadlineMs = 120_000
 
-function openClient(config: Omit<S3Config, 'driver'>, endpoint: string): S3Client {
-  return new S3Client({
+const openClient = (config: Omit<S3Config, 'driver'>, endpoint: string) =>
+  new S3Client(clientConfig(config, endpoint))
+
+function clientConfig(config: Omit<S3Config, 'driver'>, endpoint: string): S3ClientConfig {
+  return {
     endpoint,
     region: config.region,
     forcePathStyle: config.forcePathStyle,
@@ -148,7 +190,7 @@ function openClient(config: Omit<S3Config, 'driver'>, endpoint: string): S3Clien
     },
     // Without one the SDK prints to the console. What it has to say comes back as an error.
     logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-  })
+  }
 }
 
 async function optional<T>(sent: Promise<T>): Promise<T | 'absent' | 'empty'> {

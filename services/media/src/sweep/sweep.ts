@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Context } from '../context.ts'
 import { forget, listDue } from '../doomed/store.ts'
 import { removeExpired, takeForgotten } from '../media/store.ts'
-import { lateMs } from '../uploads/begin-upload.ts'
+import { lateMs } from '../uploads/open-ticket.ts'
 import { collectMedia } from './collect-media.ts'
 
 const pageSize = 100

@@ -4,9 +4,17 @@ import { sniffedBytes, sniffType } from '../content-type/sniff.ts'
 import type { Context } from '../context.ts'
 import type { Media } from '../db/schema.ts'
 import { doom, spare } from '../doomed/store.ts'
-import { bytesNotArrived, completionTooSlow, mediaNotFound, sizeMismatch, typeMismatch } from '../errors.ts'
+import {
+  bytesNotArrived,
+  completionTooSlow,
+  mediaNotFound,
+  sizeMismatch,
+  tooLargeForItsType,
+  typeMismatch,
+} from '../errors.ts'
 import { findMedia, updateCompleted, updateFailed } from '../media/store.ts'
-import { newKey } from '../storage/storage.ts'
+import { isIn, newKey, partSizeOf } from '../storage/storage.ts'
+import { maxBytesOf } from './size-limits.ts'
 
 /** Longer than copying and looking at an object ever takes. */
 const unsparedMs = 3_600_000
@@ -31,6 +39,7 @@ export async function completeUpload(
 
 async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   const { db, storage } = ctx
+  if (!(await isWhole(ctx, pending))) return completedElsewhere(ctx, pending)
   const arrived = await storage.peek(pending.incomingKey, 1)
   if (!arrived) return completedElsewhere(ctx, pending)
   // Looked at before the copy, so that nobody makes the store copy more than was declared.
@@ -47,6 +56,8 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   if (!decided) return refuse(ctx, pending, 'type_mismatch')
 
   const contentType = ctx.filmsAndSounds || !(isFilm(decided) || isSound(decided)) ? decided : unknownType
+  // What it really is may be held to less than what it was declared as.
+  if (pending.sizeBytes > maxBytesOf(ctx.config, contentType)) return refuse(ctx, pending, 'too_large')
   const status = needsProcessing(ctx, contentType) ? 'processing' : 'ready'
   const checkAfterMs = ctx.config.sweep.requeueAfterMs
   const collectAfterMs = ctx.config.collection.graceMs
@@ -59,6 +70,13 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   if (!completed) return completedElsewhere(ctx, pending)
   ctx.metrics.uploads.inc({ outcome: 'completed' })
   return completed
+}
+
+/** Whether what came in parts is one object now. */
+async function isWhole({ storage }: Pick<Context, 'storage'>, pending: Media): Promise<boolean> {
+  const { incomingKey, sizeBytes } = pending
+  if (!isIn('parts', incomingKey)) return true
+  return storage.assemble(incomingKey, { sizeBytes, partSizeBytes: partSizeOf(sizeBytes) })
 }
 
 /** A plain file is given out as it came, once the scanner has nothing against it. */
@@ -77,7 +95,7 @@ async function completedElsewhere({ db }: Pick<Context, 'db'>, { id }: Media): P
 async function refuse(
   ctx: Context,
   pending: Media,
-  failure: 'size_mismatch' | 'type_mismatch',
+  failure: 'size_mismatch' | 'type_mismatch' | 'too_large',
 ): Promise<Media> {
   const failed = await updateFailed(ctx.db, { id: pending.id, from: 'pending', failure })
   if (!failed) return completedElsewhere(ctx, pending)
@@ -96,5 +114,6 @@ async function removeIncoming({ storage, log }: Context, { id, incomingKey }: Me
 function answer(media: Media): Media {
   if (media.failure === 'size_mismatch') throw sizeMismatch()
   if (media.failure === 'type_mismatch') throw typeMismatch()
+  if (media.failure === 'too_large') throw tooLargeForItsType()
   return media
 }

@@ -9,11 +9,10 @@ import { MediaObject } from '@parley/shared/media'
 import { authenticate } from '../authenticate.ts'
 import { unknownType } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
-import { mediaNotFound, noFile, tooManyForms, uploadTooLarge } from '../errors.ts'
+import { noFile, tooManyForms, uploadTooLarge } from '../errors.ts'
 import { mediaObject } from '../media/media-object.ts'
-import { findMedia } from '../media/store.ts'
-import { beginUpload } from './begin-upload.ts'
 import { completeUpload } from './complete-upload.ts'
+import { openTicket } from './open-ticket.ts'
 
 /** Each may hold as many bytes in the temporary directory as an upload may have. */
 const maxAtOnce = 16
@@ -57,10 +56,10 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
     if (sizeBytes === 0) throw noFile()
     const contentType = /^[\w.+-]+\/[\w.+-]+$/.test(part.mimetype) ? part.mimetype : unknownType
     const fileName = part.filename.slice(0, 1_024).toWellFormed().replaceAll('\0', '')
-    const { mediaId } = await beginUpload(ctx, { ownerId, fileName, contentType, sizeBytes })
-    const pending = await findMedia(ctx.db, mediaId)
-    if (!pending) throw mediaNotFound()
-    await ctx.storage.putFile(pending.incomingKey, file)
+    const { ttlSeconds } = ctx.config.uploads
+    const request = { ownerId, fileName, contentType, sizeBytes }
+    const { mediaId, incomingKey } = await openTicket(ctx, request, { area: 'incoming', ttlSeconds })
+    await ctx.storage.putFile(incomingKey, file)
     return await completeUpload(ctx, { ownerId, mediaId })
   }
 }

@@ -5,10 +5,12 @@ import { z } from 'zod'
 import { authenticate } from '../authenticate.ts'
 import type { Context } from '../context.ts'
 import { mediaObject } from '../media/media-object.ts'
+import { abandonUpload } from './abandon-upload.ts'
 import { beginUpload } from './begin-upload.ts'
 import { completeUpload } from './complete-upload.ts'
 
-const Body = z.strictObject({
+/** What an upload is declared as, however it comes. */
+export const UploadBody = z.strictObject({
   fileName: z.string().min(1).max(1_024),
   contentType: z
     .string()
@@ -17,13 +19,24 @@ const Body = z.strictObject({
   sizeBytes: z.int().min(1),
 })
 
+const Body = UploadBody.extend({
+  /** `put`: to one link. `form`: as a form of a browser, where the store takes them. `parts`: to a link for each part. */
+  way: z.enum(['put', 'form', 'parts']).default('put'),
+})
+
+const strings = z.record(z.string(), z.string())
 const Ticket = z.object({
   mediaId: z.string(),
-  upload: z.object({
-    method: z.literal('PUT'),
-    url: z.string(),
-    headers: z.record(z.string(), z.string()),
-  }),
+  upload: z.union([
+    z.object({ method: z.literal('PUT'), url: z.string(), headers: strings }),
+    z.object({ method: z.literal('POST'), url: z.string(), fields: strings }),
+    z.object({
+      method: z.literal('PUT'),
+      headers: strings,
+      partSizeBytes: z.int(),
+      parts: z.array(z.object({ url: z.string(), sizeBytes: z.int() })),
+    }),
+  ]),
   expiresAt: z.iso.datetime(),
 })
 
@@ -35,7 +48,8 @@ export function uploadRoutes(app: HttpApp, ctx: Context): void {
     { schema: { body: Body, response: { 201: Ticket } } },
     async (request, reply) => {
       const { userId: ownerId } = await authenticate(ctx, request)
-      const { expiresAt, ...ticket } = await beginUpload(ctx, { ownerId, ...request.body })
+      const { way, ...upload } = request.body
+      const { expiresAt, ...ticket } = await beginUpload(ctx, { ownerId, ...upload }, way)
       return reply
         .status(201)
         .header('cache-control', 'private, no-store')
@@ -51,4 +65,10 @@ export function uploadRoutes(app: HttpApp, ctx: Context): void {
       return mediaObject(await completeUpload(ctx, { ownerId, mediaId: request.params.mediaId }))
     },
   )
+
+  app.delete('/v1/media/uploads/:mediaId', { schema: { params: Params } }, async (request, reply) => {
+    const { userId: ownerId } = await authenticate(ctx, request)
+    await abandonUpload(ctx, { ownerId, mediaId: request.params.mediaId })
+    return reply.status(204).send()
+  })
 }

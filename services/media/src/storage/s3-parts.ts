@@ -1,0 +1,82 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListPartsCommand,
+  type Part,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { partSizes, type PartLinks, type PartTerms } from './storage.ts'
+
+/**
+ * Objects in parts. The store itself is asked which uploads of a key are open and which parts they have, so nothing
+ * is remembered here and nothing a client says of its parts (sizes, ETags) is believed.
+ */
+export function createS3Parts({
+  client,
+  signer,
+  bucket: Bucket,
+}: {
+  client: S3Client
+  signer: S3Client
+  bucket: string
+}) {
+  async function listOpen(Key: string): Promise<string[]> {
+    const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }))
+    return Uploads.filter((open) => open.Key === Key).flatMap(({ UploadId }) => UploadId ?? [])
+  }
+
+  async function listParts(Key: string, UploadId: string): Promise<Part[]> {
+    const parts: Part[] = []
+    let after: string | undefined
+    do {
+      const page = await client.send(
+        new ListPartsCommand({ Bucket, Key, UploadId, ...(after ? { PartNumberMarker: after } : {}) }),
+      )
+      parts.push(...(page.Parts ?? []))
+      after = page.IsTruncated ? page.NextPartNumberMarker : undefined
+    } while (after)
+    return parts
+  }
+
+  return {
+    async links(Key: string, terms: PartTerms): Promise<PartLinks> {
+      const { UploadId } = await client.send(
+        new CreateMultipartUploadCommand({ Bucket, Key, ContentType: 'application/octet-stream' }),
+      )
+      const linkTo = (sizeBytes: number, i: number) =>
+        getSignedUrl(
+          signer,
+          new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: i + 1, ContentLength: sizeBytes }),
+          // Under the signature, so that the store refuses any other length.
+          { expiresIn: terms.ttlSeconds, signableHeaders: new Set(['host', 'content-length']) },
+        )
+      const parts = await Promise.all(
+        partSizes(terms).map(async (sizeBytes, i) => ({ url: await linkTo(sizeBytes, i), sizeBytes })),
+      )
+      return { method: 'PUT', headers: {}, partSizeBytes: terms.partSizeBytes, parts }
+    },
+
+    async assemble(Key: string, sizes: Pick<PartTerms, 'sizeBytes' | 'partSizeBytes'>): Promise<boolean> {
+      const [UploadId] = await listOpen(Key)
+      // Put together before, or never begun: the object itself will tell.
+      if (UploadId === undefined) return true
+      const parts = await listParts(Key, UploadId)
+      const wanted = partSizes(sizes)
+      if (parts.length !== wanted.length || parts.some(({ Size }, i) => Size !== wanted[i])) return false
+      const MultipartUpload = { Parts: parts.map(({ ETag, PartNumber }) => ({ ETag, PartNumber })) }
+      await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+      return true
+    },
+
+    /** Lets go of parts that never became an object. */
+    async abort(Key: string): Promise<void> {
+      for (const UploadId of await listOpen(Key)) {
+        await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }))
+      }
+    },
+  }
+}

@@ -1,0 +1,19 @@
+import type { MediaId, UserId } from '@parley/shared/ids'
+import type { Context } from '../context.ts'
+import { doom } from '../doomed/store.ts'
+import { mediaNotFound } from '../errors.ts'
+import { removePending } from '../media/store.ts'
+import { isIn } from '../storage/storage.ts'
+
+/** Gives a ticket back that was not completed. What has arrived is removed, once no link can write there any more. */
+export async function abandonUpload(
+  { db }: Pick<Context, 'db'>,
+  upload: { ownerId: UserId; mediaId: MediaId },
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const incomingKey = await removePending(trx, upload)
+    if (incomingKey === undefined) throw mediaNotFound()
+    // Of a resumable upload there never was a link; any other key is doomed for when its link ends.
+    if (isIn('tus', incomingKey)) await doom(trx, [incomingKey], 0)
+  })
+}

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ConversationKind, Database, Role } from '../db/schema.ts'
 import type { LogRow } from './entry.ts'
 
@@ -144,33 +144,102 @@ export const changedColumns = sql`
 
 interface ChangesQuery {
   userId: string
-  /** Only what changed in this transaction or a later one. */
-  since: string | null
+  /** Only what changed in this transaction or a later one, and is not in the snapshot, if there is one. */
+  since: { before: string; snapshot: string } | null
   after: { lastAt: string; conversationId: string } | null
   limit: number
+  /** Entries after these are told; of other conversations the newest. */
+  known: { conversationId: string; seq: number }[]
+  newestOfUnknown: number
+  entriesEach: number
+}
+
+/** What one page of a sync is made of. */
+export interface Changes extends Position {
+  rows: (ChangedConversation & { entries: ReadRow[] })[]
 }
 
 /**
- * A user's conversations by activity, newest first. The position is read in the same snapshot as the rows: the
- * oldest transaction still running. So a commit in flight is in this page or after the position, never lost
- * between; what committed just after it is told twice, which does no harm.
+ * A user's conversations by activity, newest first, each with the entries the device lacks and the one that a list
+ * shows. One statement: a device that comes back costs this, and the look at its session. What is read, and where
+ * the next sync begins, are of one snapshot. So a commit in flight is in this page or after it, never lost between.
  */
-export async function listChanges(
-  db: Kysely<Database>,
-  query: ChangesQuery,
-): Promise<(ChangedConversation & Position)[]> {
-  const { rows } = await sql<ChangedConversation & Position>`
-    select ${changedColumns}, ${positionColumns(query)}
-    from member m
-    join conversation c on c.conversation_id = m.conversation_id
-    where m.user_id = ${query.userId}
-      and (${query.since}::xid8 is null or c.changed_xid >= ${query.since}::xid8 or m.changed_xid >= ${query.since}::xid8)
-      and (${query.after?.lastAt ?? null}::timestamptz is null
-        or (c.last_at, c.conversation_id) < (${query.after?.lastAt ?? null}::timestamptz, ${query.after?.conversationId ?? null}))
-    order by c.last_at desc, c.conversation_id desc
-    limit ${query.limit}`.execute(db)
-  return rows
+export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Promise<Changes> {
+  const { userId, since, after, limit, known, newestOfUnknown, entriesEach } = query
+  const columns = sql.join(entryColumns.map((column) => sql.ref(column)))
+  const asJson = sql.join(entryColumns.flatMap((column) => [sql.lit(column), sql.ref(`e.${column}`)]))
+  const { rows } = await sql<Position & ((ChangedConversation & { entries: EntryJson[] | null }) | Nothing)>`
+    with page as (
+      select ${changedColumns},
+        greatest(coalesce(k.seq, c.last_seq - ${newestOfUnknown}), m.joined_seq, m.cleared_seq) as start_seq
+      from member m
+      join conversation c on c.conversation_id = m.conversation_id
+      left join unnest(
+        ${known.map(({ conversationId }) => conversationId)}::text[], ${known.map(({ seq }) => seq)}::bigint[]
+      ) as k (id, seq) on k.id = m.conversation_id
+      where m.user_id = ${userId}
+        and (${isChanged(sql`c.changed_xid`, since)} or ${isChanged(sql`m.changed_xid`, since)})
+        and (${after?.lastAt ?? null}::timestamptz is null
+          or (c.last_at, c.conversation_id) < (${after?.lastAt ?? null}::timestamptz, ${after?.conversationId ?? null}))
+      order by c.last_at desc, c.conversation_id desc
+      limit ${limit}
+    )
+    select position.*, p.*, l.entries
+    from (select ${positionColumns({ userId, since })}) position
+    left join page p on true
+    left join lateral (
+      select json_agg(json_build_object(${asJson}, 'hidden', p.hides_entries and exists (
+        select from hidden_entry h
+        where h.user_id = ${userId} and h.conversation_id = e.conversation_id and h.seq = e.seq))) as entries
+      from (
+        (select ${columns} from entry
+          where conversation_id = p.conversation_id and seq > p.start_seq order by seq limit ${entriesEach})
+        union all
+        -- A log has no holes, so this is it just where the first part does not reach it.
+        (select ${columns} from entry
+          where conversation_id = p.conversation_id and seq = p.shown_seq
+            and (p.shown_seq <= p.start_seq or p.shown_seq > p.start_seq + ${entriesEach}))
+      ) e
+    ) l on true
+    order by p.last_at desc, p.conversation_id desc`.execute(db)
+  const [first] = rows
+  if (!first) throw new Error('the log has no epoch')
+  const { snapshot, epoch, ended } = first
+  return {
+    snapshot,
+    epoch,
+    ended,
+    rows: rows.flatMap((row) =>
+      row.conversationId === null ? [] : [{ ...row, entries: (row.entries ?? []).map(fromJson) }],
+    ),
+  }
 }
+
+/** A page without a conversation still says where the next one begins. */
+interface Nothing {
+  conversationId: null
+}
+
+type EntryJson = Omit<ReadRow, 'sentAt' | 'editedAt' | 'recalledAt'> & {
+  sentAt: string
+  editedAt: string | null
+  recalledAt: string | null
+}
+
+const fromJson = ({ sentAt, editedAt, recalledAt, ...entry }: EntryJson): ReadRow => ({
+  ...entry,
+  sentAt: new Date(sentAt),
+  editedAt: editedAt === null ? null : new Date(editedAt),
+  recalledAt: recalledAt === null ? null : new Date(recalledAt),
+})
+
+/**
+ * Whether a device that has what a snapshot shows lacks this change. The comparison is what an index can help with;
+ * the snapshot keeps what committed beside a long transaction from being told again until that one ends.
+ */
+const isChanged = (changedXid: RawBuilder<unknown>, since: ChangesQuery['since']) => sql<boolean>`
+  (${since?.before ?? null}::xid8 is null or (${changedXid} >= ${since?.before ?? null}::xid8
+    and not pg_visible_in_snapshot(${changedXid}, ${since?.snapshot ?? null}::pg_snapshot)))`
 
 export interface EndedConversation {
   conversationId: string
@@ -183,8 +252,8 @@ export interface EndedConversation {
 
 /** What one sync finds out beside the conversations, in the snapshot they are read in. */
 export interface Position {
-  /** Where the next sync begins: nothing that commits later than this statement lies before it. */
-  position: string
+  /** Where the next sync begins: nothing that commits later than this statement is in it. */
+  snapshot: string
   epoch: string
   /** Conversations the user is no longer in; nothing for a device that begins. */
   ended: EndedConversation[] | null
@@ -193,29 +262,19 @@ export interface Position {
 /** More of them a device need not be told: it finds out when it asks. */
 const endedAtMost = 1_000
 
-const positionColumns = ({ userId, since }: { userId: string; since: string | null }) => sql`
-  pg_snapshot_xmin(pg_current_snapshot())::text as position,
+const positionColumns = ({ userId, since }: Pick<ChangesQuery, 'userId' | 'since'>) => sql`
+  pg_current_snapshot()::text as snapshot,
   (select epoch::text from log_epoch) as epoch,
   (
     select json_agg(json_build_object('conversationId', f.conversation_id, 'reason', f.reason, 'by', f.ended_by,
       'note', f.note, 'endedAt', to_char(f.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
     from (
       select * from former_member
-      where user_id = ${userId} and changed_xid >= ${since}::xid8
+      where user_id = ${userId} and ${since?.before ?? null}::xid8 is not null
+        and ${isChanged(sql`changed_xid`, since)}
       order by ended_at desc limit ${endedAtMost}
     ) f
   ) as ended`
-
-/** Where a sync that finds nothing stands. */
-export async function findPosition(
-  db: Kysely<Database>,
-  query: { userId: string; since: string | null },
-): Promise<Position> {
-  const { rows } = await sql<Position>`select ${positionColumns(query)}`.execute(db)
-  const [row] = rows
-  if (!row) throw new Error('the log has no epoch')
-  return row
-}
 
 /** For many conversations at once: the entries after a seq each, oldest first, and the one that a list shows. */
 export async function listEntriesOfMany(

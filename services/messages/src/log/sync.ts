@@ -2,7 +2,7 @@ import type { Entry } from '@parley/shared/entry'
 import type { UserId } from '@parley/shared/ids'
 import type { ConversationChange, SyncPage, SyncQuery } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
-import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts'
+import { type Cursor, decodeCursor, encodeCursor, positionOf, snapshotOf } from './cursor.ts'
 import { toEntryFor } from './entry.ts'
 import { toListed } from './listed.ts'
 import * as store from './store.ts'
@@ -14,39 +14,31 @@ const newestOfUnknown = 20
 
 /**
  * One page of what a device lacks: its user's conversations that changed, each with watermarks, unread and the
- * entries after those the device has. Two statements, however many conversations there are.
+ * entries after those the device has. One statement, however many conversations there are.
  */
 export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: SyncQuery): Promise<SyncPage> {
   const asked = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
-  const since = asked?.since ?? null
-  const rows = await store.listChanges(db, {
+  const known = new Map(query.known?.map(({ conversationId, seq }) => [conversationId as string, seq]))
+  const { rows, ...here } = await store.listChanges(db, {
     userId,
-    since,
+    since: asked?.since ? { before: asked.since.before, snapshot: snapshotOf(asked.since) } : null,
     after: asked?.after ?? null,
     limit: query.limit + 1,
+    known: [...known].map(([conversationId, seq]) => ({ conversationId, seq })),
+    newestOfUnknown,
+    entriesEach,
   })
-  const here = rows[0] ?? (await store.findPosition(db, { userId, since }))
   // A cursor of another history says nothing about this one: everything is told again.
   if (asked && asked.epoch !== here.epoch) return sync({ db }, userId, { ...query, cursor: undefined })
 
   const page = rows.slice(0, query.limit)
   const more = rows.length > query.limit
-  const known = new Map(query.known?.map(({ conversationId, seq }) => [conversationId as string, seq]))
-  const entries = Map.groupBy(
-    await store.listEntriesOfMany(
-      db,
-      userId,
-      page.map((row) => ({ ...row, after: startOf(row, known) })),
-      entriesEach,
-    ),
-    ({ conversationId }) => conversationId,
-  )
   return {
     conversations: page.map((row) =>
       toChange(
         row,
         known,
-        (entries.get(row.conversationId) ?? []).map((entry) => toEntryFor(userId, entry)),
+        row.entries.map((entry) => toEntryFor(userId, entry)),
       ),
     ),
     // The pages of one sync all have the same; the first tells it.
@@ -62,10 +54,10 @@ const withoutEmptyNote = ({ note, ...ended }: store.EndedConversation) =>
 /** The first page fixes where the next sync begins; later pages keep it. */
 function nextCursor(
   asked: Cursor | undefined,
-  here: { position: string; epoch: string },
+  here: { snapshot: string; epoch: string },
   last: store.ChangedConversation | undefined,
 ): Cursor {
-  const next = asked?.after ? asked.next : here.position
+  const next = asked?.after ? asked.next : positionOf(here.snapshot)
   if (!last) return { epoch: here.epoch, since: next, next, after: null }
   const after = { lastAt: last.lastAt, conversationId: last.conversationId }
   return { epoch: here.epoch, since: asked?.since ?? null, next, after }

@@ -1,0 +1,162 @@
+import { randomUUID as uuid } from 'node:crypto'
+import type { SyncPage } from '@parley/shared/protocol'
+import type { RpcClient } from '@parley/shared/rpc'
+import { type Api, type Person, signUp } from '@parley/testing/chat-api'
+import { decodeJwt } from 'jose'
+import type { PoolClient } from 'pg'
+import { expect } from 'vitest'
+import { test as base } from './fixture.ts'
+
+/** The parameters of statements as they leave for the database. */
+const test = base.extend('statements', { scope: 'file' }, ({ service }) => {
+  const values: string[] = []
+  const watched = new WeakSet<PoolClient>()
+  service.ctx.pool.on('acquire', (client) => {
+    if (watched.has(client)) return
+    watched.add(client)
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown
+    client.query = ((...args: unknown[]) => {
+      const asked = args[0] as string | { values?: unknown[] }
+      values.push(JSON.stringify((typeof asked === 'string' ? args[1] : asked.values) ?? []))
+      return query(...args)
+    }) as never
+  })
+  return values
+})
+
+const callerOf = (person: Person) => {
+  const { sid } = decodeJwt(person.token) as { sid: string }
+  return { userId: person.userId, deviceId: person.deviceId, sessionId: sid, platform: 'ios' } as never
+}
+
+const say = (api: Api, from: Person, to: object, text: string = uuid()) =>
+  api.post('/v1/messages', { clientMessageId: uuid(), to, type: 'text', content: { text } }, from.token)
+
+const sync = (rpc: RpcClient, person: Person, request: object): Promise<SyncPage> =>
+  rpc.call('events/ask', {
+    identity: callerOf(person),
+    event: 'log:sync',
+    request: { limit: 50, ...request },
+  }) as Promise<SyncPage>
+
+test('P11 a device that comes back to 5,000 conversations costs two statements before its first page, whatever changed', async ({
+  api,
+  rpc,
+  service,
+  statements,
+}) => {
+  const [ann, ben] = [await signUp(api), await signUp(api)]
+  const { body } = await api.post('/v1/conversations', { name: 'One', userIds: [ben.userId] }, ann.token)
+  const { conversationId } = (body as unknown as { summary: { conversationId: string } }).summary
+  // As that one, 4,999 more, each with an entry.
+  for (const table of ['conversation', 'member', 'entry']) {
+    await service.ctx.pool.query(
+      `insert into ${table} select (jsonb_populate_record(t, jsonb_build_object('conversation_id', 'copy-' || i))).*
+       from ${table} t, generate_series(1, 4999) i where t.conversation_id = $1`,
+      [conversationId],
+    )
+  }
+  const comeBack = async (cursor?: string) => {
+    statements.length = 0
+    await rpc.call('sessions/open', { sessions: [callerOf(ben)] })
+    const page = await sync(rpc, ben, { limit: 200, ...(cursor === undefined ? {} : { cursor }) })
+    // The service has work of its own meanwhile.
+    const ids = [ben.userId, (callerOf(ben) as { sessionId: string }).sessionId]
+    return { page, cost: statements.filter((values) => ids.some((id) => values.includes(id))).length }
+  }
+  const fresh = await comeBack()
+  expect([fresh.page.conversations.length, fresh.page.complete, fresh.cost]).toEqual([200, false, 2])
+  expect(fresh.page.conversations.every(({ entries }) => entries.length === 1)).toBe(true)
+
+  let { cursor, complete } = fresh.page
+  while (!complete) ({ cursor, complete } = await sync(rpc, ben, { limit: 200, cursor }))
+  const nothing = await comeBack(cursor)
+  expect([nothing.page.conversations.length, nothing.page.complete, nothing.cost]).toEqual([0, true, 2])
+
+  // By hand, because a send is followed by statements of its own.
+  const touch =
+    'update conversation set last_at = now(), changed_xid = pg_current_xact_id() where conversation_id = $1'
+  await service.ctx.pool.query(touch, [conversationId])
+  const one = await comeBack(cursor)
+  expect(one.page.conversations).toMatchObject([{ conversationId, lastEntry: { seq: 1 } }])
+  expect(one.cost).toBe(2)
+})
+
+test('what committed beside a transaction that goes on and on is told once', async ({
+  api,
+  rpc,
+  service,
+}) => {
+  const [ann, ben] = [await signUp(api), await signUp(api)]
+  const slow = await service.ctx.pool.connect()
+  try {
+    await slow.query('begin')
+    await slow.query('select pg_current_xact_id()')
+    await say(api, ann, { userId: ben.userId })
+    const first = await sync(rpc, ben, {})
+    expect(first.conversations).toHaveLength(1)
+    expect((await sync(rpc, ben, { cursor: first.cursor })).conversations).toEqual([])
+    await say(api, ann, { userId: ben.userId })
+    const second = await sync(rpc, ben, { cursor: first.cursor })
+    expect(second.conversations).toHaveLength(1)
+    expect((await sync(rpc, ben, { cursor: second.cursor })).conversations).toEqual([])
+  } finally {
+    await slow.query('rollback')
+    slow.release()
+  }
+})
+
+test('P4 whoever syncs while others write has everything at the end, wherever each page fell', async ({
+  api,
+  rpc,
+}) => {
+  const people = await Promise.all(Array.from({ length: 5 }, () => signUp(api)))
+  const [ben, ...writers] = people as [Person, ...Person[]]
+  let isWriting = true
+  const writing = Promise.all(
+    writers.map(async (writer) => {
+      for (let i = 0; i < 25; i++)
+        expect((await say(api, writer, { userId: ben.userId }, String(i))).status).toBe(201)
+    }),
+  ).finally(() => (isWriting = false))
+
+  const logs = new Map<string, number[]>()
+  let cursor: string | undefined
+  let told = 0
+  const look = async () => {
+    const known = [...logs].map(([conversationId, seqs]) => ({ conversationId, seq: seqs.at(-1) ?? 0 }))
+    const page = await sync(rpc, ben, { limit: 2, known, ...(cursor === undefined ? {} : { cursor }) })
+    for (const { conversationId, entries } of page.conversations) {
+      const log = logs.get(conversationId) ?? []
+      const fresh = entries.map(({ seq }) => seq)
+      told += fresh.length
+      logs.set(conversationId, [...log, ...fresh.filter((seq) => seq > (log.at(-1) ?? 0))])
+    }
+    cursor = page.cursor
+    return page.complete
+  }
+  while (isWriting) await look()
+  await writing
+  while (!(await look()));
+  await look()
+  const all = Array.from({ length: 25 }, (_, i) => i + 1)
+  expect([...logs.values()]).toEqual([all, all, all, all])
+  expect(told).toBe(100)
+})
+
+test.for([
+  ['a snapshot whose transactions are out of order', { seen: [9, 4, 2] }],
+  ['a snapshot with a transaction behind its end', { seen: [2, 5] }],
+  ['a snapshot without an end', { seen: [] }],
+  ['a transaction beyond any', { since: '99999999999999999999' }],
+  ['no transaction', { since: '0', seen: [1] }],
+] as const)('P10 a cursor with %s is refused', async ([, forged], { api }) => {
+  const ben = await signUp(api)
+  const { cursor } = (await api.get('/v1/sync', ben.token)).body as unknown as SyncPage
+  const bad = { ...JSON.parse(Buffer.from(cursor, 'base64url').toString()), ...forged }
+  const text = Buffer.from(JSON.stringify(bad)).toString('base64url')
+  expect(await api.get(`/v1/sync?cursor=${text}`, ben.token)).toMatchObject({
+    status: 400,
+    body: { error: { code: 'invalid_request' } },
+  })
+})

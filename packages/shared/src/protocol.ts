@@ -10,7 +10,11 @@ import { messageEvents } from './message-events.ts'
 import { AppState, HeartbeatProfile, presenceEvents, presenceNews } from './presence-events.ts'
 import { searchEvents } from './search-events.ts'
 
-export const PushTokenKind = z.enum(['apns', 'apns-voip', 'fcm', 'webpush'])
+/**
+ * `apns-voip` rings calls and nothing else; `fcm-fid` is a Firebase installation id, which takes the place of
+ * registration tokens; the token of `webpush` is the subscription's endpoint.
+ */
+export const PushTokenKind = z.enum(['apns', 'apns-voip', 'fcm', 'fcm-fid', 'webpush', 'huawei'])
 export type PushTokenKind = z.output<typeof PushTokenKind>
 export type ReceiptKind = 'delivered' | 'read'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ConversationId, MediaId, UserId } from './ids.ts'
+import { ConversationId, DeviceId, MediaId, UserId } from './ids.ts'
 import { jobKind, patientBackoff } from './jobs.ts'
 
 const forgetful = {
@@ -32,6 +32,42 @@ export const withdrawal = jobKind({
     conversationId: ConversationId.optional(),
   }),
   options: { attempts: 5, backoff: patientBackoff(2_000), ...forgetful },
+})
+
+/** All a phone needs to show an incoming call at once. */
+export const CallNotice = z.object({
+  /** Also what the phone's system knows the call by (CallKit takes a UUID). */
+  callId: z.uuid(),
+  conversationId: ConversationId,
+  callerId: UserId,
+  callerName: z.string().max(128),
+  media: z.enum(['audio', 'video']),
+  startedAt: z.iso.datetime(),
+  /** The moment it rings out. A device that hears of it later shows nothing. */
+  ringUntil: z.iso.datetime(),
+})
+export type CallNotice = z.output<typeof CallNotice>
+
+/**
+ * Ring these people's devices for a call, or stop those that were rung. Its own queue, so that no amount of chat
+ * stands before it; few and quick attempts, because a call that was not heard of in seconds is over. Whoever
+ * signals calls adds it, push does it, and looks in `ringing.ts` whether the call still rings.
+ */
+export const callPush = jobKind({
+  queue: 'push-call',
+  data: z.object({
+    action: z.enum(['ring', 'stop']),
+    call: CallNotice,
+    userIds: z.array(UserId).min(1).max(100),
+    /** Devices that were told over their socket. */
+    exceptDeviceIds: z.array(DeviceId).max(1_000).default([]),
+  }),
+  options: {
+    attempts: 3,
+    backoff: { type: 'fixed', delay: 400 },
+    removeOnComplete: { age: 600, count: 10_000 },
+    removeOnFail: { age: 3_600, count: 10_000 },
+  },
 })
 
 /** Make what a chat shows of an upload: pixel size, thumbnail, then `ready`. media adds it and does it. */

@@ -37,6 +37,10 @@ export interface Rpc {
   }
   /** messages: what became of withdrawals. */
   'withdrawals/report': { request: { outcomes: WithdrawalOutcome[] }; reply: object }
+  /** messages: where these people's devices can be rung, one token each. */
+  'calls/targets': { request: { userIds: UserId[] }; reply: { targets: PushTarget[] } }
+  /** messages: forget tokens a provider called dead, unless they were registered again since. */
+  'push-tokens/forget': { request: { tokens: DeadToken[] }; reply: object }
   /** messages: whether a user may see a media object, in a message, a profile or a group. */
   'media-access/check': { request: { userId: UserId; mediaId: MediaId }; reply: { visible: boolean } }
   /** messages: which media something still shows somebody. Messages sent before `sentAfter` do not count. */
@@ -121,6 +125,8 @@ export interface PushTarget {
     value: string
     topic?: string
     environment: 'sandbox' | 'production'
+    /** Of a Web Push subscription, in base64url: what payloads are encrypted to. */
+    keys?: { p256dh: string; auth: string }
     updatedAt: string
   }
   /** The user's total unread. */
@@ -163,6 +169,15 @@ export interface PushOutcome {
   deadToken?: { value: string; since?: string }
   /** Present if the provider was asked just now, and not before. */
   attempt?: { audible: boolean; badge: number; providerId?: string }
+}
+
+export interface DeadToken {
+  userId: UserId
+  deviceId: DeviceId
+  kind: PushTokenKind
+  value: string
+  /** ISO 8601. */
+  since: string
 }
 
 /** One device whose alerts or badge are out of date. */

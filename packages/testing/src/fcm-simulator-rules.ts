@@ -11,6 +11,7 @@ export interface FcmRefusal {
 
 interface Message {
   token?: unknown
+  fid?: unknown
   notification?: unknown
   data?: unknown
   android?: { priority?: unknown; ttl?: unknown; collapse_key?: unknown }
@@ -19,14 +20,15 @@ interface Message {
 const reserved = /^(from|message_type|google\..*|gcm\.notification\..*)$/
 
 /** A send request as FCM checks it (REST reference of `projects.messages`). */
-export function checkMessage(body: string): FcmRefusal | { token: string } {
+export function checkMessage(body: string): FcmRefusal | { target: string } {
   const message = (parseJson(body) as { message?: Message } | undefined)?.message
   if (typeof message !== 'object' || message === null) return invalid('message', 'message is required')
-  const { token, data, android, notification } = message
-  if (typeof token !== 'string' || token === '') {
-    return invalid('message', 'Recipient of the message is not set.')
+  const { token, fid, data, android, notification } = message
+  const target = token ?? fid
+  if (typeof target !== 'string' || target === '' || (token !== undefined && fid !== undefined)) {
+    return invalid('message', 'Recipient of the message is not set, or there is more than one.')
   }
-  if (!/^[A-Za-z0-9_:-]{8,512}$/.test(token)) {
+  if (!/^[A-Za-z0-9_:-]{8,512}$/.test(target)) {
     return invalid(
       'message.token',
       'The registration token is not a valid FCM registration token',
@@ -51,7 +53,7 @@ export function checkMessage(body: string): FcmRefusal | { token: string } {
   if (Buffer.byteLength(JSON.stringify({ notification, data })) > 4_096) {
     return invalid('message', 'Message is too big', 'INVALID_ARGUMENT')
   }
-  return { token }
+  return { target }
 }
 
 /** The body of an error, with the details in the shape that tells FCM's own codes apart. */

@@ -89,8 +89,8 @@ export async function startFcmSimulator(options: FcmSimulatorOptions = {}): Prom
     if (!path) return { status: 404, canonical: 'NOT_FOUND', message: 'no such method' }
     if (path[1] !== projectId) return permissionDenied
     const message = checkMessage(request.body)
-    if (!('token' in message)) return message
-    return unregistered.has(message.token) ? notRegistered : undefined
+    if (!('target' in message)) return message
+    return unregistered.has(message.target) ? notRegistered : undefined
   }
 
   const account = (port: number): ServiceAccount => ({
@@ -173,7 +173,8 @@ async function isValidAssertion(
 }
 
 function tokenOf(payload: unknown): string {
-  const token = (payload as { message?: { token?: unknown } } | undefined)?.message?.token
+  const message = (payload as { message?: { token?: unknown; fid?: unknown } } | undefined)?.message
+  const token = message?.token ?? message?.fid
   return typeof token === 'string' ? token : ''
 }
 

@@ -21,37 +21,36 @@ const account = (key: string) => ({
 })
 
 describe('configuration', () => {
-  test('without credentials leaves both providers off', () => {
-    expect(loadConfig(base)).toMatchObject({
-      providers: { apns: undefined, fcm: undefined },
+  test('without credentials leaves every provider off', async () => {
+    const config = loadConfig(base)
+    expect(config).toMatchObject({
       concurrency: 16,
       http: { internalPort: 3_103 },
       messages: { urls: ['http://a:3101', 'http://b:3101'] },
     })
+    expect(await config.credentials.read()).toEqual({ sets: [], broken: [] })
   })
 
-  test('with credentials points at Apple and Google unless told otherwise', () => {
-    const config = loadConfig({ ...base, ...apns, ...account(pem('rsa')) })
-    const [production, sandbox] = config.providers.apns?.sets ?? []
-    expect(production).toMatchObject({ environment: 'production', url: 'https://api.push.apple.com' })
-    expect(sandbox).toMatchObject({ environment: 'sandbox', url: 'https://api.sandbox.push.apple.com' })
-    expect(sandbox?.key).toBe(production?.key)
-    expect(config.providers.fcm?.url).toBe('https://fcm.googleapis.com')
-    expect(config.providers.fcm?.account.tokenUrl).toBe('https://oauth2.googleapis.com/token')
-  })
-
-  test('takes a key whose line ends are written as \\n', () => {
-    const oneLine = { ...apns, APNS_PRIVATE_KEY: apns.APNS_PRIVATE_KEY.replaceAll('\n', '\\n') }
-    expect(loadConfig({ ...base, ...oneLine }).providers.apns).toBeDefined()
-  })
-
-  test('may give the sandbox a key of its own', () => {
-    const sandbox = { APNS_SANDBOX_KEY_ID: 'OTHER', APNS_SANDBOX_PRIVATE_KEY: pem('ec') }
-    const config = loadConfig({ ...base, ...apns, ...sandbox })
-    expect(config.providers.apns?.sets).toMatchObject([
-      { environment: 'production', key: { keyId: 'KEY' } },
-      { environment: 'sandbox', key: { teamId: 'TEAM', keyId: 'OTHER' } },
+  test('with credentials has a set for each environment of Apple and one for Google', async () => {
+    const { sets } = await loadConfig({ ...base, ...apns, ...account(pem('rsa')) }).credentials.read()
+    expect(sets).toMatchObject([
+      { name: 'apns-production', provider: 'apns', environment: 'production' },
+      { name: 'apns-sandbox', provider: 'apns', environment: 'sandbox' },
+      { name: 'fcm', provider: 'fcm' },
     ])
+  })
+
+  test('takes a key whose line ends are written as \\n', async () => {
+    const oneLine = { ...apns, APNS_PRIVATE_KEY: apns.APNS_PRIVATE_KEY.replaceAll('\n', '\\n') }
+    expect((await loadConfig({ ...base, ...oneLine }).credentials.read()).sets).toHaveLength(2)
+  })
+
+  test('may give the sandbox a key of its own', async () => {
+    const sandbox = { APNS_SANDBOX_KEY_ID: 'OTHER', APNS_SANDBOX_PRIVATE_KEY: pem('ec') }
+    const before = await loadConfig({ ...base, ...apns }).credentials.read()
+    const after = await loadConfig({ ...base, ...apns, ...sandbox }).credentials.read()
+    const changed = after.sets.filter(({ fingerprint }, i) => fingerprint !== before.sets[i]?.fingerprint)
+    expect(changed.map(({ name }) => name)).toEqual(['apns-sandbox'])
   })
 
   test.for<[string, Record<string, string>]>([

@@ -1,6 +1,4 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto'
 import {
-  ConfigError,
   host,
   httpUrls,
   internalSecret,
@@ -11,8 +9,8 @@ import {
   redisUrl,
 } from '@parley/shared/env'
 import { z } from 'zod'
-import type { ApnsConfig } from './providers/apns/apns.ts'
-import type { FcmConfig } from './providers/fcm/fcm.ts'
+import { type ReadSets, readCredentialFiles } from './credentials/credential-files.ts'
+import { readEnvCredentials } from './credentials/env-credentials.ts'
 
 const providerUrl = z.url({ protocol: /^https$/ })
 
@@ -25,6 +23,9 @@ export const Env = z.object({
   INTERNAL_SECRET: internalSecret,
   MESSAGES_URLS: httpUrls,
   PUSH_CONCURRENCY: positiveInt.max(256).default(16),
+  PUSH_CALL_CONCURRENCY: positiveInt.max(256).default(16),
+  PUSH_CREDENTIALS_DIR: z.string().optional(),
+  PUSH_CREDENTIALS_SECONDS: positiveInt.max(3_600).default(10),
   APNS_PRODUCTION_URL: providerUrl.default('https://api.push.apple.com'),
   APNS_SANDBOX_URL: providerUrl.default('https://api.sandbox.push.apple.com'),
   APNS_CA: z.string().optional(),
@@ -40,19 +41,12 @@ export const Env = z.object({
 })
 export type Env = z.output<typeof Env>
 
-const ServiceAccount = z.object({
-  project_id: z.string().min(1),
-  client_email: z.string().min(1),
-  private_key: z.string().min(1),
-  private_key_id: z.string().optional(),
-  token_uri: providerUrl.default('https://oauth2.googleapis.com/token'),
-})
-
 export type Config = ReturnType<typeof loadConfig>
 
-/** A provider without credentials is off; one with half of them is a mistake. Throws ConfigError. */
+/** Throws ConfigError, also for credentials in variables that make no sense. */
 export function loadConfig(env: NodeJS.ProcessEnv) {
   const parsed = parseEnv(Env, env)
+  readEnvCredentials(parsed)
   return {
     http: { host: parsed.HOST, internalPort: parsed.INTERNAL_PORT },
     log: { level: parsed.LOG_LEVEL },
@@ -60,95 +54,19 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     internalSecret: parsed.INTERNAL_SECRET,
     messages: { urls: parsed.MESSAGES_URLS },
     concurrency: parsed.PUSH_CONCURRENCY,
-    providers: { apns: apnsConfig(parsed), fcm: fcmConfig(parsed) },
-  }
-}
-
-function apnsConfig(env: Env): ApnsConfig | undefined {
-  const key = apnsKey(env, ['APNS_TEAM_ID', 'APNS_KEY_ID', 'APNS_PRIVATE_KEY'])
-  const sandboxNames = ['APNS_SANDBOX_KEY_ID', 'APNS_SANDBOX_PRIVATE_KEY'] as const
-  const ownSandboxKey = sandboxNames.some((name) => env[name] !== undefined)
-  const sandboxKey = ownSandboxKey ? apnsKey(env, ['APNS_TEAM_ID', ...sandboxNames]) : key
-  if (!key || !sandboxKey) {
-    if (sandboxKey) throw missing('APNS_KEY_ID')
-    return undefined
-  }
-  const everyTopic = { topics: undefined }
-  return {
-    sets: [
-      { environment: 'production', url: env.APNS_PRODUCTION_URL, key, ...everyTopic },
-      { environment: 'sandbox', url: env.APNS_SANDBOX_URL, key: sandboxKey, ...everyTopic },
-    ],
-    ca: env.APNS_CA,
-    topic: env.APNS_TOPIC,
-  }
-}
-
-type ApnsKeyNames = readonly [
-  'APNS_TEAM_ID',
-  'APNS_KEY_ID' | 'APNS_SANDBOX_KEY_ID',
-  'APNS_PRIVATE_KEY' | 'APNS_SANDBOX_PRIVATE_KEY',
-]
-
-function apnsKey(env: Env, [teamName, keyIdName, keyName]: ApnsKeyNames) {
-  const [teamId, keyId, pem] = [env[teamName], env[keyIdName], env[keyName]]
-  if (!teamId && !keyId && !pem) return undefined
-  if (!teamId) throw missing(teamName)
-  if (!keyId) throw missing(keyIdName)
-  if (!pem) throw missing(keyName)
-  const privateKey = readKey(keyName, pem)
-  if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw wrong(keyName, 'not a P-256 key')
-  return { teamId, keyId, privateKey }
-}
-
-function fcmConfig(env: Env): FcmConfig | undefined {
-  const text = env.FCM_SERVICE_ACCOUNT
-  if (!text) return undefined
-  const account = readServiceAccount(text)
-  const privateKey = readKey('FCM_SERVICE_ACCOUNT', account.private_key)
-  if (privateKey.asymmetricKeyType !== 'rsa') throw wrong('FCM_SERVICE_ACCOUNT', 'its key is not an RSA key')
-  return {
-    url: env.FCM_URL,
-    ca: env.FCM_CA,
-    account: {
-      projectId: account.project_id,
-      clientEmail: account.client_email,
-      privateKeyId: account.private_key_id,
-      privateKey,
-      tokenUrl: account.token_uri,
+    callConcurrency: parsed.PUSH_CALL_CONCURRENCY,
+    credentials: {
+      everyMs: parsed.PUSH_CREDENTIALS_SECONDS * 1_000,
+      read: () => readCredentials(env),
     },
   }
 }
 
-function readServiceAccount(text: string) {
-  const parsed = ServiceAccount.safeParse(parseJson(text))
-  if (parsed.success) return parsed.data
-  const fields = parsed.error.issues.map(({ path }) => path.join('.') || 'the JSON itself')
-  throw wrong('FCM_SERVICE_ACCOUNT', `missing or wrong: ${fields.join(', ')}`)
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function readKey(name: string, pem: string): KeyObject {
-  try {
-    // A variable of one line writes its line ends as \n.
-    return createPrivateKey(pem.replaceAll('\\n', '\n'))
-  } catch {
-    throw wrong(name, 'not a private key in PEM')
-  }
-}
-
-function missing(name: string): ConfigError {
-  return wrong(name, 'missing, while other credentials of the provider are there')
-}
-
-// The cause is left out of it: OpenSSL's errors may quote what they could not read.
-function wrong(name: string, problem: string): ConfigError {
-  return new ConfigError(`configuration is wrong\n✖ ${name}: ${problem}`)
+/** All sets there are at this moment: files named by variables are read anew each time. */
+async function readCredentials(env: NodeJS.ProcessEnv): Promise<ReadSets> {
+  const parsed = parseEnv(Env, env)
+  const sets = readEnvCredentials(parsed)
+  if (!parsed.PUSH_CREDENTIALS_DIR) return { sets, broken: [] }
+  const files = await readCredentialFiles(parsed.PUSH_CREDENTIALS_DIR)
+  return { sets: [...sets, ...files.sets], broken: files.broken }
 }

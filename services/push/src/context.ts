@@ -5,9 +5,10 @@ import { openRedis } from '@parley/shared/redis'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
+import { keepCredentials } from './credentials/keep-credentials.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createPushMetrics, type PushMetrics } from './metrics.ts'
-import { createProviders, type Providers } from './providers/providers.ts'
+import { openProviders, type Providers } from './providers/providers.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
 export interface Context {
@@ -18,6 +19,9 @@ export interface Context {
   queueRedis: Redis
   messages: MessagesClient
   providers: Providers
+  /** For calls alone, over connections of their own: what is queued before a chat never stands before a call. */
+  callProviders: Providers
+  credentials: Awaited<ReturnType<typeof keepCredentials>>
 }
 
 /**
@@ -39,7 +43,11 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     openMessagesClient({ urls: config.messages.urls, secret: config.internalSecret }),
   )
 
-  const providers = opened.use(createProviders(config.providers, { redis, log, metrics }))
+  const providers = opened.use(openProviders({ redis, log, metrics }))
+  const callProviders = opened.use(openProviders({ redis, log, metrics }))
+  const credentials = opened.use(
+    await keepCredentials({ ...config.credentials, users: [providers, callProviders], log, metrics }),
+  )
   opened.use(observeQueue(chatPush, { connection: redis, registry: metrics.registry, log }))
 
   const owned = opened.move()
@@ -50,6 +58,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     queueRedis,
     messages,
     providers,
+    callProviders,
+    credentials,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

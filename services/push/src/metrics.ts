@@ -1,14 +1,22 @@
 import { createMetrics } from '@parley/shared/metrics'
-import { Counter, Histogram } from 'prom-client'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { KnownSet } from './credentials/keep-credentials.ts'
 import type { ConnectionEvent } from './http2/client.ts'
 import { apnsActions } from './providers/apns/reasons.ts'
 import { fcmActions } from './providers/fcm/errors.ts'
-import type { ProviderName, Verdict } from './providers/provider.ts'
+import { huaweiActions } from './providers/huawei/huawei.ts'
+import type { CallPush, ProviderName, Verdict } from './providers/provider.ts'
 
 // What providers and our own client say; anything else is counted as one, so that no answer can add series.
 const reasons = new Set([
   ...Object.keys(apnsActions),
   ...Object.keys(fcmActions),
+  ...Object.keys(huaweiActions),
+  ...[400, 401, 403, 404, 410, 413, 429, 500, 502, 503, 504].map((status) => `status-${status}`),
+  'BadSubscription',
+  'endpoint-not-allowed',
+  'not-silent',
+  'calls-alone',
   'not-configured',
   'paused',
   'stale-unregistered',
@@ -59,8 +67,47 @@ export function createPushMetrics() {
     registers: [registry],
   })
 
+  const credentials = new Gauge({
+    name: 'parley_push_credentials',
+    help: 'Sets of credentials by state: loaded; stale, of which an older reading is in use; broken, not in use.',
+    labelNames: ['credentials', 'provider', 'state'],
+    registers: [registry],
+  })
+  const credentialsRefused = new Counter({
+    name: 'parley_push_credentials_refused_total',
+    help: 'How often a provider refused a set of credentials as a whole, after which it rests.',
+    labelNames: ['credentials', 'provider'],
+    registers: [registry],
+  })
+  const calls = new Counter({
+    name: 'parley_push_calls_total',
+    help: 'Devices to ring or to stop ringing, by what became of it.',
+    labelNames: ['provider', 'action', 'result'],
+    registers: [registry],
+  })
+  const callDelay = new Histogram({
+    name: 'parley_push_call_delay_seconds',
+    help: 'From the call being started to the provider accepting the push that rings.',
+    labelNames: ['provider'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
+    registers: [registry],
+  })
+
   return {
     registry,
+    credentials(known: KnownSet[]): void {
+      credentials.reset()
+      for (const { name, provider = 'unknown', state } of known) {
+        credentials.set({ credentials: name, provider, state }, 1)
+      }
+    },
+    credentialsRefused: (name: string, provider: ProviderName) => () =>
+      credentialsRefused.inc({ credentials: name, provider }),
+    called(provider: ProviderName, action: CallPush['action'], verdict: Verdict, startedAt: string): void {
+      calls.inc({ provider, action, result: verdict.result })
+      if (verdict.result !== 'accepted' || action !== 'ring') return
+      callDelay.observe({ provider }, Math.max(0, (Date.now() - Date.parse(startedAt)) / 1_000))
+    },
     attempted(provider: ProviderName, verdict: Verdict, sentAt: string): void {
       const reason = 'reason' in verdict ? verdict.reason : ''
       attempts.inc({

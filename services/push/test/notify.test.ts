@@ -102,17 +102,12 @@ describe('a chat push', () => {
     expect(seqs).toEqual([1, 2, 3, 4, 5])
   })
 
-  test('for a kind of token that is not alerted here is neither sent nor reported', async ({
-    push,
-    providers,
-    conversation,
-  }) => {
-    const kinds = ['apns-voip', 'webpush'] as const
-    const due = kinds.map((kind) => delivery({ conversationId: conversation.id, kind }))
-    conversation.asked.due = due
-    await notify(push.ctx, conversation.job, jobInHand('other-kinds'))
-    expect(conversation.asked.reports).toEqual([])
-    for (const { token } of due) expect(received(providers, token.value)).toEqual([])
+  test('P7 never goes to a token that is for calls alone', async ({ push, providers, conversation }) => {
+    const one = delivery({ conversationId: conversation.id, kind: 'apns-voip' })
+    conversation.asked.due = [one]
+    await notify(push.ctx, conversation.job, jobInHand('voip'))
+    expect(conversation.outcomes()).toMatchObject([{ result: 'refused', reason: 'calls-alone' }])
+    expect(received(providers, one.token.value)).toEqual([])
   })
 })
 

@@ -1,4 +1,4 @@
-import { createPrivateKey, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { ConversationId } from '@parley/shared/ids'
 import { openRedis } from '@parley/shared/redis'
 import { createApnsCredentials, startApnsSimulator } from '@parley/testing/apns-simulator'
@@ -6,12 +6,23 @@ import { createCertificate } from '@parley/testing/certificates'
 import { startFcmSimulator } from '@parley/testing/fcm-simulator'
 import type { FaultRule, SimulatedAnswer } from '@parley/testing/http2-simulator'
 import { test as base, describe, expect, inject } from 'vitest'
-import { createApns } from '../src/providers/apns/apns.ts'
-import { createFcm } from '../src/providers/fcm/fcm.ts'
+import { readCredentialSet } from '../src/credentials/credential-set.ts'
+import type { SetOptions } from '../src/providers/opened-set.ts'
 import type { AlertPush } from '../src/providers/provider.ts'
 import { delivery, log } from './fixture.ts'
 
 const topic = 'dev.parley.app'
+
+/** A set of credentials in use, as a worker would have it. */
+const openSet = (raw: object, options: Pick<SetOptions, 'redis'> & Partial<SetOptions>) =>
+  readCredentialSet('test', raw).open({
+    log,
+    minted: () => {},
+    count: () => {},
+    refused: () => {},
+    ...options,
+  })
+
 const conversationId = 'g-1' as ConversationId
 
 const test = base
@@ -30,36 +41,17 @@ const test = base
     const credentials = { ...made, keyId }
     const simulator = stack.use(await startApnsSimulator({ certificate, credentials, topics: [topic] }))
     const minted: string[] = []
-    const key = { teamId: made.teamId, keyId, privateKey: createPrivateKey(made.privateKey) }
-    const production = { environment: 'production' as const, topics: undefined, url: simulator.url, key }
-    const worker = () =>
-      stack.use(
-        createApns(
-          { sets: [production], ca: simulator.ca, topic },
-          { redis, log, minted: () => minted.push('one'), count: () => {} },
-        ),
-      )
+    const { teamId, privateKey } = made
+    const set = { provider: 'apns', teamId, keyId, privateKey, topic, url: simulator.url, ca: simulator.ca }
+    const worker = () => stack.use(openSet(set, { redis, minted: () => minted.push('one') }))
     return { simulator, minted, worker, certificate }
   })
   .extend('fcm', async ({ redis }, { onCleanup }) => {
     const stack = new AsyncDisposableStack()
     onCleanup(() => stack.disposeAsync())
     const simulator = stack.use(await startFcmSimulator({ projectId: `p-${randomUUID()}` }))
-    const { serviceAccount } = simulator
-    const account = {
-      projectId: serviceAccount.project_id,
-      clientEmail: serviceAccount.client_email,
-      privateKeyId: serviceAccount.private_key_id,
-      privateKey: createPrivateKey(serviceAccount.private_key),
-      tokenUrl: serviceAccount.token_uri,
-    }
-    const worker = () =>
-      stack.use(
-        createFcm(
-          { url: simulator.url, ca: simulator.ca, account },
-          { redis, log, minted: () => {}, count: () => {} },
-        ),
-      )
+    const { serviceAccount, url, ca } = simulator
+    const worker = () => stack.use(openSet({ provider: 'fcm', serviceAccount, url, ca }, { redis }))
     return { simulator, worker }
   })
 
@@ -110,42 +102,19 @@ describe('APNs', () => {
     expect(apns.minted).toHaveLength(2)
   })
 
-  test('that refuses the credentials is left alone for a while, in that environment only', async ({
-    redis,
-    apns,
-  }) => {
+  test('that refuses the credentials is left alone for a while', async ({ redis, apns }) => {
     await using stack = new AsyncDisposableStack()
-    const healthy = stack.use(await startApnsSimulator({ certificate: apns.certificate }))
-    const { credentials } = healthy
-    const refused = {
-      teamId: credentials.teamId,
-      keyId: randomUUID(),
-      privateKey: createPrivateKey(credentials.privateKey),
-    }
-    const worker = stack.use(
-      createApns(
-        {
-          sets: [
-            { environment: 'production', topics: undefined, url: apns.simulator.url, key: refused },
-            {
-              environment: 'sandbox',
-              topics: undefined,
-              url: healthy.url,
-              key: { ...refused, keyId: credentials.keyId },
-            },
-          ],
-          ca: healthy.ca,
-          topic,
-        },
-        { redis, log, minted: () => {}, count: () => {} },
-      ),
-    )
+    let refused = 0
+    const { teamId, privateKey } = apns.simulator.credentials
+    const { url, ca } = apns.simulator
+    const foreign = { provider: 'apns', teamId, keyId: randomUUID(), privateKey, topic, url, ca }
+    const worker = stack.use(openSet(foreign, { redis, refused: () => refused++ }))
     expect(await worker.send(push('apns'))).toEqual({
       result: 'refused',
       reason: 'InvalidProviderToken',
     })
     expect(await worker.send(push('apns'))).toMatchObject({ result: 'retry', reason: 'paused' })
-    expect(await worker.send(push('apns', { environment: 'sandbox' }))).toMatchObject({ result: 'accepted' })
+    expect(refused).toBe(1)
   })
 
   test('that refuses one topic still gets the pushes of others', async ({ apns }) => {
@@ -219,8 +188,36 @@ describe('FCM', () => {
     expect(await worker.send(push('fcm'))).toMatchObject({ result: 'accepted' })
   })
 
-  test('that gives no access token leaves the push to be tried again', async ({ fcm }) => {
+  test('that gives no access token is left alone for a while, and the push is tried again', async ({
+    fcm,
+  }) => {
     fcm.simulator.setFaults(({ path }) => (path === '/token' ? answer(500, '') : undefined))
-    await expect(fcm.worker().send(push('fcm'))).rejects.toMatchObject({ code: 'unavailable' })
+    const worker = fcm.worker()
+    expect(await worker.send(push('fcm'))).toMatchObject({ result: 'retry', reason: 'unavailable' })
+    expect(await worker.send(push('fcm'))).toMatchObject({ result: 'retry', reason: 'paused' })
+  })
+
+  test('reaches an installation by its id as well as by a registration token', async ({ fcm }) => {
+    const fid = randomUUID().replaceAll('-', '').slice(0, 22)
+    expect(await fcm.worker().send(push('fcm', { kind: 'fcm-fid', value: fid }))).toMatchObject({
+      result: 'accepted',
+    })
+    expect(fcm.simulator.received()).toMatchObject([{ token: fid, payload: { message: { fid } } }])
+    fcm.simulator.unregister(fid)
+    expect(await fcm.worker().send(push('fcm', { kind: 'fcm-fid', value: fid }))).toMatchObject({
+      result: 'dropped-token',
+      reason: 'UNREGISTERED',
+    })
+  })
+
+  test('is sent data alone where the app makes its notifications itself', async ({ fcm, redis }) => {
+    await using stack = new AsyncDisposableStack()
+    const { serviceAccount, url, ca } = fcm.simulator
+    const worker = stack.use(openSet({ provider: 'fcm', serviceAccount, url, ca, alerts: 'data' }, { redis }))
+    expect(await worker.send(push('fcm'))).toMatchObject({ result: 'accepted' })
+    const message = (fcm.simulator.received().at(-1)?.payload as { message: Record<string, unknown> }).message
+    expect(message).toMatchObject({ data: { title: 'Bob', body: 'hello' }, android: { priority: 'HIGH' } })
+    expect(message).not.toHaveProperty('notification')
+    expect(message['android']).not.toHaveProperty('notification')
   })
 })

@@ -27,7 +27,6 @@ export async function withdraw(
   let retryAfterMs: number | undefined
   await forEachAtMost(devicesAtOnce, withdrawals, async (one) => {
     const outcome = await pushWithdrawal(ctx, one, claim)
-    if (!outcome) return
     if (outcome.afterMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, outcome.afterMs)
     outcomes.push(outcome.reported)
   })
@@ -43,7 +42,6 @@ async function pushWithdrawal(
 ) {
   const { userId, deviceId, token, badge, read, gone, asOf } = one
   const provider = ctx.providers.for(token.kind)
-  if (!provider) return undefined
   const verdict = await send(ctx, provider, {
     kind: 'withdrawal',
     id: uuidFrom(claim, userId, deviceId),

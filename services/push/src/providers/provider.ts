@@ -1,7 +1,9 @@
 import type { ConversationId, DeviceId } from '@parley/shared/ids'
+import type { CallNotice } from '@parley/shared/queues'
 import type { Alert, PushTarget, ReadMark } from '@parley/shared/rpc'
 
-export type ProviderName = 'apns' | 'fcm'
+export const providerNames = ['apns', 'fcm', 'webpush', 'huawei'] as const
+export type ProviderName = (typeof providerNames)[number]
 
 interface PushBase {
   /** Stable for what it tells and the device, so that a repetition is recognised as one. */
@@ -28,8 +30,15 @@ export interface WithdrawalPush extends PushBase {
   gone: string[]
 }
 
+/** Rings a device, or stops it ringing: of no use to anybody once the call has rung out. */
+export interface CallPush extends PushBase {
+  kind: 'call'
+  action: 'ring' | 'stop'
+  call: CallNotice
+}
+
 /** What a provider is asked to deliver. One file per provider turns each kind into its own format. */
-export type Push = AlertPush | WithdrawalPush
+export type Push = AlertPush | WithdrawalPush | CallPush
 
 /** What the provider made of a push. A refusal is a result, never an exception. */
 export type Verdict =
@@ -42,13 +51,17 @@ export type Verdict =
   /** Worth trying again, no sooner than after `afterMs` if that is given. `maybeShown`: it may have arrived. */
   | { result: 'retry'; reason: string; afterMs?: number; maybeShown?: true }
 
-/** A way to reach a kind of token. Never rejects for a reason that lies with the provider. */
+/** What happened on the way of a push, for an operator who wants to see it. */
+export type TraceStep =
+  | { step: 'credentials'; set: string }
+  | { step: 'answered'; status: number; reason?: string; action?: string; providerId?: string | undefined }
+  | { step: 'unanswered'; kind: 'unsent' | 'unknown'; reason: string }
+
+/** Never rejects for a reason that lies with the provider. */
+export type SendPush = (push: Push, trace?: (step: TraceStep) => void) => Promise<Verdict>
+
+/** A way to reach a kind of token. */
 export interface PushProvider {
   readonly name: ProviderName
-  send(push: Push): Promise<Verdict>
-}
-
-/** A provider nobody gave credentials for: it says so at once, and nothing is tried again. */
-export function notConfigured(name: ProviderName): PushProvider {
-  return { name, send: async () => ({ result: 'refused', reason: 'not-configured' }) }
+  send: SendPush
 }

@@ -1,15 +1,12 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
+import type { PushTarget } from '@parley/shared/rpc'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
+import type { CredentialSet } from '../credentials/credential-set.ts'
 import type { PushMetrics } from '../metrics.ts'
-import { type ApnsConfig, createApns } from './apns/apns.ts'
-import { createFcm, type FcmConfig } from './fcm/fcm.ts'
-import { notConfigured, type ProviderName, type PushProvider } from './provider.ts'
-
-export interface ProvidersConfig {
-  apns: ApnsConfig | undefined
-  fcm: FcmConfig | undefined
-}
+import type { OpenedSet } from './opened-set.ts'
+import { providerKinds } from './provider-kinds.ts'
+import { type ProviderName, providerNames, type PushProvider } from './provider.ts'
 
 interface ProvidersOptions {
   redis: Redis
@@ -17,38 +14,101 @@ interface ProvidersOptions {
   metrics: PushMetrics
 }
 
-const providerOf: Partial<Record<PushTokenKind, ProviderName>> = {
-  apns: 'apns',
-  fcm: 'fcm',
-}
-
 export interface Providers extends AsyncDisposable {
-  /** Who alerts this kind of token; one without credentials says so for each push. Undefined: not alerted here. */
-  for(kind: PushTokenKind): PushProvider | undefined
+  /** Who reaches this kind of token; one without credentials says so for each push. */
+  for(kind: PushTokenKind): PushProvider
+  /** Sends with these sets from here on. Those that are as they were keep their connections and their rest. */
+  use(sets: CredentialSet[]): void
 }
 
-/** The providers there are credentials for. A further one is a file of its own and a line here. */
-export function createProviders(
-  config: ProvidersConfig,
-  { redis, log, metrics }: ProvidersOptions,
-): Providers {
-  const opened = new AsyncDisposableStack()
-  const options = (name: ProviderName) => ({
-    redis,
-    log,
-    minted: metrics.minted(name),
-    count: metrics.connection(name),
-  })
-  const made: Partial<Record<ProviderName, PushProvider>> = {
-    ...(config.apns ? { apns: opened.use(createApns(config.apns, options('apns'))) } : {}),
-    ...(config.fcm ? { fcm: opened.use(createFcm(config.fcm, options('fcm'))) } : {}),
+interface SetInUse {
+  set: CredentialSet
+  opened: OpenedSet
+}
+
+/** Every provider there is, each push with the set of credentials for its token's app and environment. */
+export function openProviders({ redis, log, metrics }: ProvidersOptions): Providers {
+  let inUse: SetInUse[] = []
+  const closing = new Set<Promise<void>>()
+
+  function open(set: CredentialSet): SetInUse {
+    const { provider, name } = set
+    const opened = set.open({
+      redis,
+      log: log.child({ credentials: name }),
+      minted: metrics.minted(provider),
+      count: metrics.connection(provider),
+      refused: metrics.credentialsRefused(name, provider),
+    })
+    return { set, opened }
   }
-  log.info({ providers: Object.keys(made) }, 'push providers')
+
+  /** What is under way with it is finished first. */
+  function close({ opened, set }: SetInUse): void {
+    const closed = Promise.resolve(opened[Symbol.asyncDispose]())
+      .catch((err: unknown) =>
+        log.warn({ err, credentials: set.name }, 'credentials were not put away cleanly'),
+      )
+      .finally(() => closing.delete(closed))
+    closing.add(closed)
+  }
+
+  const made = Object.fromEntries(
+    providerNames.map((name): [ProviderName, PushProvider] => [
+      name,
+      {
+        name,
+        async send(push, trace) {
+          const chosen = chooseSet(inUse, name, push.token)
+          if (!chosen) return { result: 'refused', reason: 'not-configured' }
+          trace?.({ step: 'credentials', set: chosen.set.name })
+          return chosen.opened.send(push, trace)
+        },
+      },
+    ]),
+  ) as Record<ProviderName, PushProvider>
+
   return {
-    for(kind) {
-      const name = providerOf[kind]
-      return name && (made[name] ?? notConfigured(name))
+    for: (kind) => made[providerOf(kind)],
+    use(sets) {
+      const before = new Map(inUse.map((one) => [one.set.name, one]))
+      inUse = sets.map((set) => {
+        const known = before.get(set.name)
+        if (known?.set.fingerprint !== set.fingerprint) return open(set)
+        before.delete(set.name)
+        return known
+      })
+      for (const gone of before.values()) close(gone)
     },
-    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      for (const one of inUse) close(one)
+      inUse = []
+      await Promise.all(closing)
+    },
   }
+}
+
+function providerOf(kind: PushTokenKind): ProviderName {
+  const name = providerNames.find((one) => providerKinds[one].tokens.includes(kind))
+  if (!name) throw new Error(`no provider for tokens of kind ${kind}`)
+  return name
+}
+
+/**
+ * The set that names the token's app, else the one for every other app, in the token's environment. A token that
+ * names no app goes with the latter, or with the only one there is.
+ */
+export function chooseSet<One extends { set: Pick<CredentialSet, 'provider' | 'topics' | 'environment'> }>(
+  all: One[],
+  provider: ProviderName,
+  { topic, environment }: Pick<PushTarget['token'], 'topic' | 'environment'>,
+): One | undefined {
+  const fit = all.filter(
+    ({ set }) =>
+      set.provider === provider && (set.environment === undefined || set.environment === environment),
+  )
+  const app = topic?.replace(/\.voip$/, '')
+  const named = fit.find(({ set }) => app !== undefined && set.topics?.includes(app))
+  const others = fit.find(({ set }) => set.topics === undefined)
+  return named ?? others ?? (app === undefined && fit.length === 1 ? fit[0] : undefined)
 }

@@ -1,7 +1,7 @@
 import { uuidFrom } from '@parley/shared/ids'
 import type { Http2Request } from '../../http2/request.ts'
 import { cutText } from '../cut-text.ts'
-import type { AlertPush, Push, WithdrawalPush } from '../provider.ts'
+import type { AlertPush, CallPush, Push, WithdrawalPush } from '../provider.ts'
 
 /** Apple, "Generating a remote notification": 4 KB for everything but VoIP, which may have 5. */
 export const maxPayloadBytes = 4_096
@@ -36,7 +36,7 @@ function formOf(push: Push, topic: string, now: number) {
     case 'alert':
       return {
         headers: {
-          'apns-topic': topic,
+          'apns-topic': bundleOf(topic),
           'apns-push-type': 'alert',
           'apns-priority': '10',
           'apns-expiration': kept,
@@ -48,7 +48,7 @@ function formOf(push: Push, topic: string, now: number) {
     case 'withdrawal':
       return {
         headers: {
-          'apns-topic': topic,
+          'apns-topic': bundleOf(topic),
           'apns-push-type': 'alert',
           // Spares the battery; a badge may be a moment late.
           'apns-priority': '5',
@@ -57,6 +57,51 @@ function formOf(push: Push, topic: string, now: number) {
         },
         body: withdrawalPayload(push),
       }
+    case 'call':
+      return push.token.kind === 'apns-voip' ? voipForm(push, topic) : callAlertForm(push, topic)
+  }
+}
+
+/**
+ * Apple, "Responding to VoIP Notifications from PushKit": the app must report a call for each of them, also to
+ * end one, so both actions name the same call. Expiration 0: tried once, and not kept.
+ */
+function voipForm({ action, call }: CallPush, topic: string) {
+  return {
+    headers: {
+      'apns-topic': `${bundleOf(topic)}.voip`,
+      'apns-push-type': 'voip',
+      'apns-priority': '10',
+      'apns-expiration': '0',
+    },
+    body: JSON.stringify({ aps: {}, action, call }),
+  }
+}
+
+/** For a device that has no VoIP token: an alert while it rings, taken down by the app when it stops. */
+function callAlertForm({ action, call }: CallPush, topic: string) {
+  const rings = action === 'ring'
+  return {
+    headers: {
+      'apns-topic': bundleOf(topic),
+      'apns-push-type': 'alert',
+      'apns-priority': rings ? '10' : '5',
+      'apns-expiration': String(Math.floor(Date.parse(call.ringUntil) / 1_000)),
+      'apns-collapse-id': `call:${call.callId}`,
+    },
+    body: JSON.stringify({
+      aps: rings
+        ? {
+            alert: { title: call.callerName, 'loc-key': `parley.call.${call.media}` },
+            sound: 'default',
+            'interruption-level': 'time-sensitive',
+            'thread-id': call.conversationId,
+            'mutable-content': 1,
+          }
+        : { 'content-available': 1 },
+      action,
+      call,
+    }),
   }
 }
 
@@ -98,4 +143,9 @@ const maxTitleBytes = 512
 function withdrawalPayload({ badge, read, gone }: WithdrawalPush): string {
   const ended = gone.length > 0 ? { gone } : {}
   return JSON.stringify({ aps: { badge, 'content-available': 1 }, read, ...ended })
+}
+
+/** A VoIP token may be registered with the topic Apple uses for it or with the app's own. */
+export function bundleOf(topic: string): string {
+  return topic.endsWith('.voip') ? topic.slice(0, -'.voip'.length) : topic
 }

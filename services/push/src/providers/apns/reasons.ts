@@ -1,15 +1,8 @@
-/**
- * What to do about an answer of APNs.
- * `drop`: the token is dead. `retry`: later, on a new connection if so marked. `renew`: at once, with a new
- * provider token and connection. `stop`: our configuration or our mistake; nothing is tried again.
- */
-export type ApnsAction =
-  | { class: 'drop' }
-  | { class: 'retry'; newConnection?: true; afterMs?: number; pause?: true }
-  | { class: 'renew'; token: boolean }
-  | { class: 'stop'; pause?: true }
+import type { Action } from '../action.ts'
 
 const drop = { class: 'drop' } as const
+// A topic or environment that we have wrong makes Apple say this of every token.
+const dropIfFew = { class: 'drop', maybeOurs: true } as const
 const stop = { class: 'stop' } as const
 // Credentials are refused as a whole, so the next push would be too.
 const stopAll = { class: 'stop', pause: true } as const
@@ -20,9 +13,9 @@ const minute = 60_000
  * Apple, "Handling notification responses from APNs", table of reasons. Topic and token come from the app's
  * registration, so a reason about them never pauses what others send.
  */
-export const apnsActions: Readonly<Record<string, ApnsAction>> = {
-  BadDeviceToken: drop,
-  DeviceTokenNotForTopic: drop,
+export const apnsActions: Readonly<Record<string, Action>> = {
+  BadDeviceToken: dropIfFew,
+  DeviceTokenNotForTopic: dropIfFew,
   Unregistered: drop,
   ExpiredToken: drop,
 
@@ -50,9 +43,10 @@ export const apnsActions: Readonly<Record<string, ApnsAction>> = {
   InvalidProviderToken: stopAll,
   MissingProviderToken: stopAll,
 
-  ExpiredProviderToken: { class: 'renew', token: true },
-  UnrelatedKeyIdInToken: { class: 'renew', token: false },
-  IdleTimeout: { class: 'renew', token: false },
+  // APNs goes on judging a connection by the token it was opened with.
+  ExpiredProviderToken: { class: 'renew', authorization: true, newConnection: true },
+  UnrelatedKeyIdInToken: { class: 'renew', newConnection: true },
+  IdleTimeout: { class: 'renew', newConnection: true },
 
   // The same device is sent too much.
   TooManyRequests: { class: 'retry', afterMs: minute },
@@ -64,7 +58,7 @@ export const apnsActions: Readonly<Record<string, ApnsAction>> = {
 }
 
 /** A reason that Apple may add one day is judged by its status: 429 and 5xx pass, the others are ours. */
-export function apnsActionFor(status: number, reason: string): ApnsAction {
+export function apnsActionFor(status: number, reason: string): Action {
   const known = Object.hasOwn(apnsActions, reason) ? apnsActions[reason] : undefined
   if (known) return known
   if (status === 410) return drop

@@ -1,13 +1,11 @@
 import type { KeyObject } from 'node:crypto'
-import { AppError } from '@parley/shared/errors'
 import type { Redis } from 'ioredis'
 import { SignJWT } from 'jose'
-import { z } from 'zod'
+import { readGrant } from '../../credentials/grant.ts'
 import { createSharedToken, type SharedToken } from '../../credentials/shared-token.ts'
 import type { Http2Client } from '../../http2/client.ts'
 
 export interface FcmAccount {
-  projectId: string
   clientEmail: string
   privateKeyId: string | undefined
   privateKey: KeyObject
@@ -25,8 +23,6 @@ interface AccessTokenOptions {
 const scope = 'https://www.googleapis.com/auth/firebase.messaging'
 const assertionSeconds = 3_600
 const minute = 60_000
-
-const Grant = z.object({ access_token: z.string().min(1), expires_in: z.number().positive() })
 
 /**
  * The OAuth access token, got for a signed assertion (RFC 7523; Google, "Using OAuth 2.0 for server to server
@@ -46,14 +42,7 @@ export function createAccessToken({ redis, client, account, minted }: AccessToke
         assertion: await assertion(account),
       }).toString(),
     })
-    if (answer.kind !== 'answered' || answer.status !== 200) {
-      // The body is left out of it: it may say more of the account than a log should hold.
-      const why = answer.kind === 'answered' ? `status ${answer.status}` : answer.reason
-      throw new AppError('unavailable', `no access token for FCM: ${why}`)
-    }
-    const { access_token: value, expires_in: seconds } = Grant.parse(JSON.parse(answer.body))
-    const expiresAt = Date.now() + seconds * 1_000
-    return { value, expiresAt, refreshAt: expiresAt - Math.min(10 * minute, (seconds * 1_000) / 2) }
+    return readGrant('FCM', answer)
   }
 
   return createSharedToken({

@@ -1,14 +1,5 @@
 import { z } from 'zod'
-
-/**
- * What to do about an answer of FCM. `drop`: the token is dead. `retry`: later; `pause`: with everything
- * else that goes to FCM. `renew`: at once, with a new access token. `stop`: our configuration or our mistake.
- */
-export type FcmAction =
-  | { class: 'drop' }
-  | { class: 'retry'; afterMs?: number; pause?: true }
-  | { class: 'renew' }
-  | { class: 'stop'; pause?: true }
+import type { Action } from '../action.ts'
 
 export interface FcmRefusal {
   /** FCM's own code if it gave one, else the canonical status, else the HTTP status. */
@@ -20,10 +11,10 @@ export interface FcmRefusal {
 }
 
 /** Firebase, "ErrorCode" reference: the codes of `FcmError`. */
-export const fcmActions: Readonly<Record<string, FcmAction>> = {
+export const fcmActions: Readonly<Record<string, Action>> = {
   UNREGISTERED: { class: 'drop' },
-  // The token belongs to another project.
-  SENDER_ID_MISMATCH: { class: 'drop' },
+  // The token belongs to another project, or our account does.
+  SENDER_ID_MISMATCH: { class: 'drop', maybeOurs: true },
   INVALID_ARGUMENT: { class: 'stop' },
   // APNs or Web Push credentials at Firebase, for the tokens that need them; the others still work.
   THIRD_PARTY_AUTH_ERROR: { class: 'stop' },
@@ -34,11 +25,11 @@ export const fcmActions: Readonly<Record<string, FcmAction>> = {
 }
 
 /** Without a code of FCM's own: the status speaks of the request or the project, and never condemns a token. */
-export function fcmActionFor(status: number, { reason, own, aboutToken }: FcmRefusal): FcmAction {
-  if (aboutToken && status === 400) return { class: 'drop' }
+export function fcmActionFor(status: number, { reason, own, aboutToken }: FcmRefusal): Action {
+  if (aboutToken && status === 400) return { class: 'drop', maybeOurs: true }
   const known = own && Object.hasOwn(fcmActions, reason) ? fcmActions[reason] : undefined
   if (known) return known
-  if (status === 401) return { class: 'renew' }
+  if (status === 401) return { class: 'renew', authorization: true }
   // A missing API, role or project stands in the way of every push.
   if (status === 403 || status === 404) return { class: 'stop', pause: true }
   if (status === 429) return { class: 'retry', afterMs: 60_000, pause: true }

@@ -1,5 +1,6 @@
 import { cutText } from '../cut-text.ts'
-import type { AlertPush, Push, WithdrawalPush } from '../provider.ts'
+import type { AlertPush, CallPush, Push, WithdrawalPush } from '../provider.ts'
+import { secondsLeft } from '../seconds-left.ts'
 
 /** Firebase, `projects.messages`: 4096 bytes for notification and data together. */
 export const maxContentBytes = 4_096
@@ -7,14 +8,24 @@ export const maxContentBytes = 4_096
 /** As long as APNs keeps ours; a phone that was off for longer reads its messages in the app. */
 const keptFor = '86400s'
 
+/** Android shows what is in `notification` by itself; with `data` alone the app makes the notification. */
+export type AlertForm = 'notification' | 'data'
+
 /** The body of a send. */
-export function fcmMessage(push: Push): string {
+export function fcmMessage(push: Push, form: AlertForm): string {
   switch (push.kind) {
     case 'alert':
-      return alertMessage(push)
+      return alertMessage(push, form)
     case 'withdrawal':
       return withdrawalMessage(push)
+    case 'call':
+      return callMessage(push)
   }
+}
+
+/** An installation id takes the place of the registration token (Firebase, REST `projects.messages`, `fid`). */
+function target({ kind, value }: Push['token']) {
+  return kind === 'fcm-fid' ? { fid: value } : { token: value }
 }
 
 /**
@@ -23,10 +34,14 @@ export function fcmMessage(push: Push): string {
  * priority is for exactly such messages, those that show something. What is not to be heard goes to the
  * channel `parley-silent`, where the app has made one: since Android 8 the channel decides about sound.
  */
-export function alertMessage({ conversationId, token, badge, alert }: AlertPush): string {
+export function alertMessage(
+  { conversationId, token, badge, alert }: AlertPush,
+  form: AlertForm = 'notification',
+): string {
   const content = (title: string, body: string) => ({
-    notification: title === '' ? { body } : { title, body },
+    ...(form === 'notification' ? { notification: title === '' ? { body } : { title, body } } : {}),
     data: {
+      ...(form === 'data' ? { title, body } : {}),
       conversationId,
       messageId: alert.messageId,
       seq: String(alert.seq),
@@ -34,26 +49,18 @@ export function alertMessage({ conversationId, token, badge, alert }: AlertPush)
       audible: String(alert.audible),
     },
   })
-  const message = ({ notification, data }: ReturnType<typeof content>) =>
+  const message = (content: object) =>
     JSON.stringify({
       message: {
-        token: token.value,
-        notification,
-        data,
+        ...target(token),
+        ...content,
         android: {
           priority: 'HIGH',
           ttl: keptFor,
           // Messages with a notification are always collapsed while a device is off, all of an app into one
           // unless they have a key; this way each conversation keeps its newest.
           collapse_key: conversationId,
-          notification: {
-            // The same message shown twice, after an answer got lost, is shown once.
-            tag: alert.messageId,
-            notification_count: badge,
-            ...(alert.audible
-              ? { default_sound: true }
-              : { channel_id: silentChannel, notification_priority: 'PRIORITY_LOW' }),
-          },
+          ...(form === 'notification' ? { notification: androidNotification(alert, badge) } : {}),
         },
       },
     })
@@ -62,6 +69,17 @@ export function alertMessage({ conversationId, token, badge, alert }: AlertPush)
   if (bytesOf(whole) <= maxContentBytes) return message(whole)
   const title = cutText(alert.title, maxTitleBytes)
   return message(content(title, cutText(alert.body, maxContentBytes - bytesOf(content(title, '')))))
+}
+
+function androidNotification({ messageId, audible }: AlertPush['alert'], badge: number) {
+  return {
+    // The same message shown twice, after an answer got lost, is shown once.
+    tag: messageId,
+    notification_count: badge,
+    ...(audible
+      ? { default_sound: true }
+      : { channel_id: silentChannel, notification_priority: 'PRIORITY_LOW' }),
+  }
 }
 
 const silentChannel = 'parley-silent'
@@ -74,9 +92,20 @@ function withdrawalMessage({ token, badge, read, gone }: WithdrawalPush): string
   const ended = gone.length > 0 ? { gone: JSON.stringify(gone) } : {}
   return JSON.stringify({
     message: {
-      token: token.value,
+      ...target(token),
       data: { withdraw: JSON.stringify(read), badge: String(badge), ...ended },
       android: { priority: 'NORMAL', ttl: keptFor, collapse_key: 'withdrawal' },
+    },
+  })
+}
+
+/** Data alone, so that the app's code runs and rings; no longer kept than it rings, and collapsed with nothing. */
+function callMessage({ token, action, call }: CallPush): string {
+  return JSON.stringify({
+    message: {
+      ...target(token),
+      data: { action, call: JSON.stringify(call) },
+      android: { priority: 'HIGH', ttl: `${secondsLeft(call.ringUntil)}s` },
     },
   })
 }

@@ -6,12 +6,12 @@ interface PushProviders extends AsyncDisposable {
   inspectorUrl?: string
 }
 
-/** The real APNs or FCM where the environment holds credentials for one of them, simulators of both elsewhere. */
+/** The real providers where the environment holds credentials for one of them, simulators of all elsewhere. */
 export async function openPushProviders(
   env: NodeJS.ProcessEnv,
   options: { inspectorPort: number; stateDir: string },
 ): Promise<PushProviders> {
-  const real = Object.keys(env).some((name) => /^(APNS|FCM)_/.test(name))
+  const real = Object.keys(env).some((name) => /^(APNS|FCM|PUSH_CREDENTIALS)_/.test(name))
   if (real) return { env: {}, async [Symbol.asyncDispose]() {} }
   const { env: simulated, inspectorUrl, ...simulators } = await startPushSimulators(options)
   return { env: simulated, inspectorUrl, [Symbol.asyncDispose]: () => simulators[Symbol.asyncDispose]() }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CallNotice } from './call-notice.ts'
 import { ConversationId, DeviceId, MediaId, UserId } from './ids.ts'
 import { jobKind, patientBackoff } from './jobs.ts'
 
@@ -33,20 +34,6 @@ export const withdrawal = jobKind({
   }),
   options: { attempts: 5, backoff: patientBackoff(2_000), ...forgetful },
 })
-
-/** All a phone needs to show an incoming call at once. */
-export const CallNotice = z.object({
-  /** Also what the phone's system knows the call by (CallKit takes a UUID). */
-  callId: z.uuid(),
-  conversationId: ConversationId,
-  callerId: UserId,
-  callerName: z.string().max(128),
-  media: z.enum(['audio', 'video']),
-  startedAt: z.iso.datetime(),
-  /** The moment it rings out. A device that hears of it later shows nothing. */
-  ringUntil: z.iso.datetime(),
-})
-export type CallNotice = z.output<typeof CallNotice>
 
 /**
  * Ring these people's devices for a call, or stop those that were rung. Its own queue, so that no amount of chat

@@ -8,8 +8,7 @@ interface PushSource {
 }
 
 interface InspectorOptions {
-  apns: PushSource
-  fcm: PushSource
+  sources: PushSource[]
   port?: number
   /** Address to listen on, loopback by default. */
   host?: string
@@ -19,16 +18,15 @@ export interface PushInspector extends AsyncDisposable {
   url: string
 }
 
-/** A page of the pushes both simulators received, newest first; JSON for whoever does not ask for HTML. */
+/** A page of the pushes all simulators received, newest first; JSON for whoever does not ask for HTML. */
 export async function startPushInspector({
-  apns,
-  fcm,
+  sources,
   port = 0,
   host = '127.0.0.1',
 }: InspectorOptions): Promise<PushInspector> {
   const server = createServer((request, response) => {
     if (request.method !== 'GET' || request.url !== '/') return void response.writeHead(404).end()
-    const pushes = [...apns.received(), ...fcm.received()].toSorted((a, b) => b.at.localeCompare(a.at))
+    const pushes = sources.flatMap((source) => source.received()).toSorted((a, b) => b.at.localeCompare(a.at))
     if (request.headers.accept?.includes('text/html')) {
       response.writeHead(200, {
         'content-type': 'text/html; charset=utf-8',

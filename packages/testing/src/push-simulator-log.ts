@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http2'
 
 /** A push as a provider's simulator received it. */
 export interface ReceivedPush {
-  provider: 'apns' | 'fcm'
+  provider: 'apns' | 'fcm' | 'webpush' | 'huawei'
   /** ISO 8601. */
   at: string
   token: string

@@ -1,9 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type ApnsSimulator, startApnsSimulator } from './apns-simulator.ts'
 import { createCertificate } from './certificates.ts'
 import { type FcmSimulator, startFcmSimulator } from './fcm-simulator.ts'
+import { type HuaweiSimulator, startHuaweiSimulator } from './huawei-simulator.ts'
 import { startPushInspector } from './push-simulator-inspector.ts'
+import { startWebPushSimulator, type WebPushSimulator } from './webpush-simulator.ts'
 
 interface PushSimulatorsOptions {
   inspectorPort?: number
@@ -11,6 +14,8 @@ interface PushSimulatorsOptions {
   name?: string
   apnsPort?: number
   fcmPort?: number
+  webPushPort?: number
+  huaweiPort?: number
   /** Where credentials are written, readable by their owner only; without it they are in the variables themselves. */
   stateDir?: string
   /** The topic of tokens that name none. */
@@ -23,14 +28,20 @@ export interface PushSimulators extends AsyncDisposable {
   inspectorUrl: string
   apns: ApnsSimulator
   fcm: FcmSimulator
+  webPush: WebPushSimulator
+  huawei: HuaweiSimulator
+  /** Where the files of credentials are; more of them may be put there. */
+  credentialsDir: string
 }
 
-/** Both providers on this machine, credentials they accept, and a page that shows what they received. */
+/** All providers on this machine, credentials they accept, and a page that shows what they received. */
 export async function startPushSimulators({
   inspectorPort = 0,
   name,
   apnsPort = 0,
   fcmPort = 0,
+  webPushPort = 0,
+  huaweiPort = 0,
   stateDir,
   topic = 'dev.parley.app',
 }: PushSimulatorsOptions = {}): Promise<PushSimulators> {
@@ -39,9 +50,21 @@ export async function startPushSimulators({
   const named = name ? { name } : {}
   const apns = opened.use(await startApnsSimulator({ certificate, port: apnsPort, ...named }))
   const fcm = opened.use(await startFcmSimulator({ certificate, port: fcmPort, ...named }))
+  const webPush = opened.use(await startWebPushSimulator({ certificate, port: webPushPort, ...named }))
+  const huawei = opened.use(await startHuaweiSimulator({ certificate, port: huaweiPort, ...named }))
   const inspector = opened.use(
-    await startPushInspector({ apns, fcm, port: inspectorPort, ...(name ? { host: '0.0.0.0' } : {}) }),
+    await startPushInspector({
+      sources: [apns, fcm, webPush, huawei],
+      port: inspectorPort,
+      ...(name ? { host: '0.0.0.0' } : {}),
+    }),
   )
+  const credentialsDir = stateDir
+    ? path.join(stateDir, 'credentials')
+    : opened.adopt(await mkdtemp(path.join(tmpdir(), 'parley-push-')), (dir) =>
+        rm(dir, { recursive: true, force: true }),
+      )
+  await writeCredentials(credentialsDir, { webpush: webPush.credentials, huawei: huawei.credentials })
 
   const secrets = {
     APNS_CA: certificate.ca,
@@ -56,11 +79,28 @@ export async function startPushSimulators({
     APNS_KEY_ID: apns.credentials.keyId,
     APNS_TOPIC: topic,
     FCM_URL: fcm.url,
+    PUSH_CREDENTIALS_DIR: credentialsDir,
     ...(stateDir ? await writeSecrets(secrets, stateDir) : secrets),
   }
 
   const owned = opened.move()
-  return { env, inspectorUrl: inspector.url, apns, fcm, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return {
+    env,
+    inspectorUrl: inspector.url,
+    apns,
+    fcm,
+    webPush,
+    huawei,
+    credentialsDir,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+async function writeCredentials(folder: string, sets: Record<string, object>): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  for (const [name, set] of Object.entries(sets)) {
+    await writeFile(path.join(folder, `${name}.json`), JSON.stringify(set, null, 2), { mode: 0o600 })
+  }
 }
 
 /** Each secret in a file of its own, named by the variable `X_FILE`. */

@@ -8,6 +8,7 @@ import { contactRoutes } from './contacts/routes.ts'
 import { createContext } from './context.ts'
 import { deliveryRpc } from './deliveries/rpc.ts'
 import { deviceRoutes } from './devices/routes.ts'
+import { deviceRpc } from './devices/rpc.ts'
 import { directoryRoutes } from './directory/routes.ts'
 import { startTellingContacts } from './directory/tell-contacts.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
@@ -57,6 +58,7 @@ export async function startMessages(config: Config) {
   receiptRpc(internal, ctx)
   operationRpc(internal, ctx)
   deliveryRpc(internal, ctx)
+  deviceRpc(internal, ctx)
   mediaAccessRpc(internal, ctx)
 
   opened.use(startTellingContacts(ctx))

@@ -1,36 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import type { ConversationId } from '@parley/shared/ids'
-import { openRedis } from '@parley/shared/redis'
 import { createApnsCredentials, startApnsSimulator } from '@parley/testing/apns-simulator'
 import { createCertificate } from '@parley/testing/certificates'
 import { startFcmSimulator } from '@parley/testing/fcm-simulator'
 import type { FaultRule, SimulatedAnswer } from '@parley/testing/http2-simulator'
-import { test as base, describe, expect, inject } from 'vitest'
-import { readCredentialSet } from '../src/credentials/credential-set.ts'
-import type { SetOptions } from '../src/providers/opened-set.ts'
-import type { AlertPush } from '../src/providers/provider.ts'
-import { delivery, log } from './fixture.ts'
+import { describe, expect } from 'vitest'
+import { openSet, push, test as base } from './provider-fixture.ts'
 
 const topic = 'dev.parley.app'
 
-/** A set of credentials in use, as a worker would have it. */
-const openSet = (raw: object, options: Pick<SetOptions, 'redis'> & Partial<SetOptions>) =>
-  readCredentialSet('test', raw).open({
-    log,
-    minted: () => {},
-    count: () => {},
-    refused: () => {},
-    ...options,
-  })
-
-const conversationId = 'g-1' as ConversationId
-
 const test = base
-  .extend('redis', { scope: 'file' }, async ({}, { onCleanup }) => {
-    const redis = openRedis({ url: inject('redisUrl') }, log)
-    onCleanup(() => redis.disconnect())
-    return redis
-  })
   .extend('apns', async ({ redis }, { onCleanup }) => {
     const stack = new AsyncDisposableStack()
     onCleanup(() => stack.disposeAsync())
@@ -54,13 +32,6 @@ const test = base
     const worker = () => stack.use(openSet({ provider: 'fcm', serviceAccount, url, ca }, { redis }))
     return { simulator, worker }
   })
-
-function push(kind: 'apns' | 'fcm', token: Partial<AlertPush['token']> = {}): AlertPush {
-  const { deviceId, badge, alerts, ...rest } = delivery({ conversationId, kind })
-  const alert = alerts[0] ?? { messageId: '', seq: 0, title: '', body: '', sentAt: '', audible: true }
-  const id = randomUUID()
-  return { kind: 'alert', id, conversationId, deviceId, badge, alert, token: { ...rest.token, ...token } }
-}
 
 const answer = (status: number, reason: string): { kind: 'answer' } & SimulatedAnswer => ({
   kind: 'answer',
@@ -215,9 +186,11 @@ describe('FCM', () => {
     const { serviceAccount, url, ca } = fcm.simulator
     const worker = stack.use(openSet({ provider: 'fcm', serviceAccount, url, ca, alerts: 'data' }, { redis }))
     expect(await worker.send(push('fcm'))).toMatchObject({ result: 'accepted' })
-    const message = (fcm.simulator.received().at(-1)?.payload as { message: Record<string, unknown> }).message
-    expect(message).toMatchObject({ data: { title: 'Bob', body: 'hello' }, android: { priority: 'HIGH' } })
-    expect(message).not.toHaveProperty('notification')
-    expect(message['android']).not.toHaveProperty('notification')
+    const { payload } = fcm.simulator.received().at(-1) ?? {}
+    expect(payload).toMatchObject({
+      message: { data: { title: 'Bob', body: 'hello' }, android: { priority: 'HIGH' } },
+    })
+    expect(payload).not.toHaveProperty('message.notification')
+    expect(payload).not.toHaveProperty('message.android.notification')
   })
 })

@@ -12,6 +12,8 @@ await runUntilSignal(
       inspectorPort: 8090,
       apnsPort: 8443,
       fcmPort: 8444,
+      webPushPort: 8445,
+      huaweiPort: 8446,
     }),
   { log },
 )

@@ -1,4 +1,5 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
+import type { PushTarget } from '@parley/shared/rpc'
 import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { MessagesFrom } from '../contacts/bars.ts'
 import type { Relation } from '../contacts/relation.ts'
@@ -76,6 +77,8 @@ interface SessionTable {
   tokensFrom: Date | null
 }
 
+export type PushKeys = NonNullable<PushTarget['token']['keys']>
+
 interface PushTokenTable {
   userId: string
   deviceId: string
@@ -88,6 +91,8 @@ interface PushTokenTable {
   locale: string | null
   /** What the app's icon was told last; null before the first alert. */
   badge: Generated<number | null>
+  /** Of a Web Push subscription. */
+  keys: ColumnType<PushKeys | null, string | null, string | null>
 }
 
 export type NotifyLevel = 'all' | 'mentions' | 'none'
@@ -194,6 +199,9 @@ interface MemberTable {
   clearedSeq: Generated<number>
   deliveredSeq: number
   readSeq: number
+  /** When `deliveredSeq` and `readSeq` moved to where they are; null if before that was kept. */
+  deliveredAt: Generated<Date | null>
+  readAt: Generated<Date | null>
   /** Every device of the user has been told, or cannot be told, of what is up to here. */
   notifiedSeq: number
   /** What of the conversation the user is alerted of; after `notifyUntil` it is all. */

@@ -1,9 +1,9 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
 import { type Kysely, sql } from 'kysely'
-import type { Database, Preview } from '../db/schema.ts'
+import type { Database, Preview, PushKeys } from '../db/schema.ts'
 
 /** Kinds of token that services/push alerts; a VoIP push is for calls alone. */
-export const alertKinds: PushTokenKind[] = ['apns', 'fcm']
+export const alertKinds: PushTokenKind[] = ['apns', 'fcm', 'fcm-fid', 'webpush', 'huawei']
 
 /** Up to where a member needs no telling any more. */
 export const toldSeq = sql.raw(
@@ -35,6 +35,7 @@ export interface TokenRow {
   token: string
   topic: string | null
   environment: 'sandbox' | 'production'
+  keys: PushKeys | null
   updatedAt: Date
 }
 
@@ -111,7 +112,7 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
         and not exists (select from due where due.user_id = m.user_id)
         and exists (select from token t where t.user_id = m.user_id)
     )
-    select t.user_id, t.device_id, t.platform, t.kind, t.token, t.topic, t.environment, t.updated_at, t.locale,
+    select t.user_id, t.device_id, t.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.locale,
       due.seqs, due.audible_after, p.quiet_from, p.quiet_until, p.time_zone, p.preview,
       pg_snapshot_xmin(pg_current_snapshot())::text as as_of
     from due

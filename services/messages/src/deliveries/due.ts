@@ -50,6 +50,7 @@ export function toTarget(row: store.TokenRow, badge: number): PushTarget {
       value: row.token,
       ...(row.topic === null ? {} : { topic: row.topic }),
       environment: row.environment,
+      ...(row.keys === null ? {} : { keys: row.keys }),
       updatedAt: row.updatedAt.toISOString(),
     },
     badge,

@@ -93,16 +93,16 @@ export async function listTold(
   return rows.map(({ userId }) => userId)
 }
 
-/** Tokens whose devices were told a badge. */
+/** Tokens whose devices were told a badge and can be told another in silence, which a browser cannot. */
 export async function listToldTokens(
   db: Kysely<Database>,
   userIds: string[],
 ): Promise<(TokenRow & { badge: number })[]> {
   const { rows } = await sql<TokenRow & { badge: number }>`
-    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.updated_at, t.badge
+    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.badge
     from push_token t
     join device d on d.user_id = t.user_id and d.device_id = t.device_id
-    where t.user_id = any(${userIds}) and t.badge is not null
+    where t.user_id = any(${userIds}) and t.badge is not null and t.kind <> 'webpush'
     order by t.user_id, t.device_id, t.kind`.execute(db)
   return rows
 }

@@ -5,15 +5,37 @@ import type { Context } from '../context.ts'
 import { authenticate } from '../sessions/authenticate.ts'
 import * as store from './store.ts'
 
-const Binding = z.strictObject({
-  kind: PushTokenKind,
-  token: z.string().regex(/^[\x21-\x7e]{1,2048}$/, 'printable ASCII without spaces, at most 2048'),
-  /** APNs: the bundle id, if it is not the configured one. */
+const base64url = (bytes: number) =>
+  z.string().regex(new RegExp(`^[A-Za-z0-9_-]{${Math.ceil((bytes * 4) / 3)}}$`))
+
+const Common = z.strictObject({
+  /** The app: APNs' bundle id, or whatever name the operator's credentials are for, if it is not the usual one. */
   topic: z.string().min(1).max(256).optional(),
   environment: z.enum(['sandbox', 'production']).default('production'),
   /** Of the device's user interface, BCP 47: the language alerts speak. */
   locale: z.string().max(35).refine(isLocale, 'not a language tag').optional(),
 })
+
+const Binding = z.discriminatedUnion('kind', [
+  Common.extend({
+    kind: PushTokenKind.exclude(['webpush']),
+    token: z.string().regex(/^[\x21-\x7e]{1,2048}$/, 'printable ASCII without spaces, at most 2048'),
+  }),
+  /** What `PushSubscription.toJSON()` gives: its `endpoint` and `keys`. */
+  Common.extend({
+    kind: z.literal('webpush'),
+    token: z.string().max(2_048).refine(isEndpoint, 'not an https address of a push service'),
+    keys: z.strictObject({ p256dh: base64url(65), auth: base64url(16) }),
+  }),
+])
+
+/** Who may be connected to is decided by services/push, when it connects; this is what can be told from the text. */
+function isEndpoint(text: string): boolean {
+  const url = URL.parse(text)
+  return (
+    url?.protocol === 'https:' && url.username === '' && url.password === '' && /^[\x21-\x7e]+$/.test(text)
+  )
+}
 
 function isLocale(tag: string): boolean {
   try {
@@ -32,6 +54,7 @@ export function deviceRoutes(app: HttpApp, ctx: Context): void {
       ...request.body,
       topic: request.body.topic ?? null,
       locale: request.body.locale ?? null,
+      keys: request.body.kind === 'webpush' ? request.body.keys : null,
     })
     return reply.status(204).send()
   })

@@ -1,6 +1,7 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
 import { type Kysely, sql } from 'kysely'
-import type { Database } from '../db/schema.ts'
+import type { Database, PushKeys } from '../db/schema.ts'
+import type { TokenRow } from '../deliveries/due-store.ts'
 
 export interface PushBinding {
   userId: string
@@ -11,6 +12,7 @@ export interface PushBinding {
   environment: 'sandbox' | 'production'
   /** BCP 47. */
   locale: string | null
+  keys: PushKeys | null
 }
 
 /** Binds a token to this user's device; whoever had it before has it no longer. */
@@ -27,15 +29,17 @@ export async function bindPushToken(db: Kysely<Database>, binding: PushBinding):
       )
       .execute()
     const { token, topic, environment, locale } = binding
+    const keys = binding.keys && JSON.stringify(binding.keys)
     await trx
       .insertInto('pushToken')
-      .values(binding)
+      .values({ ...binding, keys })
       .onConflict((conflict) =>
         conflict.columns(['userId', 'deviceId', 'kind']).doUpdateSet({
           token,
           topic,
           environment,
           locale,
+          keys,
           updatedAt: new Date(),
           // Another token is another installation, whose icon shows nothing yet.
           badge: sql`case when push_token.token = ${token} then push_token.badge end`,
@@ -64,4 +68,18 @@ export async function forgetPushToken(
     .where('token', '=', dead.token)
     .$if(dead.since !== undefined, (query) => query.where('updatedAt', '<', dead.since ?? new Date()))
     .execute()
+}
+
+const callKinds: PushTokenKind[] = ['apns-voip', 'apns', 'fcm', 'fcm-fid', 'webpush', 'huawei']
+
+/** Where these people's devices can be rung: a token each, that for calls if there is one, else the newest. */
+export async function listCallTokens(db: Kysely<Database>, userIds: string[]): Promise<TokenRow[]> {
+  const { rows } = await sql<TokenRow>`
+    select distinct on (t.user_id, t.device_id)
+      t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at
+    from push_token t
+    join device d on d.user_id = t.user_id and d.device_id = t.device_id
+    where t.user_id = any(${userIds}) and t.kind = any(${callKinds})
+    order by t.user_id, t.device_id, t.kind = 'apns-voip' desc, t.updated_at desc`.execute(db)
+  return rows
 }

@@ -42,6 +42,8 @@ export async function moveWatermarks(pool: Pool, marks: Mark[]): Promise<MovedMa
       moved as (
         update member m
         set delivered_seq = h.delivered_next, read_seq = h.read_next,
+          delivered_at = case when h.delivered_next > h.delivered_seq then now() else m.delivered_at end,
+          read_at = case when h.read_next > h.read_seq then now() else m.read_at end,
           changed_xid = case when h.read_next > h.read_seq then pg_current_xact_id() else m.changed_xid end
         from held h
         where m.conversation_id = h.conversation_id and m.user_id = h.user_id

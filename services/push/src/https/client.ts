@@ -79,8 +79,6 @@ export function createHttpsClient({ ca, publicOnly }: HttpsClientOptions) {
   }
 }
 
-export type HttpsClient = ReturnType<typeof createHttpsClient>
-
 function parts(url: string): Pick<Dispatcher.RequestOptions, 'path'> & { origin: string } {
   const { origin, pathname, search } = new URL(url)
   return { origin, path: pathname + search }

@@ -37,5 +37,3 @@ export function createDropBreaker(now: () => number = Date.now) {
     },
   }
 }
-
-export type DropBreaker = ReturnType<typeof createDropBreaker>

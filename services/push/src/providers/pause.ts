@@ -26,5 +26,3 @@ export function createPause(now: () => number = Date.now) {
     },
   }
 }
-
-export type Pause = ReturnType<typeof createPause>

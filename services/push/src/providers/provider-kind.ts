@@ -7,7 +7,7 @@ interface ProviderDefinition<Credentials extends z.ZodType> {
   tokens: readonly PushTokenKind[]
   /** What a file of credentials holds beside its `provider`, `topics` and `environment`. */
   credentials: Credentials
-  open(credentials: z.output<Credentials>, options: SetOptions): OpenedSet
+  open: (credentials: z.output<Credentials>, options: SetOptions) => OpenedSet
 }
 
 export interface ProviderKind {

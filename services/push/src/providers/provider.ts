@@ -1,5 +1,5 @@
+import type { CallNotice } from '@parley/shared/call-notice'
 import type { ConversationId, DeviceId } from '@parley/shared/ids'
-import type { CallNotice } from '@parley/shared/queues'
 import type { Alert, PushTarget, ReadMark } from '@parley/shared/rpc'
 
 export const providerNames = ['apns', 'fcm', 'webpush', 'huawei'] as const

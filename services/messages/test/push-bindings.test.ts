@@ -1,0 +1,98 @@
+import { createECDH, randomBytes, randomUUID as uuid } from 'node:crypto'
+import type { UserId } from '@parley/shared/ids'
+import { type Person, signUp } from '@parley/testing/chat-api'
+import { describe, expect } from 'vitest'
+import { say, test as base } from './delivery-fixture.ts'
+
+const test = base.extend(
+  'bind',
+  ({ api }) =>
+    (who: Person, binding: object) =>
+      api.put('/v1/devices/current/push', binding, who.token),
+)
+
+function subscription() {
+  const p256dh = createECDH('prime256v1').generateKeys('base64url')
+  return {
+    kind: 'webpush',
+    token: `https://push.example.com/${uuid()}`,
+    keys: { p256dh, auth: randomBytes(16).toString('base64url') },
+  }
+}
+
+describe('a Web Push subscription', () => {
+  test('is alerted at its endpoint, with its keys', async ({ api, rpc, bind }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    const made = subscription()
+    expect((await bind(bob, made)).status).toBe(204)
+    const { conversationId, seq } = await say(api, alice, bob)
+    const query = { conversationId, firstSeq: seq, lastSeq: seq, userIds: [bob.userId], claim: 'c' } as never
+    expect((await rpc.call('deliveries/due', query)).deliveries).toMatchObject([
+      { token: { kind: 'webpush', value: made.token, keys: made.keys } },
+    ])
+  })
+
+  test.for([
+    ['without keys', { keys: undefined }],
+    ['with a key of another length', { keys: { p256dh: 'short', auth: 'short' } }],
+    ['at an address without TLS', { token: 'http://push.example.com/x' }],
+    ['at an address with a password', { token: 'https://user:secret@push.example.com/x' }],
+    ['at no address', { token: 'somewhere' }],
+  ] as const)('P9 %s is refused, and nothing is bound', async ([, change], { api, bind, service }) => {
+    const bob = await signUp(api)
+    const refused = await bind(bob, { ...subscription(), ...change })
+    expect(refused).toMatchObject({ status: 400, body: { error: { code: 'invalid_request' } } })
+    const { rows } = await service.ctx.pool.query('select 1 from push_token where user_id = $1', [bob.userId])
+    expect(rows).toEqual([])
+  })
+
+  test('that takes the place of another token brings its own keys', async ({ api, bind, service }) => {
+    const bob = await signUp(api)
+    await bind(bob, subscription())
+    const next = subscription()
+    await bind(bob, next)
+    const { rows } = await service.ctx.pool.query('select token, keys from push_token where user_id = $1', [
+      bob.userId,
+    ])
+    expect(rows).toEqual([{ token: next.token, keys: next.keys }])
+  })
+})
+
+describe('where a device is rung', () => {
+  test('P7 is its token for calls, else the newest it has, and one for each device', async ({
+    api,
+    rpc,
+    bind,
+  }) => {
+    const bob = await signUp(api)
+    const targets = async () => (await rpc.call('calls/targets', { userIds: [bob.userId as UserId] })).targets
+    expect(await targets()).toEqual([])
+    await bind(bob, { kind: 'fcm', token: uuid() })
+    const fid = uuid()
+    await bind(bob, { kind: 'fcm-fid', token: fid })
+    expect(await targets()).toMatchObject([{ userId: bob.userId, token: { kind: 'fcm-fid', value: fid } }])
+    const voip = uuid().replaceAll('-', '')
+    await bind(bob, { kind: 'apns-voip', token: voip })
+    await bind(bob, { kind: 'apns', token: uuid().replaceAll('-', '') })
+    expect(await targets()).toMatchObject([{ token: { kind: 'apns-voip', value: voip } }])
+  })
+})
+
+test('a token called dead is forgotten, but not one registered since', async ({ api, rpc, bind }) => {
+  const bob = await signUp(api)
+  const token = uuid()
+  await bind(bob, { kind: 'huawei', token })
+  const targets = async () => (await rpc.call('calls/targets', { userIds: [bob.userId as UserId] })).targets
+  const [bound] = await targets()
+  const dead = (since: string) =>
+    rpc.call('push-tokens/forget', {
+      tokens: [
+        { userId: bob.userId as UserId, deviceId: 'phone' as never, kind: 'huawei', value: token, since },
+      ],
+    })
+  const registeredAt = Date.parse(bound?.token.updatedAt ?? '')
+  await dead(new Date(registeredAt - 1_000).toISOString())
+  expect(await targets()).toHaveLength(1)
+  await dead(new Date(registeredAt + 1_000).toISOString())
+  expect(await targets()).toEqual([])
+})

@@ -251,8 +251,10 @@ export const serverEvents = {
       'Another log-in took the place of this session, as the policy of the server has it, or this device connected a second time. The socket closes with 4409. Logging in again takes the place back.',
     ),
   'session:draining': z
-    .object({ reconnectAfterMs: z.int() })
-    .describe('This node is going away: come back after this time. The socket closes with 4503.'),
+    .object({ reconnectAfterMs: z.int(), returnTicket: z.string().optional() })
+    .describe(
+      'This node is going away: come back after this time, with the ticket as `auth.returnTicket`, which lets you in before others. The socket closes with 4503.',
+    ),
   'session:closing': z
     .object({ code: z.int(), reason: z.string() })
     .describe('The socket closes with this code, at once.'),
@@ -292,6 +294,7 @@ export const Handshake = z.object({
   /** In the query, since it decides what answers. */
   heartbeat: HeartbeatProfile.optional(),
   protocolVersion: z.coerce.number().int().min(1).max(1).optional(),
+  returnTicket: z.string().max(256).optional(),
 })
 
 /** WebSocket close codes. 44xx: do not come back as you are. 45xx: come back, after a random wait. */

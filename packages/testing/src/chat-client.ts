@@ -15,6 +15,11 @@ interface ChatClientOptions {
   resume?: ChatClient
 }
 
+interface Draining {
+  reconnectAfterMs: number
+  returnTicket?: string
+}
+
 export interface SentMessage {
   messageId: string
   conversationId: string
@@ -40,6 +45,8 @@ export class ChatClient implements AsyncDisposable {
   #cursor: string | undefined
   #unacknowledged = new Set<string>()
   #mending = new Map<string, Promise<void>>()
+  #syncedAs: string | undefined
+  #returnTicket: string | undefined
   #ended = false
 
   constructor({ url, token, transports = ['websocket'], resume }: ChatClientOptions) {
@@ -51,21 +58,36 @@ export class ChatClient implements AsyncDisposable {
       ...usualReturn,
       auth: (give) =>
         void Promise.resolve(token()).then((value) =>
-          give({ token: value, platform: 'ios', protocolVersion: 1 }),
+          give({
+            token: value,
+            platform: 'ios',
+            protocolVersion: 1,
+            ...(this.#returnTicket ? { returnTicket: this.#returnTicket } : {}),
+          }),
         ),
     })
-    this.socket.on('connect', () => this.#unattended(this.#retry(() => this.sync())))
+    this.socket.on('connect', () => {
+      this.#returnTicket = undefined
+      this.#unattended(this.#syncAfterConnect())
+    })
     // Everybody on a node that goes away has a moment of their own to come back at.
-    this.socket.on('session:draining', ({ reconnectAfterMs }: { reconnectAfterMs: number }) =>
-      this.#returnAfter(reconnectAfterMs),
-    )
+    this.socket.on('session:draining', ({ reconnectAfterMs, returnTicket }: Draining) => {
+      this.#returnTicket = returnTicket
+      this.#returnAfter(reconnectAfterMs)
+    })
     this.socket.on('entry:new', ({ entry }: { entry: Entry }) => this.#hear(entry))
     this.socket.on('log:stale', () => this.#unattended(this.#retry(() => this.sync())))
     this.socket.onAny((name: string, payload: unknown) => void this.events.push({ name, payload }))
     // Socket.IO comes back by itself after most closes, not after one it was told of by a refused handshake.
-    this.socket.on('connect_error', () => {
-      if (!this.socket.active && !this.#ended) setTimeout(() => this.socket.connect(), 300).unref()
+    this.socket.on('connect_error', (err: Error & { data?: { retryAfterMs?: number } }) => {
+      if (this.socket.active || this.#ended) return
+      setTimeout(() => this.socket.connect(), err.data?.retryAfterMs ?? 300).unref()
     })
+  }
+
+  /** Whether it has everything the server had for it when this connection began. */
+  get synced(): boolean {
+    return this.socket.connected && this.#syncedAs === this.socket.id
   }
 
   async connected(): Promise<this> {
@@ -135,6 +157,12 @@ export class ChatClient implements AsyncDisposable {
         .reconnectionDelayMax(usualReturn.reconnectionDelayMax)
         .randomizationFactor(usualReturn.randomizationFactor),
     )
+  }
+
+  async #syncAfterConnect(): Promise<void> {
+    const { id } = this.socket
+    await this.#retry(() => this.sync())
+    this.#syncedAs = id
   }
 
   #hear(entry: Entry): void {

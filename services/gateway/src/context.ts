@@ -5,7 +5,10 @@ import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/share
 import type { Redis } from 'ioredis'
 import type { Registry as Metrics } from 'prom-client'
 import type { Config } from './config.ts'
+import { watchLag } from './connections/event-loop-lag.ts'
+import { createGovernor, type Governor } from './connections/governor.ts'
 import { createRegistry, type Registry } from './connections/registry.ts'
+import { createReturnTickets, type ReturnTickets } from './connections/return-ticket.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createDeliveryMarks, type DeliveryMarks } from './receipts/delivery-marks.ts'
 
@@ -23,6 +26,8 @@ export interface Context {
   messages: MessagesClient
   deliveryMarks: DeliveryMarks
   registry: Registry
+  governor: Governor
+  tickets: ReturnTickets
 }
 
 /** The composition root. Redis may be away at start as at any other time: people can send and sync without it. */
@@ -44,6 +49,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const deliveryMarks = opened.use(createDeliveryMarks(messages))
   const verifyToken = createTokenVerifier(remoteKeys(config.jwksUrl), config.userTokens)
   const registry = createRegistry(config)
+  const { lagMs } = opened.use(watchLag())
+  const governor = createGovernor({ lagMs })
 
   const owned = opened.move()
   return {
@@ -57,6 +64,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     messages,
     deliveryMarks,
     registry,
+    governor,
+    tickets: createReturnTickets(config.internalSecret),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

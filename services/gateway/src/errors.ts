@@ -21,5 +21,7 @@ export const nodeDrains = (retryAfterMs: number) =>
   new AppError('draining', 'this node is going away', { retryAfterMs })
 export const nodeFull = () =>
   new AppError('overloaded', 'this node takes no more connections', { retryAfterMs: 5_000 })
+export const overloadedNode = (retryAfterMs: number) =>
+  new AppError('overloaded', 'too many connect at the same time', { retryAfterMs })
 export const messagesUnavailable = (cause: unknown) =>
   new AppError('unavailable', 'messages cannot be reached', { cause, retryAfterMs: 1_000 })

@@ -119,7 +119,7 @@ export async function startGateway(config: Config) {
   opened.defer(async () => {
     await readiness.leave()
     listeners.endAll(drained)
-    await drain(registry, config)
+    await drain(registry, { ...config, tickets: ctx.tickets })
   })
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
   const url = await app.listen({ host: config.http.host, port: config.http.port })

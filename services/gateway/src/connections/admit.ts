@@ -1,6 +1,6 @@
 import { AppError } from '@parley/shared/errors'
 import { conversationRoom, userRoom } from '@parley/shared/realtime'
-import { Counter } from 'prom-client'
+import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Context } from '../context.ts'
 import { nodeFull, tooManySockets } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
@@ -9,7 +9,15 @@ import { untilSubscribed } from './until-subscribed.ts'
 
 type AdmitContext = Pick<
   Context,
-  'config' | 'log' | 'metrics' | 'registry' | 'messages' | 'subscriber' | 'verifyToken'
+  | 'config'
+  | 'log'
+  | 'metrics'
+  | 'registry'
+  | 'messages'
+  | 'subscriber'
+  | 'verifyToken'
+  | 'governor'
+  | 'tickets'
 >
 
 /**
@@ -18,18 +26,45 @@ type AdmitContext = Pick<
  * it hears leave nothing between them.
  */
 export function createAdmission(ctx: AdmitContext) {
-  const { config, log, metrics, registry, messages, subscriber, verifyToken } = ctx
+  const { config, log, metrics, registry, messages, subscriber, verifyToken, governor, tickets } = ctx
   const refused = new Counter({
     name: 'parley_gateway_handshakes_refused_total',
     help: 'Refused handshakes by error code',
     labelNames: ['code'],
     registers: [metrics],
   })
+  const seconds = new Histogram({
+    name: 'parley_gateway_handshake_seconds',
+    help: 'From the arrival of a handshake that is let in to its end',
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 10],
+    registers: [metrics],
+  })
+  new Gauge({
+    name: 'parley_gateway_handshakes_waiting',
+    help: 'Handshakes that wait for a place',
+    registers: [metrics],
+    collect() {
+      this.set(governor.waiting)
+    },
+  })
+  new Gauge({
+    name: 'parley_gateway_handshake_places',
+    help: 'Handshakes that may go on side by side, by what is behind them',
+    registers: [metrics],
+    collect() {
+      this.set(governor.limit)
+    },
+  })
 
   return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
     try {
       if (registry.connections >= config.limits.connections) throw nodeFull()
-      await enter(socket, await authenticate(socket, verifyToken))
+      const observe = seconds.startTimer()
+      if (socket.handshake.auth['returnTicket'] === undefined) governor.checkRoom()
+      const newcomer = await authenticate(socket, verifyToken)
+      const isExpected = tickets.isValid(newcomer.returnTicket, newcomer.identity.sessionId)
+      await governor.run(isExpected, () => enter(socket, newcomer))
+      observe()
       next()
     } catch (cause) {
       const error = AppError.from(cause)

@@ -10,6 +10,7 @@ export interface Newcomer {
   identity: Identity
   appState: AppState
   heartbeat: HeartbeatProfile
+  returnTicket: string | undefined
 }
 
 /** Who connects, by the token of the handshake: `auth.token`, or `auth_token` in the query for old clients. */
@@ -25,9 +26,9 @@ export async function authenticate(socket: ChatSocket, verifyToken: VerifyToken)
     throw malformed(z.prettifyError(handshake.error))
   }
   const identity = await verifyToken(handshake.data.token)
-  const { deviceId, appState = 'foreground', heartbeat = 'foreground' } = handshake.data
+  const { deviceId, appState = 'foreground', heartbeat = 'foreground', returnTicket } = handshake.data
   if (deviceId !== undefined && deviceId !== identity.deviceId) throw deviceMismatch()
-  return { identity, appState, heartbeat }
+  return { identity, appState, heartbeat, returnTicket }
 }
 
 /** The error of a refused handshake as Socket.IO passes it on: the code is in `data`. */

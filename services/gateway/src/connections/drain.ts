@@ -3,6 +3,7 @@ import { closeCodes } from '@parley/shared/protocol'
 import type { ChatSocket } from '../realtime.ts'
 import { closeSocket } from './close-socket.ts'
 import type { Registry } from './registry.ts'
+import type { ReturnTickets } from './return-ticket.ts'
 
 const slices = 20
 const comeBackWithinMs = 5_000
@@ -11,10 +12,13 @@ const closedWithinMs = 2_000
 
 /**
  * Sends everybody elsewhere: in slices over the given time, in random order, each told a moment of its own to
- * come back at, so that the other nodes meet a stream and not a wave. A socket with a request in hand is closed
+ * come back at and given a ticket for it, so that the other nodes meet a stream and not a wave. A socket with a request in hand is closed
  * after its answer.
  */
-export async function drain(registry: Registry, { drainMs }: { drainMs: number }): Promise<void> {
+export async function drain(
+  registry: Registry,
+  { drainMs, tickets }: { drainMs: number; tickets: ReturnTickets },
+): Promise<void> {
   const sockets = shuffle([...registry.sockets()])
   const perSlice = Math.ceil(sockets.length / slices)
   const pauseMs = drainMs / slices
@@ -24,7 +28,8 @@ export async function drain(registry: Registry, { drainMs }: { drainMs: number }
     for (const socket of slice) {
       if (!socket.connected) continue
       const { code, reason, reconnectAfterMs } = drained()
-      socket.emit('session:draining', { reconnectAfterMs })
+      const returnTicket = tickets.issue(socket.data.identity.sessionId, reconnectAfterMs)
+      socket.emit('session:draining', { reconnectAfterMs, returnTicket })
       closeSocket(socket, code, reason)
     }
     if (i + perSlice < sockets.length) await wait(pauseMs)

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest'
+import { createGovernor } from './governor.ts'
+
+const settled = () => new Promise(setImmediate)
+
+/** Handshakes that end when told, at times of the test's own clock. */
+function setUp({ lagMs = 0 }: { lagMs?: number } = {}) {
+  let time = 10_000
+  const governor = createGovernor({ now: () => time, lagMs: () => lagMs })
+  const running: { name: string; end: () => void }[] = []
+  const refused: { name: string; code: string; retryAfterMs: number }[] = []
+  const ask = (name: string, isExpected = false) => {
+    const gate = Promise.withResolvers<void>()
+    const asked = governor.run(isExpected, () => {
+      running.push({ name, end: gate.resolve })
+      return gate.promise
+    })
+    return asked.catch(({ code, retryAfterMs }) => void refused.push({ name, code, retryAfterMs }))
+  }
+  /** Ends what runs, after this long, until nothing waits. */
+  const endAll = async (tookMs: number) => {
+    await settled()
+    time += tookMs
+    while (running.length > 0) {
+      for (const { end } of running.splice(0)) end()
+      await settled()
+    }
+  }
+  return { governor, running, refused, ask, endAll, pass: (ms: number) => (time += ms) }
+}
+
+test('handshakes that nothing holds up go at once', async () => {
+  const { ask, running, governor } = setUp()
+  for (let i = 0; i < governor.limit; i++) void ask(`n${i}`)
+  await settled()
+  expect(running).toHaveLength(governor.limit)
+  expect(governor.waiting).toBe(0)
+})
+
+test('P11 who comes back with a ticket goes before everybody else who waits', async () => {
+  const { ask, running, governor, endAll } = setUp()
+  const first = governor.limit
+  for (let i = 0; i < first; i++) void ask(`n${i}`)
+  void ask('stranger')
+  void ask('expected', true)
+  await settled()
+  const order: string[] = []
+  for (const { end } of running.splice(0)) end()
+  await settled()
+  order.push(...running.map(({ name }) => name))
+  expect(order).toEqual(['expected', 'stranger'])
+  await endAll(1)
+})
+
+test('P10 what may wait is bounded, and who is refused is told when to ask again', async () => {
+  const { ask, refused, governor, endAll } = setUp()
+  for (let i = 0; i < 1_000; i++) void ask(`n${i}`)
+  await settled()
+  expect(governor.waiting).toBeLessThanOrEqual(64)
+  expect(refused.length).toBeGreaterThan(800)
+  for (const { code, retryAfterMs } of refused) {
+    expect(code).toBe('overloaded')
+    expect(retryAfterMs).toBeGreaterThanOrEqual(500)
+    expect(retryAfterMs).toBeLessThanOrEqual(15_000)
+  }
+  expect(new Set(refused.map(({ retryAfterMs }) => retryAfterMs)).size).toBeGreaterThan(100)
+  expect(() => governor.checkRoom()).toThrow('too many connect')
+  await endAll(1)
+  expect(() => governor.checkRoom()).not.toThrow()
+})
+
+test('fewer go side by side while they are slow, and more again when they are quick', async () => {
+  const { ask, endAll, governor, pass } = setUp()
+  const before = governor.limit
+  for (let round = 0; round < 10; round++) {
+    void ask('slow')
+    await endAll(2_000)
+  }
+  const slow = governor.limit
+  expect(slow).toBeLessThan(before / 2)
+  expect(slow).toBeGreaterThanOrEqual(8)
+  for (let round = 0; round < 200; round++) {
+    for (let i = 0; i < governor.limit; i++) void ask('quick')
+    await endAll(5)
+    pass(100)
+  }
+  expect(governor.limit).toBeGreaterThan(before)
+  expect(governor.limit).toBeLessThanOrEqual(400)
+})
+
+test('a busy event loop is load too', async () => {
+  const { ask, endAll, governor } = setUp({ lagMs: 300 })
+  const before = governor.limit
+  void ask('quick')
+  await endAll(1)
+  expect(governor.limit).toBeLessThan(before)
+})
+
+test('who has waited longer than a client does is refused instead of let in', async () => {
+  const { ask, endAll, refused, governor } = setUp()
+  for (let i = 0; i < governor.limit; i++) void ask(`n${i}`)
+  void ask('late')
+  await endAll(9_000)
+  expect(refused).toMatchObject([{ name: 'late', code: 'overloaded' }])
+})

@@ -265,7 +265,10 @@ describe('the end of a connection', () => {
       ),
     )
     await node[Symbol.asyncDispose]()
-    expect(await told).toMatchObject({ reconnectAfterMs: expect.any(Number) })
+    expect(await told).toMatchObject({
+      reconnectAfterMs: expect.any(Number),
+      returnTicket: expect.any(String),
+    })
     expect(await closed).toBe(4503)
     expect(staying.socket.connected).toBe(true)
   })

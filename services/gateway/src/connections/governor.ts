@@ -1,4 +1,4 @@
-import { AppError } from '@parley/shared/errors'
+import type { AppError } from '@parley/shared/errors'
 import { overloadedNode } from '../errors.ts'
 
 /** A handshake that takes longer tells that the database, Redis or this process is behind. */

@@ -29,6 +29,8 @@ export interface ApnsSimulatorOptions extends SimulatorAddress {
   topics?: string[]
   faults?: FaultRule
   settingsDelayMs?: number
+  /** Streams a connection may carry once a request was authorised, 1,000 by default. */
+  maxStreams?: number
   /** How many received pushes it remembers, 500 by default. */
   keep?: number
 }
@@ -79,7 +81,7 @@ export async function startApnsSimulator(options: ApnsSimulatorOptions = {}): Pr
   const simulator = await startHttp2Simulator({
     ...options,
     // One stream until a request was authorised, as the real one with token authentication.
-    streamLimit: { atFirst: 1, onceTrusted: 1_000 },
+    streamLimit: { atFirst: 1, onceTrusted: options.maxStreams ?? 1_000 },
     answer,
     processed(request, { status, body }, answered) {
       const reason = (parseJson(body ?? '') as ApnsRefusal | undefined)?.reason

@@ -43,6 +43,11 @@ export interface Rpc {
   'push-tokens/forget': { request: { tokens: DeadToken[] }; reply: object }
   /** messages: whether a user may see a media object, in a message, a profile or a group. */
   'media-access/check': { request: { userId: UserId; mediaId: MediaId }; reply: { visible: boolean } }
+  /** messages: what a user or a group shows for a picture; nothing if whoever asks does not see them. */
+  'media-access/picture': {
+    request: { askedBy: UserId; of: PictureOf }
+    reply: { shown?: { picture: string | null } }
+  }
   /** messages: which media something still shows somebody. Messages sent before `sentAfter` do not count. */
   'media-access/needed': {
     request: { mediaIds: MediaId[]; sentAfter?: string | undefined }
@@ -54,6 +59,8 @@ export interface Rpc {
     reply: BatchReply<MediaFacts>
   }
 }
+
+export type PictureOf = { userId: UserId } | { conversationId: ConversationId }
 
 export interface BatchReply<T> {
   results: ({ ok: true; data: T } | { ok: false; error: ErrorBody })[]

@@ -41,6 +41,15 @@ const requiredBy = {
   s3: ['S3_ENDPOINT', 'S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
 } as const
 
+/** Its host is fixed: what is filled in are numbers, and none of them stands before the path. */
+const mapUrlTemplate = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (url) => url.includes('{latitude}') && url.includes('{longitude}'),
+    'has {latitude} and {longitude}',
+  )
+  .refine((url) => !/^[^/]*\/\/[^/]*\{/.test(url), 'has its placeholders behind the host')
+
 export const Env = z
   .object({
     HOST: host,
@@ -65,6 +74,7 @@ export const Env = z
     MAX_PENDING_UPLOADS: positiveInt.default(20),
     UNUSED_MEDIA_HOURS: positiveInt.max(24 * 365).default(24),
     MEDIA_RETENTION_DAYS: positiveInt.max(36_500).optional(),
+    MAP_URL_TEMPLATE: mapUrlTemplate.optional(),
     PROCESSING_CONCURRENCY: positiveInt.max(64).default(2),
     PROCESSING_MEMORY_MB: positiveInt.min(128).default(768),
     FFMPEG_PATH: z.string().default('ffmpeg'),
@@ -128,6 +138,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       retentionMs:
         parsed.MEDIA_RETENTION_DAYS === undefined ? undefined : parsed.MEDIA_RETENTION_DAYS * 86_400_000,
     },
+    mapUrlTemplate: parsed.MAP_URL_TEMPLATE,
     processing: {
       concurrency: parsed.PROCESSING_CONCURRENCY,
       /** For an image. */

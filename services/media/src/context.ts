@@ -16,6 +16,7 @@ import type { Database } from './db/schema.ts'
 import { checkFfmpeg } from './ffmpeg/ffmpeg.ts'
 import { openMessagesClient, type MessagesClient } from './messages-client.ts'
 import { createMediaMetrics, type MediaMetrics } from './metrics.ts'
+import { type ImageProcesses, startImageProcesses } from './processing/image-processes.ts'
 import { createSessionCheck, type SessionCheck } from './sessions.ts'
 import { openStorage } from './storage/open-storage.ts'
 import type { Storage } from './storage/storage.ts'
@@ -36,6 +37,8 @@ export interface Context {
   sessions: SessionCheck
   verifyToken: VerifyToken
   announcer: Announcer
+  /** Makes pictures that somebody waits for, beside those that read uploads. */
+  pictures: ImageProcesses
   /** Whether films and sounds are taken, which needs ffmpeg. */
   filmsAndSounds: boolean
   /** Best effort: Postgres says what is to be processed, and the sweep finds what the queue has lost. */
@@ -67,6 +70,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
   )
 
+  const { timeLimitMs, memoryLimitBytes } = config.processing
+  const pictures = opened.use(startImageProcesses({ count: 1, timeLimitMs, memoryLimitBytes, log }))
   const missing = await checkFfmpeg(config.ffmpeg)
   if (missing) {
     log.warn({ missing }, 'films and sounds are refused: install ffmpeg, or set FFMPEG_PATH and FFPROBE_PATH')
@@ -86,6 +91,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     sessions: createSessionCheck(messages),
     verifyToken: createTokenVerifier(remoteKeys(config.jwksUrl), config.userTokens),
     announcer: createAnnouncer(publisher),
+    pictures,
     filmsAndSounds: missing === undefined,
     async enqueue(jobs) {
       if (jobs.length === 0) return

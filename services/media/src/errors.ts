@@ -44,6 +44,16 @@ export const typeMismatch = () =>
 export const sizeMismatch = () =>
   new AppError('invalid_request', 'the bytes are not as many as were declared')
 
+export const tooManyPictures = () =>
+  new AppError('overloaded', 'too many pictures are made at once', { retryAfterMs: 1_000 })
+export const noMaps = () => new AppError('not_found', 'no maps are drawn here')
+/** What went wrong is for the log; the provider's address, which holds a key, is in neither. */
+export const mapUnavailable = (reason: string) =>
+  new AppError('unavailable', 'the map cannot be drawn now', {
+    cause: new Error(reason),
+    retryAfterMs: 10_000,
+  })
+
 export const linkNotValid = () => new AppError('forbidden', 'this link is not valid, or no longer')
 export const lengthRequired = () =>
   new AppError('invalid_request', 'content-length must be the declared number of bytes')

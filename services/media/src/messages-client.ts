@@ -1,8 +1,8 @@
 import { AppError } from '@parley/shared/errors'
 import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
 import { onInstanceOf } from '@parley/shared/instances'
-import { type Caller, openRpc, type Rpc } from '@parley/shared/rpc'
-import { messagesUnavailable } from './errors.ts'
+import { type Caller, openRpc, type PictureOf, type Rpc } from '@parley/shared/rpc'
+import { mediaNotFound, messagesUnavailable } from './errors.ts'
 
 const deadlineMs = 3_000
 
@@ -27,6 +27,12 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
     async mayRead(userId: UserId, mediaId: MediaId): Promise<boolean> {
       const { visible } = await ask(userId, 'media-access/check', { userId, mediaId })
       return visible
+    },
+    /** What somebody, or a group, shows for a picture; `not_found` if the one who asks does not see them. */
+    async findPicture(askedBy: UserId, of: PictureOf): Promise<{ picture: string | null }> {
+      const { shown } = await ask(askedBy, 'media-access/picture', { askedBy, of })
+      if (!shown) throw mediaNotFound()
+      return shown
     },
     /** Of these, what somebody can still see; messages that are not newer than `sentAfter` do not count. */
     async findNeeded(mediaIds: MediaId[], sentAfter: Date | undefined): Promise<Set<MediaId>> {

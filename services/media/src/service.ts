@@ -2,8 +2,10 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
+import { avatarRoutes } from './avatars/routes.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
+import { mapRoutes } from './maps/routes.ts'
 import { mediaRoutes } from './media/routes.ts'
 import { mediaRpc } from './media/rpc.ts'
 import { startProcessing } from './processing/worker.ts'
@@ -33,6 +35,8 @@ export async function startMedia(config: Config) {
   uploadRoutes(app, ctx)
   formRoutes(app, ctx)
   resumableRoutes(app, ctx)
+  avatarRoutes(app, ctx)
+  mapRoutes(app, ctx)
   mediaRoutes(app, ctx)
   ctx.serveLinks(app)
 

@@ -1,10 +1,12 @@
 import type { MediaId, UserId } from '@parley/shared/ids'
 import type { MediaObject } from '@parley/shared/media'
 import type { ColumnType, Generated, Insertable, Selectable } from 'kysely'
+import type { AvatarSide } from '../avatars/squares.ts'
 
 export interface Database {
   media: MediaTable
   doomedObject: DoomedObjectTable
+  mapPicture: MapPictureTable
 }
 
 /** `pending`: a ticket whose bytes are not checked. `processing`: checked, and an image is being made fit to show. */
@@ -19,7 +21,7 @@ export type Stage = NonNullable<MediaObject['stage']>
 
 /** What was made of media beside the media itself: a smaller picture, a sound in another format. */
 export interface Form {
-  name: 'thumbnail' | 'preview' | 'playable'
+  name: 'thumbnail' | 'preview' | 'playable' | `avatar-${AvatarSide}`
   contentType: string
   key: string
   width?: number
@@ -72,6 +74,14 @@ interface MediaTable {
 interface DoomedObjectTable {
   key: string
   dueAt: Date
+}
+
+/** A map that was drawn once, and until when it may be shown. */
+interface MapPictureTable {
+  /** Latitude, longitude and zoom. */
+  place: string
+  objectKey: string
+  expiresAt: Date
 }
 
 export type Media = Selectable<MediaTable>

@@ -1,6 +1,6 @@
 import type { MediaId, UserId } from '@parley/shared/ids'
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Database, Failure, Media, NewMedia, Stage } from '../db/schema.ts'
+import type { Database, Failure, Form, Media, NewMedia, Stage } from '../db/schema.ts'
 
 export async function findMedia(db: Kysely<Database>, id: MediaId): Promise<Media | undefined> {
   return db.selectFrom('media').selectAll().where('id', '=', id).executeTakeFirst()
@@ -233,6 +233,28 @@ export async function removeExpired(
     )
     .executeTakeFirstOrThrow()
   return Number(numDeletedRows)
+}
+
+/**
+ * Adds to what was made of ready media, unless it is there already, and gives the media back as it then is; without
+ * `media` if it is gone.
+ */
+export async function addForms(
+  trx: Transaction<Database>,
+  id: MediaId,
+  forms: Form[],
+): Promise<{ media?: Media; added: boolean }> {
+  const media = await trx.selectFrom('media').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
+  if (media?.status !== 'ready') return { added: false }
+  const names = new Set(media.forms.map(({ name }) => name))
+  if (forms.some(({ name }) => names.has(name))) return { media, added: false }
+  const all = [...media.forms, ...forms]
+  await trx
+    .updateTable('media')
+    .set({ forms: JSON.stringify(all) })
+    .where('id', '=', id)
+    .execute()
+  return { media: { ...media, forms: all }, added: true }
 }
 
 /** A page of media that is to be looked at: whether anything still needs it. */

@@ -21,6 +21,15 @@ export async function deriveImage(images: ImageProcesses, source: Source): Promi
   }
 }
 
+/** Pictures made of a picture that itself stays as it is. */
+export async function makeForms(
+  images: ImageProcesses,
+  request: Pick<TransformRequest, 'file' | 'directory' | 'contentType' | 'fit' | 'forms'>,
+): Promise<({ ok: true } & Pick<Derived, 'forms'>) | Refused> {
+  const reply = await transform(images, { ...request, shown: false })
+  return reply.ok ? { ok: true, forms: formsIn(request.directory, reply) } : reply
+}
+
 /** Smaller pictures of a picture that was made here and is not kept. */
 export async function derivePoster(
   images: ImageProcesses,

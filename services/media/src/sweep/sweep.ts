@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Context } from '../context.ts'
-import { forget, listDue } from '../doomed/store.ts'
+import { doom, forget, listDue } from '../doomed/store.ts'
+import { removeOldMaps } from '../maps/store.ts'
 import { removeExpired, takeForgotten } from '../media/store.ts'
 import { lateMs } from '../uploads/open-ticket.ts'
 import { collectMedia } from './collect-media.ts'
@@ -36,6 +37,7 @@ async function run(ctx: Context, signal: AbortSignal): Promise<void> {
 async function sweep(ctx: Context, signal: AbortSignal): Promise<void> {
   await inPages(ctx, signal, 'requeued', requeueForgotten)
   await inPages(ctx, signal, 'expired', ({ db }) => removeExpired(db, { graceMs: lateMs, limit: pageSize }))
+  await inPages(ctx, signal, 'map', removeMaps)
   await inPages(ctx, signal, 'object', removeDoomed)
   await inPages(ctx, signal, 'looked_at', () => collectMedia(ctx, pageSize))
 }
@@ -65,4 +67,12 @@ async function removeDoomed({ db, storage }: Context): Promise<number> {
   await storage.remove(keys)
   await forget(db, keys)
   return keys.length
+}
+
+async function removeMaps({ db, config }: Context): Promise<number> {
+  return db.transaction().execute(async (trx) => {
+    const keys = await removeOldMaps(trx, pageSize)
+    await doom(trx, keys, config.linkTtlSeconds * 1_000)
+    return keys.length
+  })
 }

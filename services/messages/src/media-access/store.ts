@@ -25,6 +25,33 @@ export async function isVisible(db: Kysely<Database>, userId: string, mediaId: M
   return rows[0]?.visible ?? false
 }
 
+interface Shown {
+  picture: string | null
+}
+
+export async function findAvatar(db: Kysely<Database>, userId: string): Promise<Shown | undefined> {
+  return db.selectFrom('account').select('avatar as picture').where('userId', '=', userId).executeTakeFirst()
+}
+
+/** Undefined for whoever does not see the group: neither is in it nor may come in uninvited. */
+export async function findGroupPicture(
+  db: Kysely<Database>,
+  conversationId: string,
+  userId: string,
+): Promise<Shown | undefined> {
+  return db
+    .selectFrom('conversation as c')
+    .leftJoin('member as m', (join) =>
+      join.onRef('m.conversationId', '=', 'c.conversationId').on('m.userId', '=', userId),
+    )
+    .select('c.avatarUrl as picture')
+    .where('c.conversationId', '=', conversationId)
+    .where('c.policy', 'is not', null)
+    .where('c.dissolvedAt', 'is', null)
+    .where((eb) => eb.or([eb('m.userId', 'is not', null), eb('c.joinBy', '!=', 'invitation')]))
+    .executeTakeFirst()
+}
+
 interface NeededQuery {
   mediaIds: MediaId[]
   /** ISO 8601. Messages that are not newer do not count. */

@@ -27,10 +27,25 @@ export const presenceEvents = {
     request: z.strictObject({ state: AppState, activeConversationId: ConversationId.optional() }),
     reply: z.object({ heartbeat: Heartbeat }),
   },
+  'typing:set': {
+    about:
+      'The user types in a conversation, or has stopped. Say it again every 3 seconds while it goes on. Told to the other members who are connected, and never kept; `relayed` is false where it was left out: under load, and in groups of more than 200.',
+    request: z.strictObject({ conversationId: ConversationId, typing: z.boolean() }),
+    reply: z.object({ relayed: z.boolean() }),
+  },
 } as const
 
 export const presenceNews = {
   'session:ready': z
     .object({ heartbeat: Heartbeat, time: Timestamp })
     .describe('The first event on a connection: how it is kept alive, and the time of day on the server.'),
+  'typing:changed': z
+    .object({
+      conversationId: z.string(),
+      userId: z.string(),
+      typing: z.boolean(),
+      /** Forget it after this, unless it is said again. */
+      expiresInMs: z.int(),
+    })
+    .describe('Somebody types, or has stopped. It may be lost.'),
 } as const

@@ -26,6 +26,8 @@ export interface Rpc {
   }
   /** messages: which of these sessions have ended, and how. */
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { ended: EndedSession[] } }
+  /** messages: who hears that these users type, if they may write there. */
+  'typing/audience': { request: { asks: TypingAsk[] }; reply: BatchReply<TypingAudience> }
   /** messages: who is still to be told of these entries, and where. */
   'deliveries/due': { request: DueQuery; reply: DueReply }
   /** messages: what became of each push. */
@@ -102,6 +104,16 @@ export interface MarkCall {
   conversationId: ConversationId
   kind: ReceiptKind
   seq: number
+}
+
+export interface TypingAsk {
+  userId: UserId
+  conversationId: ConversationId
+}
+
+export interface TypingAudience {
+  /** Absent where nobody is told. */
+  room?: string
 }
 
 export interface DueQuery {

@@ -13,6 +13,7 @@ import {
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 import { heartbeatEnv, loadHeartbeats } from './heartbeats/profiles.ts'
+import { loadEnv } from './load/load.ts'
 
 export const Env = z.object({
   HOST: host,
@@ -34,6 +35,7 @@ export const Env = z.object({
   AUTH_JWKS_URL: httpUrl.default('http://127.0.0.1:3001/v1/jwks'),
   ...userTokenEnv,
   ...heartbeatEnv,
+  ...loadEnv,
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -51,6 +53,8 @@ export const Env = z.object({
   SENDS_BURST: positiveInt.default(60),
   REQUESTS_PER_SECOND: positiveInt.default(50),
   REQUESTS_BURST: positiveInt.default(200),
+  TYPING_PER_SECOND: positiveInt.default(2),
+  TYPING_BURST: positiveInt.default(10),
   DRAIN_MS: z.coerce.number().int().min(0).max(300_000).default(10_000),
 })
 
@@ -77,9 +81,12 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       listeners: parsed.MAX_LISTENERS,
       listenersPerUser: parsed.MAX_LISTENERS_PER_USER,
       sends: { perSecond: parsed.SENDS_PER_SECOND, burst: parsed.SENDS_BURST },
+      typing: { perSecond: parsed.TYPING_PER_SECOND, burst: parsed.TYPING_BURST },
       requests: { perSecond: parsed.REQUESTS_PER_SECOND, burst: parsed.REQUESTS_BURST },
     },
     heartbeats: loadHeartbeats(parsed),
+    /** Beyond either of these typing and presence are left out. */
+    shed: { lagMs: parsed.SHED_LAG_MS, memoryPercent: parsed.SHED_MEMORY_PERCENT },
     /** Over what time sockets are closed when the node goes away. */
     drainMs: parsed.DRAIN_MS,
     /** The drain, and time for answers in hand and for what is left to be flushed. */

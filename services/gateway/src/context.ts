@@ -9,6 +9,7 @@ import { watchLag } from './connections/event-loop-lag.ts'
 import { createGovernor, type Governor } from './connections/governor.ts'
 import { createRegistry, type Registry } from './connections/registry.ts'
 import { createReturnTickets, type ReturnTickets } from './connections/return-ticket.ts'
+import { type Load, type LoadSample, measureProcess, watchLoad } from './load/load.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createDeliveryMarks, type DeliveryMarks } from './receipts/delivery-marks.ts'
 
@@ -28,10 +29,19 @@ export interface Context {
   registry: Registry
   governor: Governor
   tickets: ReturnTickets
+  load: Load
+}
+
+/** What a test puts in the place of the real thing. */
+export interface Overrides {
+  measureLoad?: () => LoadSample
 }
 
 /** The composition root. Redis may be away at start as at any other time: people can send and sync without it. */
-export async function createContext(config: Config): Promise<Context & AsyncDisposable> {
+export async function createContext(
+  config: Config,
+  { measureLoad }: Overrides = {},
+): Promise<Context & AsyncDisposable> {
   await using opened = new AsyncDisposableStack()
   const log = createLogger('gateway', config.log).child({ gatewayId: config.gatewayId })
   const metrics = createMetrics('gateway')
@@ -51,6 +61,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const registry = createRegistry(config)
   const { lagMs } = opened.use(watchLag())
   const governor = createGovernor({ lagMs })
+  const load = opened.use(
+    watchLoad({ limits: config.shed, metrics, measure: measureLoad ?? measureProcess(lagMs) }),
+  )
 
   const owned = opened.move()
   return {
@@ -66,6 +79,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     registry,
     governor,
     tickets: createReturnTickets(config.internalSecret),
+    load,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -10,6 +10,8 @@ import {
   type OpenedSession,
   type SendCall,
   type Sent,
+  type TypingAsk,
+  type TypingAudience,
 } from '@parley/shared/rpc'
 import { messagesUnavailable } from './errors.ts'
 
@@ -44,6 +46,13 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
       patiently(
         () => call.conversationId,
         (instance) => instance.marks.add(call),
+      ),
+    /** Asked once: what it is for is not worth waiting for. */
+    typingAudience: (ask: TypingAsk) =>
+      onInstanceOf(
+        instances,
+        () => ask.conversationId,
+        (instance) => instance.typing.add(ask),
       ),
     openSession: ({ userId, deviceId, sessionId, platform, operatorToken }: Caller) =>
       patiently(
@@ -91,6 +100,11 @@ function openInstance(baseUrl: string, secret: string) {
       maxBatch: 1_000,
       maxQueued,
       run: async (marks) => fromBatchReply(await rpc.call('receipts/mark', { marks })),
+    }),
+    typing: createBatcher<TypingAsk, TypingAudience>({
+      maxBatch: 500,
+      maxQueued,
+      run: async (asks) => fromBatchReply(await rpc.call('typing/audience', { asks })),
     }),
     sessions: createBatcher<Caller, OpenedSession>({
       maxBatch: 200,

@@ -51,6 +51,8 @@ interface RealtimeOptions {
   onNotice: (notice: string) => void
   /** What those hear who are in a room without a socket. */
   tell: (memberId: string, heard: Heard) => void
+  /** Whether what may be left out is left out now. */
+  sheds: () => boolean
 }
 
 /** The Socket.IO server: sharded adapter, one namespace, an engine for each heartbeat, nothing served but sockets. */
@@ -63,6 +65,7 @@ export function createRealtime({
   isDraining,
   onNotice,
   tell,
+  sheds,
 }: RealtimeOptions): { io: ChatServer; engines: Engine[] } {
   const sharded = createShardedAdapter(publisher, subscriber, { subscriptionMode: 'dynamic' })
   const optionsOf = (profile: HeartbeatProfile) => ({
@@ -78,7 +81,7 @@ export function createRealtime({
     ...optionsOf('foreground'),
     adapter: function adapter(nsp: Namespace) {
       const made = sharded(nsp)
-      hearDoorbells(made, nsp, { onNotice, tell })
+      hearDoorbells(made, nsp, { onNotice, tell, sheds })
       return made
     },
     serveClient: false,

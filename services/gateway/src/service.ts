@@ -11,7 +11,7 @@ import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
 import { createTwins } from './connections/twins.ts'
 import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
-import { createContext } from './context.ts'
+import { createContext, type Overrides } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
 import { heartbeatOf } from './heartbeats/profiles.ts'
@@ -19,13 +19,14 @@ import { createListeners } from './listeners/listeners.ts'
 import { listenerRoutes } from './listeners/routes.ts'
 import { startPresence } from './presence/presence.ts'
 import { createRealtime } from './realtime.ts'
+import { createTyping } from './typing/typing.ts'
 
 /** Doorbells that were missed while Redis was away are asked for within this time, each client at its own moment. */
 const staleWithinMs = 5_000
 
-export async function startGateway(config: Config) {
+export async function startGateway(config: Config, overrides: Overrides = {}) {
   await using opened = new AsyncDisposableStack()
-  const ctx = opened.use(await createContext(config))
+  const ctx = opened.use(await createContext(config, overrides))
   const { log, registry, subscriber } = ctx
   // Not Redis: were it down, every gateway would leave at once, and a hindrance would be an outage.
   const readiness = createReadiness()
@@ -59,6 +60,7 @@ export async function startGateway(config: Config) {
     isDraining: () => readiness.leaving,
     onNotice: (notice) => twins.hear(notice),
     tell: (memberId, heard) => listeners.tell(memberId, heard),
+    sheds: () => ctx.load.sheds('typing'),
   })
   const listeners = createListeners({ limits: config.limits, adapter: io.of('/').adapter, subscriber })
   new Gauge({
@@ -80,7 +82,8 @@ export async function startGateway(config: Config) {
   const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
   const sessions = { ...ctx, listeners, endedSessions: createEndedSessions(registry, listeners) }
   opened.use(watchSessions(sessions))
-  await followOrders({ ...sessions, io })
+  const typing = createTyping(ctx)
+  await followOrders({ ...sessions, io, typing })
   subscriber.on('ready', () => {
     io.local.emit('log:stale', { withinMs: staleWithinMs })
     listeners.wakeAll({ withinMs: staleWithinMs })
@@ -93,7 +96,7 @@ export async function startGateway(config: Config) {
     log,
     metrics: ctx.metrics,
     registry,
-    handlers: createHandlers({ ...ctx, presence }),
+    handlers: createHandlers({ ...ctx, presence, typing }),
   })
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {

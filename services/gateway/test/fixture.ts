@@ -10,6 +10,7 @@ import { Redis } from 'ioredis'
 import { io, type Socket } from 'socket.io-client'
 import { test as base } from 'vitest'
 import { loadConfig } from '../src/config.ts'
+import type { Overrides } from '../src/context.ts'
 import { startGateway } from '../src/service.ts'
 
 export const secret = 'a secret between services'
@@ -17,7 +18,7 @@ export const goodOrigin = 'https://chat.example'
 
 /** What stands where messages stands: it remembers what it was asked, and a test may change its answers. */
 export function createMessagesDouble() {
-  const seen = { sends: [] as SendCall[], marks: [] as MarkCall[], opened: 0 }
+  const seen = { sends: [] as SendCall[], marks: [] as MarkCall[], opened: 0, typing: 0 }
   const groups = new Map<string, ConversationId[]>()
   const ended = new Set<SessionId>()
   const handlers: RpcHandlers = {
@@ -53,6 +54,15 @@ export function createMessagesDouble() {
     'sessions/ended': ({ sessionIds }) => ({
       ended: sessionIds.filter((id) => ended.has(id)).map((sessionId) => ({ sessionId, reason: 'revoked' })),
     }),
+    'typing/audience': ({ asks }) => {
+      seen.typing += asks.length
+      return toBatchReply(
+        asks.map(({ conversationId }) => {
+          if (conversationId === 'not-mine') return new AppError('forbidden', 'not yours')
+          return conversationId === 'crowd' ? {} : { room: `c:${conversationId}` }
+        }),
+      )
+    },
     'events/ask': () => ({ entries: [], lastSeq: 0, complete: true }),
   }
   return { seen, groups, ended, handlers }
@@ -184,7 +194,7 @@ export const test = base
     'start',
     { scope: 'file' },
     ({ redisUrl, issuer, messages }) =>
-      (id: string, more: Record<string, string> = {}) =>
+      (id: string, more: Record<string, string> = {}, overrides: Overrides = {}) =>
         startGateway(
           loadConfig({
             HOST: '127.0.0.1',
@@ -200,6 +210,7 @@ export const test = base
             DRAIN_MS: '100',
             ...more,
           }),
+          overrides,
         ),
   )
   .extend('a', { scope: 'file' }, async ({ start }, { onCleanup }) => {

@@ -19,6 +19,7 @@ import { operationRpc } from './operations/rpc.ts'
 import { receiptRpc } from './receipts/rpc.ts'
 import { createServerApi } from './server-api/server.ts'
 import { sessionRoutes, sessionRpc } from './sessions/routes.ts'
+import { typingRpc } from './typing/audience.ts'
 
 export async function startMessages(config: Config) {
   await using opened = new AsyncDisposableStack()
@@ -56,6 +57,7 @@ export async function startMessages(config: Config) {
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)
   receiptRpc(internal, ctx)
+  typingRpc(internal, ctx)
   operationRpc(internal, ctx)
   deliveryRpc(internal, ctx)
   deviceRpc(internal, ctx)

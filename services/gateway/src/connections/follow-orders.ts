@@ -3,6 +3,7 @@ import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shar
 import type { Redis } from 'ioredis'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { ChatServer } from '../realtime.ts'
+import type { Typing } from '../typing/typing.ts'
 import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
 
@@ -13,6 +14,7 @@ interface OrdersOptions {
   registry: Registry
   listeners: Listeners
   endedSessions: EndedSessions
+  typing: Typing
 }
 
 /** Carries out what messages asks of all gateways, on the sockets of this one. */
@@ -23,6 +25,7 @@ export async function followOrders({
   registry,
   listeners,
   endedSessions,
+  typing,
 }: OrdersOptions): Promise<void> {
   // As bytes: a listener for text would turn every doorbell into a string that nobody reads.
   const ordersChannel = Buffer.from(gatewayOrders)
@@ -51,12 +54,14 @@ export async function followOrders({
             void socket.leave(conversationRoom(order.conversationId))
           listeners.leave(userId, order.conversationId)
         }
+        typing.forget(order.conversationId, order.userIds)
         return
       case 'close-room':
         io.local
           .in(conversationRoom(order.conversationId))
           .socketsLeave(conversationRoom(order.conversationId))
         listeners.closeRoom(order.conversationId)
+        typing.forget(order.conversationId)
         return
       case 'end-sessions': {
         const { sessionIds, reason, by } = order

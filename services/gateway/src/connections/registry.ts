@@ -9,6 +9,7 @@ export interface UserHere {
   sockets: Set<ChatSocket>
   sends: TokenBucket
   requests: TokenBucket
+  typing: TokenBucket
 }
 
 /** Who is connected to this node. Limits are a user's, not a socket's: a second socket does not double them. */
@@ -60,6 +61,7 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
           sockets: new Set(),
           sends: createTokenBucket(limits.sends),
           requests: createTokenBucket(limits.requests),
+          typing: createTokenBucket(limits.typing),
         }
         users.set(userId, here)
       }

@@ -22,6 +22,12 @@ const deadlineMs = 15_000
 /** Refusals without one success between them. */
 const floodAfter = 500
 
+/** Events that have a rate of their own, beside that of all the others together. */
+const ownRates: { [E in ClientEventName]?: 'sends' | 'typing' } = {
+  'message:send': 'sends',
+  'typing:set': 'typing',
+}
+
 interface AnswerOptions {
   log: Logger
   metrics: Metrics
@@ -96,7 +102,8 @@ export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions
 
   function takeToken(socket: ChatSocket, event: ClientEventName | undefined): number {
     const here = registry.user(socket.data.identity.userId)
-    return (event === 'message:send' ? here?.sends.take() : here?.requests.take()) ?? 0
+    const bucket = (event && ownRates[event]) ?? 'requests'
+    return here?.[bucket].take() ?? 0
   }
 
   function watchForFlood(socket: ChatSocket, result: Result<unknown>): void {

@@ -9,16 +9,20 @@ import type { Context } from '../context.ts'
 import { receiptKindOf, setAppState } from '../presence/app-state.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { ChatSocket } from '../realtime.ts'
+import type { Typing } from '../typing/typing.ts'
 
 export type Handlers = {
   [E in ClientEventName]: (socket: ChatSocket, request: ClientRequest<E>) => Promise<ClientReply<E>>
 }
 
+interface Parts {
+  presence: Presence
+  typing: Typing
+}
+
 /** What each client event does. Who asks is the socket's identity, never the payload. */
 export function createHandlers(
-  ctx: Pick<Context, 'config' | 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & {
-    presence: Presence
-  },
+  ctx: Pick<Context, 'config' | 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & Parts,
 ): Handlers {
   const { messages, deliveryMarks } = ctx
   return {
@@ -36,6 +40,7 @@ export function createHandlers(
       }),
     'receipt:read': (socket, { conversationId, seq }) =>
       messages.mark({ userId: socket.data.identity.userId, conversationId, kind: 'read', seq }),
+    'typing:set': (socket, request) => ctx.typing.set(socket, request),
     'app:state': async (socket, request) => setAppState(ctx, socket, request),
     'session:renew': (socket, request) => renewSession(ctx, socket, request),
   }

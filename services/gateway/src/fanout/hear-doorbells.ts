@@ -2,12 +2,17 @@ import { decodeEvent, roomOfChannel } from '@parley/shared/realtime'
 import type { Namespace } from 'socket.io'
 import type { Adapter } from 'socket.io-adapter'
 import { noticeMark } from '../connections/twins.ts'
+import type { ChatSocket } from '../realtime.ts'
+import { decodeDroppable, droppableMark } from './droppable.ts'
 import { closeIfTooSlow } from './slow-readers.ts'
 import { textFrame } from './text-frame.ts'
 
 /** Every encoded Socket.IO event begins with 42; the adapter's own messages begin with `{` or are MessagePack. */
 const firstByteOfEvent = 0x34
 const firstByteOfNotice = noticeMark.charCodeAt(0)
+const firstByteOfDroppable = droppableMark.charCodeAt(0)
+/** A socket with more packets than this waiting has better things to read. */
+const droppableBehind = 32
 
 /** An event of a room, for whoever is in it without a socket. */
 export type Heard = ReturnType<typeof decodeEvent>
@@ -17,6 +22,8 @@ interface HearOptions {
   onNotice: (notice: string) => void
   /** Tells a member of a room that has no socket; those with one are told here. */
   tell: (memberId: string, heard: Heard) => void
+  /** Whether what may be left out is left out now. */
+  sheds: () => boolean
 }
 
 interface ShardedAdapter extends Adapter {
@@ -28,28 +35,47 @@ interface ShardedAdapter extends Adapter {
  * the text a client gets, so a gateway makes one WebSocket frame of it and writes that to each socket of the
  * room. Everything else goes the adapter's own way.
  */
-export function hearDoorbells(adapter: Adapter, nsp: Namespace, { onNotice, tell }: HearOptions): void {
+export function hearDoorbells(
+  adapter: Adapter,
+  nsp: Namespace,
+  { onNotice, tell, sheds }: HearOptions,
+): void {
   const sharded = adapter as ShardedAdapter
   const stock = sharded.onRawMessage.bind(sharded)
   sharded.onRawMessage = (message, channel) => {
+    if (message[0] === firstByteOfEvent) return ring(message, channel)
     if (message[0] === firstByteOfNotice) return onNotice(message.toString())
-    if (message[0] !== firstByteOfEvent) return stock(message, channel)
+    if (message[0] !== firstByteOfDroppable) return stock(message, channel)
+    if (sheds()) return
+    const { causedBy, event } = decodeDroppable(message)
+    ring(event, channel, causedBy)
+  }
+
+  /** `causedBy` marks an event that its own author does not hear, nor a socket that is behind. */
+  function ring(message: Buffer, channel: Buffer, causedBy?: string): void {
     const sids = adapter.rooms.get(roomOfChannel(channel.toString()))
     if (sids === undefined) return
     const options = { preEncoded: true, compress: false, wsPreEncodedFrame: [textFrame(message)] }
     let text: string | undefined
     let heard: Heard | undefined
     for (const sid of sids) {
-      const conn = nsp.sockets.get(sid)?.conn
-      if (!conn) {
+      const socket = nsp.sockets.get(sid)
+      if (!socket) {
         heard ??= decodeEvent(message)
         tell(sid, heard)
         continue
       }
+      if (causedBy !== undefined && isLeftOut(socket as ChatSocket, causedBy)) continue
+      const { conn } = socket
       if (conn.readyState !== 'open' || closeIfTooSlow(conn)) continue
       // A WebSocket takes the frame. Polling takes the text, without the 4 that Engine.IO puts before it.
       text ??= conn.transport.name === 'websocket' ? undefined : message.toString('utf8', 1)
       conn.write(text ?? '2', options as never)
     }
   }
+}
+
+function isLeftOut({ data, conn }: ChatSocket, causedBy: string): boolean {
+  const queue = (conn as unknown as { writeBuffer: unknown[] }).writeBuffer
+  return data.identity.userId === causedBy || queue.length > droppableBehind
 }

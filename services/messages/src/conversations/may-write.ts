@@ -10,7 +10,7 @@ export function mayWrite({
   silencedUntil,
   allSilenced,
   speaksAlways,
-}: MemberStanding): boolean {
+}: Omit<MemberStanding, 'floorSeq'>): boolean {
   if (barred !== null) return false
   if (silencedUntil && silencedUntil.getTime() > Date.now()) return false
   return !allSilenced || role !== 'member' || speaksAlways

@@ -12,7 +12,7 @@ export const Watermarks = z.object({
 /** How a user has a conversation in their list. */
 export const Settings = z.object({
   pinned: z.boolean(),
-  /** Not in the list until something new comes. */
+  /** Neither in the list nor in any unread count until something new comes. */
   hidden: z.boolean(),
 })
 
@@ -25,7 +25,7 @@ export const ListedConversation = z.object({
   role: Role,
   watermarks: Watermarks,
   settings: Settings,
-  /** Counted entries of others after the read mark. */
+  /** Counted entries of others after the read mark; 0 while the conversation is hidden. */
   unread: Seq,
   lastEntry: Entry.optional(),
 })

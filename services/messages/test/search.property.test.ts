@@ -1,6 +1,7 @@
 import type { Entry } from '@parley/shared/entry'
 import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { FoundMessage } from '@parley/shared/search-events'
+import { checkProperty } from '@parley/testing/check-property'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Context } from '../src/context.ts'
@@ -28,7 +29,7 @@ const words = [
 const text = fc
   .tuple(fc.array(fc.constantFrom(...words), { minLength: 1, maxLength: 4 }), fc.constantFrom(' ', '', ', '))
   .map(([chosen, between]) => chosen.join(between))
-const asked = fc.constantFrom(
+const wanted = fc.constantFrom(
   'he',
   'hello',
   'held',
@@ -46,11 +47,18 @@ const asked = fc.constantFrom(
 )
 const query = fc.record({
   by: fc.nat(3),
-  words: asked,
+  words: wanted,
   place: fc.option(fc.nat(5)),
   sender: fc.option(fc.nat(3)),
   fromMessage: fc.option(fc.nat(50)),
   limit: fc.integer({ min: 1, max: 7 }),
+})
+
+type Asked = typeof query extends fc.Arbitrary<infer T> ? T : never
+
+const cases = fc.record({
+  history: historyOf(text, 40),
+  queries: fc.array(query, { minLength: 12, maxLength: 12 }),
 })
 
 test(
@@ -58,50 +66,35 @@ test(
   { timeout: 180_000 },
   async ({ service }) => {
     const ctx = { ...service.ctx, searchLimits: createRequestLimits({ perSecond: 1e6, burst: 1e6 }) }
-    const worlds = fc.array(
-      fc.record({ history: historyOf(text, 40), queries: fc.array(query, { minLength: 12, maxLength: 12 }) }),
-      {
-        minLength: 6,
-        maxLength: 6,
-      },
-    )
-    await fc.assert(
-      fc.asyncProperty(worlds, async (cases) => {
-        const made = await Promise.all(
-          cases.map(async ({ history, queries }) => {
-            const world = await createWorld(ctx)
-            for (const step of history) await perform(ctx, world, step)
-            return { world, queries }
-          }),
-        )
-        await indexed(ctx)
-        for (const { world, queries } of made) {
-          for (const one of queries) {
-            const since = one.fromMessage === null ? undefined : await sentAtOf(ctx, world, one.fromMessage)
-            const filters = {
-              words: one.words,
-              ...(one.place === null ? {} : { conversationId: world.conversationIds[one.place] }),
-              ...(one.sender === null ? {} : { senderId: world.userIds[one.sender] }),
-              ...(since === undefined ? {} : { since }),
-            }
-            const user = world.userIds[one.by] as UserId
-            const expected = (await readEverything(ctx, world, user))
-              .filter(({ content }) => says(String(content['text']), one.words))
-              .filter((entry) => one.place === null || entry.conversationId === filters.conversationId)
-              .filter((entry) => one.sender === null || entry.senderId === filters.senderId)
-              .filter((entry) => since === undefined || entry.sentAt >= since)
-            const found = await everyPage(ctx, user, { ...filters, limit: one.limit })
-            expect(idsOf(found)).toEqual(idsOf(expected))
-            const times = found.map(({ sentAt }) => sentAt)
-            expect(times).toEqual(times.toSorted().toReversed())
-            for (const { snippet } of found) expect(snippet.matches.length).toBeGreaterThan(0)
-          }
-        }
-      }),
-      { numRuns: 8 },
-    )
+    await checkProperty(cases, { runs: 64, atOnce: 8, withinMs: 120_000 }, async ({ history, queries }) => {
+      const world = await createWorld(ctx)
+      for (const step of history) await perform(ctx, world, step)
+      await indexed(ctx, world.conversationIds)
+      for (const each of queries) await compare(ctx, world, each)
+    })
   },
 )
+
+async function compare(ctx: Context, world: World, asked: Asked): Promise<void> {
+  const since = asked.fromMessage === null ? undefined : await sentAtOf(ctx, world, asked.fromMessage)
+  const filters = {
+    words: asked.words,
+    ...(asked.place === null ? {} : { conversationId: world.conversationIds[asked.place] }),
+    ...(asked.sender === null ? {} : { senderId: world.userIds[asked.sender] }),
+    ...(since === undefined ? {} : { since }),
+  }
+  const user = world.userIds[asked.by] as UserId
+  const expected = (await readEverything(ctx, world, user))
+    .filter(({ content }) => says(String(content['text']), asked.words))
+    .filter((entry) => asked.place === null || entry.conversationId === filters.conversationId)
+    .filter((entry) => asked.sender === null || entry.senderId === filters.senderId)
+    .filter((entry) => since === undefined || entry.sentAt >= since)
+  const found = await everyPage(ctx, user, { ...filters, limit: asked.limit })
+  expect(idsOf(found)).toEqual(idsOf(expected))
+  const times = found.map(({ sentAt }) => sentAt)
+  expect(times).toEqual(times.toSorted().toReversed())
+  for (const { snippet } of found) expect(snippet.matches.length).toBeGreaterThan(0)
+}
 
 const idsOf = (messages: { messageId?: string | undefined }[]) => {
   const ids = messages.map(({ messageId }) => messageId)

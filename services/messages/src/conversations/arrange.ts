@@ -9,13 +9,14 @@ type ArrangeContext = Pick<Context, 'db' | 'announcer' | 'log'>
 
 /** Pins, hides or shows a conversation in its user's list, on all devices. */
 export async function arrange(
-  ctx: ArrangeContext,
+  ctx: ArrangeContext & Pick<Context, 'withdrawals'>,
   userId: UserId,
   { conversationId, ...changes }: ClientRequest<'conversation:set'>,
 ): Promise<ClientReply<'conversation:set'>> {
   const arrangement = await store.arrange(ctx.db, conversationId, userId, changes)
   if (!arrangement) throw notAMember()
   announce(ctx, userId, conversationId, arrangement)
+  if (changes.hidden !== undefined) ctx.withdrawals.note([userId])
   return { pinned: arrangement.pinned, hidden: arrangement.hidden }
 }
 

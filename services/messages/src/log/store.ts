@@ -125,14 +125,17 @@ export interface ChangedConversation {
   unread: number
 }
 
-/** Of a member `m`: what of others counts after the read mark. The one place that says what unread is. */
-export const unreadOf = sql<number>`(
+/**
+ * Of a member `m` of `c`: what of others counts after the read mark, and nothing while the list does not show the
+ * conversation: what cannot be seen must not be on the badge. The one place that says what unread is.
+ */
+export const unreadOf = sql<number>`case when m.hidden_at >= c.last_at then 0 else (
   select count(*) from entry e
   where e.conversation_id = m.conversation_id and e.counted and e.recalled_at is null
     and e.seq > greatest(m.read_seq, m.joined_seq, m.cleared_seq) and e.sender_id <> m.user_id
     and (not m.hides_entries or not exists (
       select from hidden_entry h
-      where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq)))`
+      where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq))) end`
 
 /** Of a member `m` and their conversation `c`. */
 export const changedColumns = sql`

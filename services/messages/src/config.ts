@@ -14,6 +14,14 @@ import {
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 import { loadApiKeys } from './server-api/api-keys.ts'
+import { loadEndpoints } from './webhooks/endpoints.ts'
+
+/** Addresses and networks, separated by commas. */
+const networks = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').flatMap((part) => part.trim() || []))
+  .pipe(z.array(z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()])))
 
 const database = { DATABASE_URL: postgresUrl, LOG_LEVEL: logLevel }
 
@@ -46,6 +54,13 @@ export const Env = z.object({
   SERVER_API_PORT: port.default(3201),
   SERVER_API_KEYS: z.string().max(65_536).optional(),
   SERVER_API_REQUESTS_PER_SECOND: positiveInt.default(200),
+  WEBHOOKS: z.string().max(65_536).optional(),
+  WEBHOOKS_PLAIN_HTTP: z.enum(['refuse', 'accept']).default('refuse'),
+  WEBHOOKS_ALLOWED_NETWORKS: networks,
+  WEBHOOKS_CA: z.string().optional(),
+  WEBHOOKS_CONCURRENCY: positiveInt.max(256).default(16),
+  WEBHOOKS_TIMEOUT_MS: positiveInt.max(60_000).default(10_000),
+  WEBHOOKS_DISABLE_AFTER_HOURS: positiveInt.default(48),
   UNREGISTERED_TYPES: z.enum(['accept', 'refuse']).default('accept'),
   SEARCH: z.enum(['on', 'off']).default('on'),
   SEARCH_INDEXED_PER_SECOND: positiveInt.max(100_000).default(1_000),
@@ -107,6 +122,24 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       keys: loadApiKeys(parsed.SERVER_API_KEYS),
       /** Of one key, on each instance. */
       requestsPerSecond: parsed.SERVER_API_REQUESTS_PER_SECOND,
+    },
+    webhooks: {
+      endpoints: loadEndpoints(parsed.WEBHOOKS, { plainHttp: parsed.WEBHOOKS_PLAIN_HTTP }),
+      /** Private networks that endpoints may be in. */
+      allowedNetworks: parsed.WEBHOOKS_ALLOWED_NETWORKS,
+      ca: parsed.WEBHOOKS_CA,
+      concurrency: parsed.WEBHOOKS_CONCURRENCY,
+      timeoutMs: parsed.WEBHOOKS_TIMEOUT_MS,
+      /** An endpoint at which nothing has arrived for so long gets nothing any more. */
+      disableAfterMs: parsed.WEBHOOKS_DISABLE_AFTER_HOURS * 3_600_000,
+      /** About ten hours, with waits that double up to one. */
+      attempts: 20,
+      retryMs: 5_000,
+      /** Of one endpoint. */
+      backlog: 100_000,
+      spreadEveryMs: 250,
+      /** Longer than a queue takes to begin with what it has. */
+      requeueAfterMs: 60_000,
     },
     /** What becomes of messages of an app's type that nobody registered. */
     unregisteredTypes: parsed.UNREGISTERED_TYPES,

@@ -35,6 +35,7 @@ import {
   searchRate,
 } from './sessions/request-limits.ts'
 import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
+import { startWebhooks, type Webhooks } from './webhooks/webhooks.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
 export interface Context {
@@ -52,6 +53,8 @@ export interface Context {
   verifyToken: VerifyToken
   policies: Policies
   messageTypes: MessageTypes
+  /** Undefined where there are no endpoints. */
+  webhooks: Webhooks | undefined
   loginThrottle: LoginThrottle
   addressLimits: AddressLimits
   requestLimits: RequestLimits
@@ -96,9 +99,19 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
 
   const messageTypes = opened.use(createMessageTypes({ log, db }))
+  const webhooks =
+    config.webhooks.endpoints.length > 0
+      ? opened.use(startWebhooks({ config, log, db, redis, registry: metrics }))
+      : undefined
   const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
   const dispatcher = opened.use(
-    createDispatcher({ log, db, announcer, absentees, toIndex: config.search.enabled }),
+    createDispatcher({
+      log,
+      db,
+      announcer,
+      absentees,
+      heirs: { toIndex: config.search.enabled, toWebhooks: config.webhooks.endpoints.length > 0 },
+    }),
   )
   const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
   opened.use(startAttemptDays({ log, db }))
@@ -124,6 +137,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     verifyToken,
     policies,
     messageTypes,
+    webhooks,
     loginThrottle: createLoginThrottle(),
     addressLimits: createAddressLimits(config),
     requestLimits: createRequestLimits(),

@@ -60,6 +60,9 @@ export const notInScope = (scope: string) =>
   new AppError('forbidden', `this API key lacks the scope ${scope}`)
 export const tooManyRequestsOfKey = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many requests with this API key', { retryAfterMs })
+export const noSuchEndpoint = () => new AppError('not_found', 'no such webhook endpoint')
+export const stillConfigured = () =>
+  new AppError('conflict', 'this endpoint is in the configuration; take it out there first')
 export const noSuchConversation = () => new AppError('not_found', 'no such conversation')
 export const tooManyPasswords = (limit: number) =>
   new AppError('invalid_request', `at most ${limit} users with a password in one import`)

@@ -24,6 +24,8 @@ export interface Database {
   expulsion: ExpulsionTable
   messageType: MessageTypeTable
   dispatch: DispatchTable
+  webhookEndpoint: WebhookEndpointTable
+  webhookDelivery: WebhookDeliveryTable
   searchDocument: SearchDocumentTable
   searchProgress: SearchProgressTable
   searchPending: SearchPendingTable
@@ -320,6 +322,36 @@ interface MessageTypeTable {
   /** Of the content, as JSON. */
   maxBytes: number | null
   updatedAt: Generated<Date>
+}
+
+/** What is known of an endpoint beside its configuration. */
+interface WebhookEndpointTable {
+  endpointId: string
+  events: string[]
+  /** Since when nothing has arrived there. */
+  failingSince: Generated<Date | null>
+  disabledAt: Generated<Date | null>
+  disabledReason: Generated<string | null>
+}
+
+/** An event an endpoint is still to be told of. */
+interface WebhookDeliveryTable {
+  deliveryId: Generated<number>
+  endpointId: string
+  eventId: string
+  event: string
+  /** Of an entry, which is read when it is told. */
+  conversationId: string | null
+  seq: number | null
+  /** Of any other event. */
+  data: ColumnType<object | null, string | null, string | null>
+  at: Date
+  state: 'pending' | 'dead'
+  /** Grows with each replay. */
+  round: Generated<number>
+  queuedAt: Generated<Date>
+  failedAt: Date | null
+  failure: string | null
 }
 
 /** One committed batch whose doorbells and offline deliveries are not all out yet. */

@@ -8,6 +8,7 @@ import { type ConversationFacts, type LogRow, messageKind, plainEntry } from '..
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
 import { doorbellsOf, passingBellsOf, type Ring } from './doorbell.ts'
 import { createForgetter } from './forget.ts'
+import type { Heirs } from './store.ts'
 import { startSweep } from './sweep.ts'
 
 interface DispatcherOptions {
@@ -16,7 +17,7 @@ interface DispatcherOptions {
   announcer: Announcer
   absentees: Absentees
   /** Whether what was announced is to be indexed for search. */
-  toIndex: boolean
+  heirs: Heirs
 }
 
 /**
@@ -24,8 +25,8 @@ interface DispatcherOptions {
  * that the commit left. Whatever stops this half-way leaves the row, and a sweep does it again: a doorbell that
  * rings twice is harmless.
  */
-export function createDispatcher({ log, db, announcer, absentees, toIndex }: DispatcherOptions) {
-  const forgetting = createForgetter({ log, db, toIndex })
+export function createDispatcher({ log, db, announcer, absentees, heirs }: DispatcherOptions) {
+  const forgetting = createForgetter({ log, db, heirs })
 
   async function ringAndForget(rings: Ring[], dispatchIds: number[]): Promise<void> {
     await announcer.ring(rings)

@@ -9,20 +9,34 @@ export interface Span {
   lastSeq: number
 }
 
-/** With `toIndex`, what they were about is left to the search index, in the same statement: a crash loses neither. */
+/** To whom what was dispatched is left, in the statement that forgets it: a crash loses neither. */
+export interface Heirs {
+  /** The search index. */
+  toIndex: boolean
+  toWebhooks: boolean
+}
+
 export async function removeDispatches(
   db: Kysely<Database>,
   dispatchIds: number[],
-  { toIndex }: { toIndex: boolean },
+  { toIndex, toWebhooks }: Heirs,
 ): Promise<void> {
-  const removing = db.deleteFrom('dispatch').where('dispatchId', 'in', dispatchIds)
-  if (!toIndex) return void (await removing.execute())
-  await db
-    .with('removed', () => removing.returning('conversationIds'))
-    .insertInto('searchPending')
-    .columns(['conversationIds'])
-    .expression((eb) => eb.selectFrom('removed').select('conversationIds'))
-    .execute()
+  if (!toIndex && !toWebhooks) {
+    await db.deleteFrom('dispatch').where('dispatchId', 'in', dispatchIds).execute()
+    return
+  }
+  await sql`
+    with removed as (
+      delete from dispatch where dispatch_id = any(${dispatchIds}::bigint[])
+      returning conversation_ids, first_seqs, last_seqs
+    ),
+    indexed as (
+      insert into search_pending (conversation_ids) select conversation_ids from removed where ${toIndex}
+    )
+    insert into webhook_outbox (conversation_id, first_seq, last_seq)
+    select s.id, s.first_seq, s.last_seq
+    from removed, unnest(conversation_ids, first_seqs, last_seqs) as s (id, first_seq, last_seq)
+    where ${toWebhooks}`.execute(db)
 }
 
 /** Dispatches nobody has seen to for a while, taken by this caller for as long again. */

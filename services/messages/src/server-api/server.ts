@@ -11,6 +11,7 @@ import { messageRoutes } from './message-routes.ts'
 import type { Scope } from './scopes.ts'
 import { typeRoutes } from './type-routes.ts'
 import { userRoutes } from './user-routes.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -61,5 +62,6 @@ export function createServerApi(ctx: Context): HttpApp {
   groupRoutes(app, ctx)
   messageRoutes(app, ctx)
   typeRoutes(app, ctx)
+  webhookRoutes(app, ctx)
   return app
 }

@@ -1,0 +1,62 @@
+import { type Agent, request } from 'undici'
+import type { Endpoint } from './endpoints.ts'
+import { PrivateAddress } from './guarded-agent.ts'
+import { sign } from './signature.ts'
+
+/** What is read of an answer, whose words nobody needs, so that its connection can be used again. */
+const answerAtMost = 16_384
+const answerWithinMs = 1_000
+
+export type PostResult =
+  | { delivered: true }
+  | { delivered: false; failure: string; gone?: boolean; retryAfter?: string }
+
+/** Posts an event once. Whatever goes wrong is a result; a redirect is not followed, for it may lead anywhere. */
+export async function postEvent(
+  agent: Agent,
+  { url, secrets }: Endpoint,
+  { id, body, timeoutMs }: { id: string; body: string; timeoutMs: number },
+): Promise<PostResult> {
+  const timestamp = Math.floor(Date.now() / 1_000)
+  try {
+    const {
+      statusCode,
+      headers,
+      body: answer,
+    } = await request(url, {
+      dispatcher: agent,
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': 'Parley-Webhooks',
+        'webhook-id': id,
+        'webhook-timestamp': String(timestamp),
+        'webhook-signature': sign(secrets, { id, timestamp, body }),
+      },
+      body,
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    await answer
+      .dump({ limit: answerAtMost, signal: AbortSignal.timeout(answerWithinMs) })
+      .catch(() => answer.destroy())
+    if (statusCode >= 200 && statusCode < 300) return { delivered: true }
+    const retryAfter = headers['retry-after']
+    return {
+      delivered: false,
+      failure: `answered ${statusCode}`,
+      gone: statusCode === 410,
+      ...(typeof retryAfter === 'string' ? { retryAfter } : {}),
+    }
+  } catch (err) {
+    return { delivered: false, failure: failureOf(err) }
+  }
+}
+
+/** Only what is safe to keep and show: an error's own words may hold addresses. */
+function failureOf(err: unknown): string {
+  if (err instanceof PrivateAddress) return 'private address'
+  if (!(err instanceof Error)) return 'failed'
+  if (err.cause instanceof PrivateAddress) return 'private address'
+  const { code } = err as { code?: unknown }
+  return typeof code === 'string' ? code : err.name
+}

@@ -102,7 +102,7 @@ export async function openFsStorage(
       const keys = wanted.map((_, i) => partKey(key, i))
       const found = await Promise.all(keys.map(sizeOf))
       if (!isDeepStrictEqual(found, wanted)) return false
-      await publish(key, async (file) => {
+      const joined = publish(key, async (file) => {
         for (const part of keys) {
           await pipeline(
             createReadStream(pathOf(root, part)),
@@ -110,6 +110,8 @@ export async function openFsStorage(
           )
         }
       })
+      // Parts that are gone meanwhile were put together by another request.
+      await absentAsUndefined(joined)
       await removeParts(key)
       return true
     },
@@ -145,10 +147,9 @@ export async function openFsStorage(
 
     async copy(from, to) {
       const source = pathOf(root, from)
-      if (!(await absentAsUndefined(stat(source)))) return false
       // A file is never written in place here, so a second name for it is a copy that costs nothing.
-      await publish(to, (file) => link(source, file).catch(() => copyFile(source, file)))
-      return true
+      const copied = publish(to, (file) => link(source, file).catch(() => copyFile(source, file)))
+      return (await absentAsUndefined(copied.then(() => true))) ?? false
     },
 
     async fetchFile(key, file) {

@@ -11,6 +11,8 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { partSizes, type PartLinks, type PartTerms } from './storage.ts'
 
+type Sizes = Pick<PartTerms, 'sizeBytes' | 'partSizeBytes'>
+
 /**
  * Objects in parts. The store itself is asked which uploads of a key are open and which parts they have, so nothing
  * is remembered here and nothing a client says of its parts (sizes, ETags) is believed.
@@ -42,6 +44,15 @@ export function createS3Parts({
     return parts
   }
 
+  async function join(Key: string, UploadId: string, sizes: Sizes): Promise<boolean> {
+    const parts = await listParts(Key, UploadId)
+    const wanted = partSizes(sizes)
+    if (parts.length !== wanted.length || parts.some(({ Size }, i) => Size !== wanted[i])) return false
+    const MultipartUpload = { Parts: parts.map(({ ETag, PartNumber }) => ({ ETag, PartNumber })) }
+    await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+    return true
+  }
+
   return {
     async links(Key: string, terms: PartTerms): Promise<PartLinks> {
       const { UploadId } = await client.send(
@@ -60,16 +71,15 @@ export function createS3Parts({
       return { method: 'PUT', headers: {}, partSizeBytes: terms.partSizeBytes, parts }
     },
 
-    async assemble(Key: string, sizes: Pick<PartTerms, 'sizeBytes' | 'partSizeBytes'>): Promise<boolean> {
+    async assemble(Key: string, sizes: Sizes): Promise<boolean> {
       const [UploadId] = await listOpen(Key)
       // Put together before, or never begun: the object itself will tell.
       if (UploadId === undefined) return true
-      const parts = await listParts(Key, UploadId)
-      const wanted = partSizes(sizes)
-      if (parts.length !== wanted.length || parts.some(({ Size }, i) => Size !== wanted[i])) return false
-      const MultipartUpload = { Parts: parts.map(({ ETag, PartNumber }) => ({ ETag, PartNumber })) }
-      await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
-      return true
+      return join(Key, UploadId, sizes).catch((cause: unknown) => {
+        // Another request was faster. Not every command of the SDK knows this error as a class.
+        if (cause instanceof Error && cause.name === 'NoSuchUpload') return true
+        throw cause
+      })
     },
 
     /** Lets go of parts that never became an object. */

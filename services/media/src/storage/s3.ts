@@ -39,7 +39,8 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
     async finishResumable(key, sizeBytes) {
       if (await this.peek(key, 1)) return
       // With all bytes there and none to add, the store is told to put them together.
-      await gather(0).write(Readable.from([]), key, sizeBytes).catch(asUnavailable)
+      // One that it does not know any more was put together by another request.
+      await optional(gather(0).write(Readable.from([]), key, sizeBytes))
     },
 
     async uploadLink(key, { contentType, sizeBytes, ttlSeconds }) {

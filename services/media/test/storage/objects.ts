@@ -41,4 +41,21 @@ export function testObjects(test: StorageTest): void {
     await storage.remove([])
     expect(await storage.peek(key, 1)).toBeUndefined()
   })
+
+  test('a copy whose source is removed meanwhile is whole or none, and no failure', async ({
+    storage,
+    directory,
+  }) => {
+    for (let round = 0; round < 20; round++) {
+      const from = await put(storage, directory, Buffer.from('hello'))
+      const targets = Array.from({ length: 8 }, () => newKey('media'))
+      const [, ...copied] = await Promise.all([
+        storage.remove([from]),
+        ...targets.map((to) => storage.copy(from, to)),
+      ])
+      for (const [i, to] of targets.entries()) {
+        expect((await storage.peek(to, 5))?.start.toString()).toBe(copied[i] ? 'hello' : undefined)
+      }
+    }
+  })
 }

@@ -35,8 +35,8 @@ export function testPieces(test: StorageTest): void {
     expect(await storage.assemble(key, terms)).toBe(false)
     expect(await storage.peek(key, 1)).toBeUndefined()
     expect((await putPart(links, 1, partOf(1))).status).toBe(200)
-    for (const time of ['first', 'again'])
-      expect({ time, made: await storage.assemble(key, terms) }).toEqual({ time, made: true })
+    expect(await Promise.all([1, 2, 3].map(() => storage.assemble(key, terms)))).toEqual([true, true, true])
+    expect(await storage.assemble(key, terms)).toBe(true)
     expect((await read(storage, key, directory)).equals(bytes)).toBe(true)
   })
 
@@ -73,7 +73,8 @@ export function testPieces(test: StorageTest): void {
     // As another process finds it.
     expect((await gather().getUpload(key)).offset).toBe(100_000)
     await gather().write(Readable.from([bytes.subarray(100_000)]), key, 100_000)
-    for (const _ of ['first', 'again']) await storage.finishResumable(key, bytes.length)
+    await Promise.all([1, 2, 3].map(() => storage.finishResumable(key, bytes.length)))
+    await storage.finishResumable(key, bytes.length)
     expect((await read(storage, key, directory)).equals(bytes)).toBe(true)
   })
 

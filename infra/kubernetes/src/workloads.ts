@@ -76,7 +76,11 @@ const PodTemplate = z.looseObject({
         z.looseObject({
           name: z.string(),
           secret: z
-            .looseObject({ secretName: z.string(), items: z.array(z.looseObject({ key: z.string() })) })
+            .looseObject({
+              secretName: z.string(),
+              // Without them every key of the secret is a file.
+              items: z.array(z.looseObject({ key: z.string() })).default([]),
+            })
             .exactOptional(),
         }),
       )

@@ -45,15 +45,18 @@ export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connectio
 }
 
 /**
- * Shows what a queue holds, for dashboards and autoscalers. Asked of Redis at each scrape; while Redis does not
+ * Shows what queues hold, for dashboards and autoscalers. Asked of Redis at each scrape; while Redis does not
  * answer the series are absent, not zero. Every process that shows a queue shows the same: take the highest.
  */
-export function observeQueue(
-  kind: Pick<JobKind<z.ZodType>, 'queue'>,
+export function observeQueues(
+  kinds: Pick<JobKind<z.ZodType>, 'queue'>[],
   { connection, registry, log }: { connection: Redis; registry: Registry; log: Logger },
 ): AsyncDisposable {
-  const queue = new Queue(kind.queue, { connection, prefix: queuePrefix })
-  queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
+  const queues = kinds.map((kind) => {
+    const queue = new Queue(kind.queue, { connection, prefix: queuePrefix })
+    queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
+    return queue
+  })
   new Gauge({
     name: 'parley_queue_jobs',
     help: 'Jobs of a queue by state',
@@ -61,8 +64,12 @@ export function observeQueue(
     registers: [registry],
     async collect() {
       this.reset()
-      const counts = await withinScrape(queue.getJobCounts(...observedStates))
-      for (const [state, count] of Object.entries(counts ?? {})) this.set({ queue: kind.queue, state }, count)
+      const all = await Promise.all(
+        queues.map((queue) => withinScrape(queue.getJobCounts(...observedStates))),
+      )
+      for (const [i, { name }] of queues.entries()) {
+        for (const [state, count] of Object.entries(all[i] ?? {})) this.set({ queue: name, state }, count)
+      }
     },
   })
   new Gauge({
@@ -72,12 +79,20 @@ export function observeQueue(
     registers: [registry],
     async collect() {
       this.reset()
-      const waiting = await withinScrape(queue.getJobs(['waiting'], 0, 0, true))
-      const addedAt = waiting?.[0]?.timestamp ?? Date.now()
-      if (waiting) this.set({ queue: kind.queue }, Math.max(0, (Date.now() - addedAt) / 1_000))
+      const all = await Promise.all(
+        queues.map((queue) => withinScrape(queue.getJobs(['waiting'], 0, 0, true))),
+      )
+      for (const [i, { name }] of queues.entries()) {
+        const addedAt = all[i]?.[0]?.timestamp ?? Date.now()
+        if (all[i]) this.set({ queue: name }, Math.max(0, (Date.now() - addedAt) / 1_000))
+      }
     },
   })
-  return { [Symbol.asyncDispose]: () => queue.close() }
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(queues.map((queue) => queue.close()))
+    },
+  }
 }
 
 const observedStates = ['waiting', 'prioritized', 'active', 'delayed', 'failed'] as const

@@ -1,6 +1,6 @@
 import type { HttpApp } from '@parley/shared/http'
 import type { MediaId } from '@parley/shared/ids'
-import { observeQueue, openQueue } from '@parley/shared/jobs'
+import { observeQueues, openQueue } from '@parley/shared/jobs'
 import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
@@ -63,7 +63,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
   // It neither waits nor queues, so it connects by itself, now and whenever Redis is back.
   publisher.connect().catch((err: unknown) => log.warn({ err }, 'owners are not told until redis is back'))
-  opened.use(observeQueue(mediaProcessing, { connection: redis, registry, log }))
+  opened.use(observeQueues([mediaProcessing], { connection: redis, registry, log }))
   const { storage, serveLinks } = await openStorage(config.storage, log)
   opened.use(storage)
   const messages = opened.use(

@@ -1,6 +1,6 @@
-import { observeQueue } from '@parley/shared/jobs'
+import { observeQueues } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
-import { chatPush } from '@parley/shared/queues'
+import { callPush, chatPush, withdrawal } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
@@ -48,7 +48,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const credentials = opened.use(
     await keepCredentials({ ...config.credentials, users: [providers, callProviders], log, metrics }),
   )
-  opened.use(observeQueue(chatPush, { connection: redis, registry: metrics.registry, log }))
+  opened.use(
+    observeQueues([callPush, chatPush, withdrawal], { connection: redis, registry: metrics.registry, log }),
+  )
 
   const owned = opened.move()
   return {

@@ -6,7 +6,13 @@ interface MessagesClientOptions {
   secret: string
 }
 
-type Method = 'deliveries/due' | 'deliveries/report' | 'withdrawals/due' | 'withdrawals/report'
+type Method =
+  | 'deliveries/due'
+  | 'deliveries/report'
+  | 'withdrawals/due'
+  | 'withdrawals/report'
+  | 'calls/targets'
+  | 'push-tokens/forget'
 
 const deadlineMs = 10_000
 

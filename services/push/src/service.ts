@@ -1,5 +1,6 @@
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
+import { startCalls } from './calls/worker.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
 import { startNotifier } from './notify/worker.ts'
@@ -22,6 +23,7 @@ export async function startPush(config: Config) {
   const internalUrl = await app.listen({ host: config.http.host, port: config.http.internalPort })
 
   opened.use(startNotifier(ctx, config))
+  opened.use(startCalls(ctx, config))
   opened.defer(() => readiness.leave())
 
   const owned = opened.move()

@@ -1,4 +1,4 @@
-import { observeQueue, openQueue } from '@parley/shared/jobs'
+import { observeQueues, openQueue } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
 import { chatPush } from '@parley/shared/queues'
@@ -15,7 +15,7 @@ test('shows what waits in the queue and since when, and no figure while Redis is
   await connection.connect()
   const queue = opened.use(openQueue(chatPush, connection, log))
   const registry = createMetrics('test')
-  opened.use(observeQueue(chatPush, { connection, registry, log }))
+  opened.use(observeQueues([chatPush], { connection, registry, log }))
   const shown = async () =>
     (await registry.metrics()).split('\n').filter((line) => line.startsWith('parley_queue'))
 

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { protocolPage } from './protocol-page.ts'
+import { makePages } from './pages.ts'
 
-writeFileSync(path.join(import.meta.dirname, '../../../docs/protocol.md'), `${protocolPage()}\n`)
+for (const [name, text] of Object.entries(await makePages()))
+  writeFileSync(path.join(import.meta.dirname, '../../../docs', name), text)

@@ -2,17 +2,13 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
-import { avatarRoutes } from './avatars/routes.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
-import { mapRoutes } from './maps/routes.ts'
-import { mediaRoutes } from './media/routes.ts'
 import { mediaRpc } from './media/rpc.ts'
 import { startProcessing } from './processing/worker.ts'
+import { clientRoutes } from './routes.ts'
 import { startSweep } from './sweep/sweep.ts'
-import { formRoutes } from './uploads/form-routes.ts'
 import { resumableRoutes } from './uploads/resumable/routes.ts'
-import { uploadRoutes } from './uploads/routes.ts'
 
 export async function startMedia(config: Config) {
   await using opened = new AsyncDisposableStack()
@@ -32,12 +28,8 @@ export async function startMedia(config: Config) {
   )
   mediaRpc(internal, ctx)
   const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
-  uploadRoutes(app, ctx)
-  formRoutes(app, ctx)
+  clientRoutes(app, ctx)
   resumableRoutes(app, ctx)
-  avatarRoutes(app, ctx)
-  mapRoutes(app, ctx)
-  mediaRoutes(app, ctx)
   ctx.serveLinks(app)
 
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })

@@ -2,23 +2,18 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
-import { accountAdmin, accountRoutes } from './accounts/routes.ts'
 import type { Config } from './config.ts'
-import { contactRoutes } from './contacts/routes.ts'
 import { createContext } from './context.ts'
 import { deliveryRpc } from './deliveries/rpc.ts'
-import { deviceRoutes } from './devices/routes.ts'
 import { deviceRpc } from './devices/rpc.ts'
-import { directoryRoutes } from './directory/routes.ts'
 import { startTellingContacts } from './directory/tell-contacts.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
 import { messageRpc } from './messages/rpc.ts'
-import { notificationRoutes } from './notification-preferences/routes.ts'
-import { operationRoutes } from './operations/routes.ts'
 import { operationRpc } from './operations/rpc.ts'
 import { receiptRpc } from './receipts/rpc.ts'
+import { adminRoutes, clientRoutes } from './routes.ts'
 import { createServerApi } from './server-api/server.ts'
-import { sessionRoutes, sessionRpc } from './sessions/routes.ts'
+import { sessionRpc } from './sessions/routes.ts'
 import { typingRpc } from './typing/audience.ts'
 
 export async function startMessages(config: Config) {
@@ -40,20 +35,14 @@ export async function startMessages(config: Config) {
   const app = opened.adopt(createHttpApp(ctx.log, { trustedProxies: config.http.trustedProxies }), (server) =>
     server.close(),
   )
-  accountRoutes(app, ctx)
-  sessionRoutes(app, ctx)
-  deviceRoutes(app, ctx)
-  contactRoutes(app, ctx)
-  directoryRoutes(app, ctx)
-  notificationRoutes(app, ctx)
-  operationRoutes(app, ctx)
+  clientRoutes(app, ctx)
 
   const serverApi =
     config.serverApi.keys.length > 0
       ? opened.adopt(createServerApi(ctx), (server) => server.close())
       : undefined
 
-  accountAdmin(internal, ctx)
+  adminRoutes(internal, ctx)
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)
   receiptRpc(internal, ctx)

@@ -89,7 +89,7 @@ export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
     {
       onRequest,
       schema: {
-        operationId: 'log:sync with known',
+        operationId: 'log:sync, with what is known',
         description: 'The same, for a device that says what it has.',
         body: InBody,
         response: { 200: SyncPage },
@@ -103,10 +103,7 @@ export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
       onRequest,
       schema: {
         operationId: 'events',
-        description:
-          'Server-sent events: pages of `log:sync` as events named `sync`, with the cursor as their id; between them what else a socket would hear. `Last-Event-ID` goes on from there.',
         querystring: Stream,
-        produces: ['text/event-stream'],
       },
     },
     async (request, reply) => {

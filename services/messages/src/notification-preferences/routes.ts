@@ -36,10 +36,21 @@ const AccountNotifications = z.strictObject({
   preview: z.enum(['full', 'sender', 'none']).default('full'),
 })
 
+/** As they stand. */
+const ConversationAnswer = z.object({
+  level: z.enum(['all', 'mentions', 'none']),
+  until: z.iso.datetime().nullable(),
+  mentionAll: z.boolean(),
+})
+const AccountAnswer = z.object({
+  quietHours: z.object({ from: z.string(), until: z.string(), timeZone: z.string() }).nullable(),
+  preview: z.enum(['full', 'sender', 'none']),
+})
+
 export function notificationRoutes(app: HttpApp, ctx: Context): void {
   const path = '/v1/conversations/:conversationId/notifications'
 
-  app.get(path, { schema: { params: Target } }, async (request) => {
+  app.get(path, { schema: { params: Target, response: { 200: ConversationAnswer } } }, async (request) => {
     const { userId } = await authenticate(ctx, request)
     const found = await store.findForConversation(ctx.db, userId, request.params.conversationId)
     if (!found) throw notAMember()
@@ -55,7 +66,7 @@ export function notificationRoutes(app: HttpApp, ctx: Context): void {
     return reply.status(204).send()
   })
 
-  app.get('/v1/notifications', async (request) => {
+  app.get('/v1/notifications', { schema: { response: { 200: AccountAnswer } } }, async (request) => {
     const { userId } = await authenticate(ctx, request)
     return store.findForAccount(ctx.db, userId)
   })

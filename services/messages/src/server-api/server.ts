@@ -58,10 +58,14 @@ export function createServerApi(ctx: Context): HttpApp {
     requests.inc({ key: keyIds.get(request) ?? 'none', status: reply.statusCode })
   })
 
+  serverRoutes(app, ctx)
+  return app
+}
+
+export function serverRoutes(app: HttpApp, ctx: Context): void {
   userRoutes(app, ctx)
   groupRoutes(app, ctx)
   messageRoutes(app, ctx)
   typeRoutes(app, ctx)
   webhookRoutes(app, ctx)
-  return app
 }

@@ -39,6 +39,7 @@ const Sessions = z.object({
     }),
   ),
 })
+const Keys = z.object({ keys: z.array(z.record(z.string(), z.unknown())) })
 const Revoke = z.strictObject({ except: z.literal('current').optional() })
 const BySession = z.strictObject({ sessionId: SessionId })
 
@@ -82,7 +83,7 @@ export function sessionRoutes(app: HttpApp, ctx: Context): void {
     await revokeSession(ctx, userId, request.params.sessionId)
     return reply.status(204).send()
   })
-  app.get('/v1/jwks', async (_request, reply) =>
+  app.get('/v1/jwks', { schema: { response: { 200: Keys } } }, async (_request, reply) =>
     reply.header('cache-control', 'public, max-age=60').send(ctx.signingKey.jwks),
   )
 }

@@ -1,6 +1,7 @@
 # One recipe for every service: docker build --build-arg SERVICE=messages .
 # The image keeps the shape of the workspace, because Node runs TypeScript as it is everywhere but under
-# node_modules. The targets `push-simulators` and `bull-board` are for docker-compose.yml and are in no deployment.
+# node_modules. The targets `push-simulators` and `bull-board` are for docker-compose.yml and are in no deployment; `cli` is
+# the `parley` command.
 ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS packages
@@ -43,6 +44,20 @@ COPY infra/bull-board/src /app/infra/bull-board/src
 WORKDIR /app/infra/bull-board
 USER 1000:1000
 CMD ["node", "src/main.ts"]
+
+FROM packages AS cli-install
+COPY packages/shared/package.json packages/shared/package.json
+COPY infra/cli/package.json infra/cli/package.json
+RUN pnpm install --offline --frozen-lockfile ${PNPM_FLAGS} --filter-prod "@parley/cli..."
+
+FROM ${NODE_IMAGE} AS cli
+ENV NODE_ENV=production
+COPY --from=cli-install /app /app
+COPY packages/shared/src /app/packages/shared/src
+COPY infra/cli/src /app/infra/cli/src
+WORKDIR /app
+USER 1000:1000
+ENTRYPOINT ["node", "infra/cli/src/main.ts"]
 
 FROM packages AS install
 ARG SERVICE

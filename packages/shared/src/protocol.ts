@@ -255,6 +255,9 @@ export const serverEvents = {
     .describe(
       'This node is going away: come back after this time, with the ticket as `auth.returnTicket`, which lets you in before others. The socket closes with 4503.',
     ),
+  'system:notice': z
+    .object({ text: z.string(), at: Timestamp })
+    .describe('A word of the operators to everybody who is connected, kept nowhere: a maintenance, say.'),
   'session:closing': z
     .object({ code: z.int(), reason: z.string() })
     .describe('The socket closes with this code, at once.'),

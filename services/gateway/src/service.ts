@@ -3,6 +3,7 @@ import { createInternalApp } from '@parley/shared/internal-http'
 import { closeCodes } from '@parley/shared/protocol'
 import { createReadiness } from '@parley/shared/readiness'
 import { Gauge } from 'prom-client'
+import { serveGatewayAdmin } from './admin.ts'
 import type { Config } from './config.ts'
 import { createAdmission } from './connections/admit.ts'
 import { closeSocket } from './connections/close-socket.ts'
@@ -119,11 +120,13 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     })
   })
 
-  opened.defer(async () => {
+  const leave = async () => {
     await readiness.leave()
     listeners.endAll(drained)
     await drain(registry, { ...config, tickets: ctx.tickets })
-  })
+  }
+  opened.defer(leave)
+  serveGatewayAdmin(internal, ctx, io, { ready: () => readiness.ready(), leave })
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
   const url = await app.listen({ host: config.http.host, port: config.http.port })
   log.info({ url, internalUrl }, 'gateway is up')

@@ -10,6 +10,7 @@ import { openRedis } from '@parley/shared/redis'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
 import type { Locker } from '@tus/server'
 import type { Kysely } from 'kysely'
+import type { Pool } from 'pg'
 import type { Registry } from 'prom-client'
 import type { Config } from './config.ts'
 import type { Database } from './db/schema.ts'
@@ -28,6 +29,7 @@ export interface Context {
   log: Logger
   registry: Registry
   metrics: MediaMetrics
+  pool: Pool
   db: Kysely<Database>
   storage: Storage
   serveLinks: (app: HttpApp) => void
@@ -83,6 +85,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     log,
     registry,
     metrics: createMediaMetrics(registry),
+    pool,
     db: queryBuilder<Database>(pool),
     storage,
     serveLinks,

@@ -2,6 +2,7 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
+import { serveMediaAdmin } from './admin.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
 import { mediaRpc } from './media/rpc.ts'
@@ -26,6 +27,7 @@ export async function startMedia(config: Config) {
     }),
     (server) => server.close(),
   )
+  serveMediaAdmin(internal, ctx, readiness)
   mediaRpc(internal, ctx)
   const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
   clientRoutes(app, ctx)

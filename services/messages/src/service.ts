@@ -2,6 +2,7 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
 import { sql } from 'kysely'
+import { serveMessagesAdmin } from './admin.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
 import { deliveryRpc } from './deliveries/rpc.ts'
@@ -42,6 +43,7 @@ export async function startMessages(config: Config) {
       ? opened.adopt(createServerApi(ctx), (server) => server.close())
       : undefined
 
+  opened.use(serveMessagesAdmin(internal, ctx, readiness))
   adminRoutes(internal, ctx)
   sessionRpc(internal, ctx)
   messageRpc(internal, ctx)

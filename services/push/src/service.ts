@@ -1,5 +1,6 @@
 import { createInternalApp } from '@parley/shared/internal-http'
 import { createReadiness } from '@parley/shared/readiness'
+import { servePushAdmin } from './admin.ts'
 import { startCalls } from './calls/worker.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
@@ -20,6 +21,7 @@ export async function startPush(config: Config) {
     }),
     (server) => server.close(),
   )
+  servePushAdmin(app, ctx, readiness)
   const internalUrl = await app.listen({ host: config.http.host, port: config.http.internalPort })
 
   opened.use(startNotifier(ctx, config))

@@ -8,6 +8,8 @@ export const catalogue = {
   session_replaced: { status: 401, retryable: false },
   account_suspended: { status: 403, retryable: false },
   forbidden: { status: 403, retryable: false },
+  /** The operator's own check of messages said no; the message says why, if it does. */
+  vetoed: { status: 403, retryable: false },
   not_found: { status: 404, retryable: false },
   unknown_event: { status: 404, retryable: false },
   conflict: { status: 409, retryable: false },

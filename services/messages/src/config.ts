@@ -1,4 +1,5 @@
 import {
+  ConfigError,
   drainWaitMs,
   host,
   httpUrl,
@@ -14,7 +15,7 @@ import {
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 import { loadApiKeys } from './server-api/api-keys.ts'
-import { loadEndpoints } from './webhooks/endpoints.ts'
+import { loadEndpoints, Secret } from './webhooks/endpoints.ts'
 
 /** Addresses and networks, separated by commas. */
 const networks = z
@@ -61,6 +62,15 @@ export const Env = z.object({
   WEBHOOKS_CONCURRENCY: positiveInt.max(256).default(16),
   WEBHOOKS_TIMEOUT_MS: positiveInt.max(60_000).default(10_000),
   WEBHOOKS_DISABLE_AFTER_HOURS: positiveInt.default(48),
+  BEFORE_SEND_URL: httpUrl.optional(),
+  BEFORE_SEND_SECRETS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((part) => part.trim() || []))
+    .pipe(z.array(Secret).max(2)),
+  BEFORE_SEND_FAILURE: z.enum(['open', 'closed']).optional(),
+  BEFORE_SEND_DEADLINE_MS: positiveInt.max(5_000).default(500),
+  BEFORE_SEND_CONCURRENCY: positiveInt.max(256).default(16),
   UNREGISTERED_TYPES: z.enum(['accept', 'refuse']).default('accept'),
   SEARCH: z.enum(['on', 'off']).default('on'),
   SEARCH_INDEXED_PER_SECOND: positiveInt.max(100_000).default(1_000),
@@ -141,9 +151,28 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       /** Longer than a queue takes to begin with what it has. */
       requeueAfterMs: 60_000,
     },
+    beforeSend: loadBeforeSend(parsed),
     /** What becomes of messages of an app's type that nobody registered. */
     unregisteredTypes: parsed.UNREGISTERED_TYPES,
     search: { enabled: parsed.SEARCH === 'on', indexedPerSecond: parsed.SEARCH_INDEXED_PER_SECOND },
     groupPoliciesFile: parsed.GROUP_POLICIES_FILE,
+  }
+}
+
+/** The hook that is asked before messages are stored; undefined where there is none. */
+function loadBeforeSend(parsed: z.output<typeof Env>) {
+  const { BEFORE_SEND_URL: url, BEFORE_SEND_SECRETS: secrets, BEFORE_SEND_FAILURE: failure } = parsed
+  if (url === undefined) return undefined
+  if (secrets.length === 0 || failure === undefined)
+    throw new ConfigError(
+      'configuration is wrong\n✖ BEFORE_SEND_URL asks for BEFORE_SEND_SECRETS and BEFORE_SEND_FAILURE',
+    )
+  return {
+    url,
+    secrets,
+    /** What no verdict means: the message is stored, or it is not. */
+    failure,
+    deadlineMs: parsed.BEFORE_SEND_DEADLINE_MS,
+    concurrency: parsed.BEFORE_SEND_CONCURRENCY,
   }
 }

@@ -12,6 +12,7 @@ import { createLocalJWKSet } from 'jose'
 import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
 import type { Registry } from 'prom-client'
+import { type BeforeSend, createBeforeSend } from './before-send/before-send.ts'
 import type { Config } from './config.ts'
 import { schema } from './db/database.ts'
 import type { Database } from './db/schema.ts'
@@ -53,6 +54,8 @@ export interface Context {
   verifyToken: VerifyToken
   policies: Policies
   messageTypes: MessageTypes
+  /** Undefined where there is no hook. */
+  beforeSend: BeforeSend | undefined
   /** Undefined where there are no endpoints. */
   webhooks: Webhooks | undefined
   loginThrottle: LoginThrottle
@@ -99,6 +102,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
 
   const messageTypes = opened.use(createMessageTypes({ log, db }))
+  const beforeSend =
+    config.beforeSend &&
+    opened.use(createBeforeSend({ config: config.beforeSend, log, db, registry: metrics }))
   const webhooks =
     config.webhooks.endpoints.length > 0
       ? opened.use(startWebhooks({ config, log, db, redis, registry: metrics }))
@@ -137,6 +143,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     verifyToken,
     policies,
     messageTypes,
+    beforeSend,
     webhooks,
     loginThrottle: createLoginThrottle(),
     addressLimits: createAddressLimits(config),

@@ -60,6 +60,10 @@ export const notInScope = (scope: string) =>
   new AppError('forbidden', `this API key lacks the scope ${scope}`)
 export const tooManyRequestsOfKey = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many requests with this API key', { retryAfterMs })
+export const vetoed = (reason: string | undefined) =>
+  new AppError('vetoed', reason || 'this message is not taken')
+export const unchecked = () =>
+  new AppError('unavailable', 'messages cannot be checked at the moment', { retryAfterMs: 2_000 })
 export const noSuchEndpoint = () => new AppError('not_found', 'no such webhook endpoint')
 export const stillConfigured = () =>
   new AppError('conflict', 'this endpoint is in the configuration; take it out there first')

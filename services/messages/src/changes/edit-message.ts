@@ -12,10 +12,12 @@ import * as store from './store.ts'
 
 /** Changes what a message says. Only who sent it may, while they may write there, and for so long. */
 export async function editMessage(
-  ctx: ChangeContext & Pick<Context, 'messageTypes'>,
+  ctx: ChangeContext & Pick<Context, 'beforeSend' | 'messageTypes'>,
   actorId: UserId,
   { content: given, digest: said, ...target }: ClientRequest<'message:edit'>,
 ): Promise<ClientReply<'message:edit'>> {
+  // Asked before the conversation is held: nobody waits for a hook but who edits.
+  await ctx.beforeSend?.checkEdit({ ...target, senderId: actorId, content: given })
   return changeMessage(ctx, actorId, target, async (held) => {
     const { trx, conversationId, message } = held
     if (message.senderId !== actorId) throw notYourMessage()

@@ -24,6 +24,7 @@ export interface Database {
   expulsion: ExpulsionTable
   messageType: MessageTypeTable
   dispatch: DispatchTable
+  vetoedSend: VetoedSendTable
   webhookEndpoint: WebhookEndpointTable
   webhookDelivery: WebhookDeliveryTable
   searchDocument: SearchDocumentTable
@@ -322,6 +323,15 @@ interface MessageTypeTable {
   /** Of the content, as JSON. */
   maxBytes: number | null
   updatedAt: Generated<Date>
+}
+
+/** A send that a hook refused; without a reason it is empty. */
+interface VetoedSendTable {
+  conversationId: string
+  senderId: string
+  clientMessageId: string
+  reason: string
+  at: Generated<Date>
 }
 
 /** What is known of an endpoint beside its configuration. */

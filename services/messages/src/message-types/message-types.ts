@@ -35,6 +35,9 @@ export function createMessageTypes({ log, db }: { log: Logger; db: Kysely<Databa
     return loading
   }
 
+  // Not waited for: the first to ask finds it there, or asks again.
+  void first().catch(() => undefined)
+
   return {
     /** Undefined for a type that is not registered. */
     async find(type: string): Promise<MessageType | undefined> {

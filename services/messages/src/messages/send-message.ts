@@ -10,13 +10,13 @@ import type { MessageType } from '../message-types/message-type.ts'
 import type { PreparedSend } from './commit-batch.ts'
 import { findSent } from './store.ts'
 
-type SendContext = Pick<Context, 'committer' | 'config' | 'db' | 'media' | 'messageTypes'>
+type SendContext = Pick<Context, 'beforeSend' | 'committer' | 'config' | 'db' | 'media' | 'messageTypes'>
 
 /** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
 export async function sendMessage(
   ctx: SendContext,
   call: SendCall,
-  { bySystem = false }: { bySystem?: boolean } = {},
+  { bySystem = false, byOperator = false }: { bySystem?: boolean; byOperator?: boolean } = {},
 ): Promise<Sent> {
   const registered = await ctx.messageTypes.find(call.draft.type)
   const send = { ...prepare(call, registered), bySystem }
@@ -30,7 +30,9 @@ export async function sendMessage(
     send.content = { ...call.draft.content, ...facts }
     send.mediaId = mediaId
   }
-  return ctx.committer.commit(send)
+  const { beforeSend } = ctx
+  // What the operator's own back end sends, it need not be asked about.
+  return ctx.committer.commit(beforeSend && !byOperator ? await beforeSend.checkSend(send) : send)
 }
 
 /** Each send by itself: one that fails leaves the others alone. */

@@ -31,7 +31,11 @@ export async function sendFromServer(
   const sender = await store.findUser(ctx.db, senderId)
   if (!sender) throw unknownUser()
   if (sender.suspendedAt && !override) throw accountSuspended()
-  return sendMessage(ctx, { userId: senderId, deviceId, draft: message }, { bySystem: override })
+  return sendMessage(
+    ctx,
+    { userId: senderId, deviceId, draft: message },
+    { bySystem: override, byOperator: true },
+  )
 }
 
 async function sendAsSystem(ctx: Context, message: MessageDraft): Promise<Sent> {
@@ -39,7 +43,7 @@ async function sendAsSystem(ctx: Context, message: MessageDraft): Promise<Sent> 
     'userId' in message.to ? await openOwnLog(ctx, message.to.userId) : message.to.conversationId
   await demandConversation(ctx, conversationId)
   const draft = { ...message, to: { conversationId } }
-  return sendMessage(ctx, { userId: systemId, deviceId, draft }, { bySystem: true })
+  return sendMessage(ctx, { userId: systemId, deviceId, draft }, { bySystem: true, byOperator: true })
 }
 
 async function openOwnLog({ db }: Context, userId: UserId): Promise<ConversationId> {

@@ -3,7 +3,7 @@ import { ConfigError } from '@parley/shared/env'
 import { z } from 'zod'
 
 /** A secret as Standard Webhooks writes it: 24 to 64 random bytes in base64. */
-const Secret = z
+export const Secret = z
   .string()
   .regex(/^whsec_[A-Za-z0-9+/]+={0,2}$/, 'whsec_ and base64')
   .refine((text) => {

@@ -1,11 +1,8 @@
 import { type Agent, request } from 'undici'
+import { discard } from './discard.ts'
 import type { Endpoint } from './endpoints.ts'
 import { PrivateAddress } from './guarded-agent.ts'
 import { sign } from './signature.ts'
-
-/** What is read of an answer, whose words nobody needs, so that its connection can be used again. */
-const answerAtMost = 16_384
-const answerWithinMs = 1_000
 
 export type PostResult =
   | { delivered: true }
@@ -36,9 +33,7 @@ export async function postEvent(
       body,
       signal: AbortSignal.timeout(timeoutMs),
     })
-    await answer
-      .dump({ limit: answerAtMost, signal: AbortSignal.timeout(answerWithinMs) })
-      .catch(() => answer.destroy())
+    await discard(answer)
     if (statusCode >= 200 && statusCode < 300) return { delivered: true }
     const retryAfter = headers['retry-after']
     return {

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto'
+import { Pool } from 'undici'
+import { discard } from '../webhooks/discard.ts'
+import { bodyOf } from '../webhooks/event.ts'
+import { sign } from '../webhooks/signature.ts'
+import { type Verdict, Verdicts } from './verdict.ts'
+
+const answerAtMost = 512 * 1024
+
+interface HookOptions {
+  url: string
+  secrets: string[]
+  deadlineMs: number
+  connections: number
+}
+
+/** The operator's hook over connections that stay open. It is where the configuration says, private network or not. */
+export function openHook({ url, secrets, deadlineMs, connections }: HookOptions) {
+  const { origin, pathname, search } = new URL(url)
+  const pool = new Pool(origin, {
+    connections,
+    pipelining: 1,
+    keepAliveTimeout: 30_000,
+    maxResponseSize: answerAtMost,
+    connect: { timeout: deadlineMs },
+  })
+  return {
+    /** One verdict for each message, in order; throws if that is not what comes back within the deadline. */
+    async ask(messages: object[]): Promise<Verdict[]> {
+      const id = `hook_${randomUUID()}`
+      const now = new Date()
+      const timestamp = Math.floor(now.getTime() / 1_000)
+      const body = bodyOf('message.sending', now, { messages })
+      const response = await pool.request({
+        method: 'POST',
+        path: `${pathname}${search}`,
+        headers: {
+          'content-type': 'application/json',
+          'webhook-id': id,
+          'webhook-timestamp': String(timestamp),
+          'webhook-signature': sign(secrets, { id, timestamp, body }),
+        },
+        body,
+        signal: AbortSignal.timeout(deadlineMs),
+      })
+      if (response.statusCode !== 200) {
+        await discard(response.body)
+        throw new Error(`the hook answered ${response.statusCode}`)
+      }
+      const { verdicts } = Verdicts.parse(await response.body.json())
+      if (verdicts.length !== messages.length) throw new Error('the hook gave another number of verdicts')
+      return verdicts
+    },
+    [Symbol.asyncDispose]: () => pool.destroy(),
+  }
+}

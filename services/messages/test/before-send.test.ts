@@ -145,10 +145,10 @@ describe('a before-send hook', () => {
     const beforeSend = {
       url: hook.url,
       secrets: [secret],
-      failure: 'closed',
+      failure: 'closed' as const,
       deadlineMs: 2_000,
       concurrency: 4,
-    } as const
+    }
     await using other = await startMessages({ ...config, beforeSend })
     const draft = { type: 'text', content: { text: 'bad' } }
     const to = { conversationId: first.body['conversationId'] }

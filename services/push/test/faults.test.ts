@@ -200,10 +200,10 @@ describe(`P6 ${sends} pushes through a faulty provider`, () => {
       expect(byToken.size).toBe(due.length)
       const repeated = [...byToken.values()].filter((list) => list.length > 1)
       expect(repeated.length).toBeGreaterThan(0)
-      for (const { deviceId, token, alerts } of due) {
+      for (const { userId, deviceId, token, alerts } of due) {
         const messageId = alerts[0]?.messageId ?? ''
         const ids = new Set(byToken.get(token.value)?.map(idOf))
-        expect(ids).toEqual(new Set([kind === 'apns' ? uuidFrom(messageId, deviceId) : messageId]))
+        expect(ids).toEqual(new Set([kind === 'apns' ? uuidFrom(messageId, userId, deviceId) : messageId]))
       }
     },
   )

@@ -1,5 +1,5 @@
 import { AppError } from '@parley/shared/errors'
-import { type ConversationId, uuidFrom } from '@parley/shared/ids'
+import { type ConversationId, type UserId, uuidFrom } from '@parley/shared/ids'
 import { RetryLater } from '@parley/shared/jobs'
 import type { FaultRule } from '@parley/testing/http2-simulator'
 import type { PushSimulators } from '@parley/testing/push-simulators'
@@ -64,7 +64,7 @@ describe('a chat push', () => {
     const messageId = apns.alerts[0]?.messageId ?? ''
     const [onApple] = received(providers, apns.token.value)
     expect(onApple?.headers).toMatchObject({
-      'apns-id': uuidFrom(messageId, apns.deviceId),
+      'apns-id': uuidFrom(messageId, apns.userId, apns.deviceId),
       'apns-collapse-id': messageId,
       'apns-topic': 'dev.parley.app',
       'apns-push-type': 'alert',
@@ -91,6 +91,21 @@ describe('a chat push', () => {
         android: { priority: 'HIGH', notification: { tag: messageId } },
       },
     })
+  })
+
+  test('P6 reaches each of two users whose devices have the same id', async ({
+    push,
+    providers,
+    conversation,
+  }) => {
+    const [one, other] = [
+      delivery({ conversationId: conversation.id }),
+      delivery({ conversationId: conversation.id }),
+    ]
+    const due = [one, { ...other, userId: 'ben' as UserId, deviceId: one.deviceId }]
+    conversation.asked.due = due
+    await notify(push.ctx, conversation.job, jobInHand(`same-${conversation.id}`))
+    for (const { token } of due) expect(received(providers, token.value)).toHaveLength(1)
   })
 
   test('of several messages arrives oldest first', async ({ push, providers, conversation }) => {

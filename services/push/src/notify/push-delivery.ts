@@ -28,9 +28,15 @@ interface PushDeliveryOptions {
   lastAttempt: boolean
 }
 
-/** Stable for message and device: the `apns-id`, and the name of the push in the ledger. */
-export function pushId({ messageId }: Alert, { deviceId }: Pick<Delivery, 'deviceId'>): string {
-  return uuidFrom(messageId, deviceId)
+/**
+ * Stable for message and device: the `apns-id`, and the name of the push in the ledger. The user belongs to it,
+ * because apps choose the ids of their devices, and two members may both have a `phone`.
+ */
+export function pushId(
+  { messageId }: Alert,
+  { userId, deviceId }: Pick<Delivery, 'userId' | 'deviceId'>,
+): string {
+  return uuidFrom(messageId, userId, deviceId)
 }
 
 /**

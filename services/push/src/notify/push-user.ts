@@ -64,5 +64,5 @@ function audibleOf(devices: Delivery[]): Alert | undefined {
 }
 
 function soundId({ messageId }: Alert, devices: Delivery[]): string {
-  return uuidFrom(messageId, 'sound', devices[0]?.userId ?? '')
+  return uuidFrom('sound', messageId, devices[0]?.userId ?? '')
 }

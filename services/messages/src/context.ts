@@ -16,9 +16,15 @@ import { type BeforeSend, createBeforeSend } from './before-send/before-send.ts'
 import type { Config } from './config.ts'
 import { schema } from './db/database.ts'
 import type { Database } from './db/schema.ts'
-import { createAbsentees, type Absentees } from './deliveries/absentees.ts'
+import { createAbsentees, startAbsentees, type Absentees } from './deliveries/absentees.ts'
 import { startAttemptDays } from './deliveries/attempt-days.ts'
-import { createWithdrawals, type WithdrawalQueue, type Withdrawals } from './deliveries/withdrawals.ts'
+import { startRebuild } from './deliveries/rebuild.ts'
+import {
+  createWithdrawals,
+  startWithdrawals,
+  type WithdrawalQueue,
+  type Withdrawals,
+} from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createMessageTypes, type MessageTypes } from './message-types/message-types.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
@@ -109,7 +115,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     config.webhooks.endpoints.length > 0
       ? opened.use(startWebhooks({ config, log, db, redis, registry: metrics }))
       : undefined
-  const absentees = opened.use(createAbsentees({ config, log, db, redis, pushQueue, announcer }))
+  const absentees = createAbsentees({ config, log, db, redis, pushQueue, announcer })
+  opened.use(startAbsentees(absentees, log))
+  opened.use(startRebuild({ log, db, redis, pushQueue }))
   const dispatcher = opened.use(
     createDispatcher({
       log,
@@ -121,7 +129,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
   const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
   opened.use(startAttemptDays({ log, db }))
-  const withdrawals = opened.use(createWithdrawals({ log, db, queue: withdrawalQueue }))
+  const withdrawals = createWithdrawals({ db, queue: withdrawalQueue })
+  opened.use(startWithdrawals(withdrawals, log))
   const searcher = opened.use(createSearcher({ config, log }))
   if (config.search.enabled)
     opened.use(startIndexer({ log, db, metrics, perSecond: config.search.indexedPerSecond }))

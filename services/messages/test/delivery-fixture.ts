@@ -1,12 +1,14 @@
 import { randomUUID as uuid } from 'node:crypto'
-import type { UserId } from '@parley/shared/ids'
 import { startWorker } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { chatPush, withdrawal } from '@parley/shared/queues'
 import type { DueQuery } from '@parley/shared/rpc'
 import type { Api, Person } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
+import type { z } from 'zod'
 import { test as base } from './fixture.ts'
+
+export type WithdrawalJob = z.output<typeof withdrawal.data>
 
 const log = createLogger('test', { level: 'silent' })
 
@@ -28,7 +30,7 @@ export const test = base
     const connection = opened.adopt(new Redis(redisUrl, { maxRetriesPerRequest: null }), (client) =>
       client.disconnect(),
     )
-    const jobs: { userIds: UserId[] }[] = []
+    const jobs: WithdrawalJob[] = []
     opened.use(startWorker(withdrawal, { connection, log }, async (data) => void jobs.push(data)))
     return jobs
   })

@@ -3,7 +3,7 @@ import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { RpcClient } from '@parley/shared/rpc'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect, vi } from 'vitest'
-import { bind, say, test } from './delivery-fixture.ts'
+import { bind, say, test, type WithdrawalJob } from './delivery-fixture.ts'
 
 interface Told {
   conversationId: string
@@ -35,8 +35,13 @@ async function report(rpc: RpcClient, who: Person, { conversationId, seq, asOf, 
   })
 }
 
-const due = async (rpc: RpcClient, who: Person) =>
-  (await rpc.call('withdrawals/due', { userIds: [who.userId as UserId] })).withdrawals
+const due = async (rpc: RpcClient, who: Person, conversationId?: string) =>
+  (
+    await rpc.call('withdrawals/due', {
+      userIds: [who.userId as UserId],
+      conversationId: conversationId as ConversationId | undefined,
+    })
+  ).withdrawals
 
 /** Says that the phone has taken everything back that is due, so that nothing is any more. */
 async function settle(rpc: RpcClient, who: Person): Promise<void> {
@@ -48,10 +53,15 @@ async function settle(rpc: RpcClient, who: Person): Promise<void> {
   expect(await due(rpc, who)).toEqual([])
 }
 
-const hasJob = (withdrawn: { userIds: UserId[] }[], who: Person) =>
-  vi.waitUntil(() => withdrawn.some(({ userIds }) => userIds.includes(who.userId as UserId)), {
-    timeout: 10_000,
-  })
+/** One that names the conversation was made because an alert of it may have come too late. */
+const hasJob = (withdrawn: WithdrawalJob[], who: Person, late?: string) =>
+  vi.waitUntil(
+    () =>
+      withdrawn.some(
+        ({ userIds, conversationId }) => userIds.includes(who.userId as UserId) && conversationId === late,
+      ),
+    { timeout: 10_000 },
+  )
 
 /** Alice's words and Bob's phone, in a group that Alice owns. */
 async function talk(api: Api) {
@@ -105,7 +115,7 @@ describe('alerts that hold no longer', () => {
     const told = await ask(rpc, bob, conversationId)
     await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq: 1 }, bob.token)
     await report(rpc, bob, told)
-    await hasJob(withdrawn, bob)
+    await hasJob(withdrawn, bob, conversationId)
     expect(await due(rpc, bob)).toMatchObject([
       { deviceId: 'phone', badge: 0, read: [{ conversationId, seq: 1 }] },
     ])
@@ -138,8 +148,8 @@ describe('alerts that hold no longer', () => {
       expect(await ask(rpc, it.bob, it.conversationId)).toMatchObject({ seq: 0 })
       await settle(rpc, it.bob)
       await report(rpc, it.bob, told)
-      await hasJob(withdrawn, it.bob)
-      const [withdrawal] = await due(rpc, it.bob)
+      await hasJob(withdrawn, it.bob, it.conversationId)
+      const [withdrawal] = await due(rpc, it.bob, it.conversationId)
       expect(withdrawal?.[list]).toHaveLength(1)
       await settle(rpc, it.bob)
     },

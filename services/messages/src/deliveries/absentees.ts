@@ -12,7 +12,6 @@ import { type Absentee, listUnreached } from './absentees-store.ts'
 import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
 import { createMemberCache } from './member-cache.ts'
 import { type Reach, patienceMs } from './patience.ts'
-import { startRebuild } from './rebuild.ts'
 import { createSilences, type NotedSpan, widen } from './silences.ts'
 
 /** How long entries of a conversation gather before its absent members are looked for. */
@@ -130,17 +129,22 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     else if (noted.size < maxNoted) noted.set(span.conversationId, { ...span })
   }
 
-  const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
-  const rebuilding = startRebuild({ log, db, redis, pushQueue })
-
   return {
     /** Entries that were just committed; their absent recipients are looked for within moments. */
     note,
-    async [Symbol.asyncDispose]() {
-      await Promise.all([looking, rebuilding].map((loop) => loop[Symbol.asyncDispose]()))
-      await look()
-    },
+    look,
   }
 }
 
 export type Absentees = ReturnType<typeof createAbsentees>
+
+/** Looks for them again and again; disposing looks once more. */
+export function startAbsentees({ look }: Absentees, log: Logger): AsyncDisposable {
+  const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
+  return {
+    async [Symbol.asyncDispose]() {
+      await looking[Symbol.asyncDispose]()
+      await look()
+    },
+  }
+}

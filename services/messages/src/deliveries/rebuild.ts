@@ -12,7 +12,6 @@ const pageSize = 1_000
 const memoryKey = 'parley:epoch'
 
 interface RebuildOptions {
-  log: Logger
   db: Kysely<Database>
   redis: Redis
   pushQueue: PushQueue
@@ -22,23 +21,28 @@ interface RebuildOptions {
  * Makes the offline deliveries that are due by the watermarks, whatever became of hints and jobs: every half minute,
  * and at once when Redis has lost its memory and so the jobs in it.
  */
-export function startRebuild({ log, db, redis, pushQueue }: RebuildOptions): AsyncDisposable {
-  async function rebuild(): Promise<void> {
-    const untold = await listUntold(db, { limit: pageSize, idleMs: everyMs })
-    // The same on every instance, so that they add the same jobs.
-    const round = `r${Math.floor(Date.now() / everyMs)}`
-    const deliveries = untold.map(({ userId, ...span }) => ({ ...span, userIds: [userId] }))
-    await enqueuePushes(pushQueue, deliveries, round)
-    await redis.set(memoryKey, '1')
-  }
-
-  const rebuilding = startLoop({ log, name: 'offline rebuild', everyMs }, rebuild)
+export function startRebuild({ log, ...options }: RebuildOptions & { log: Logger }): AsyncDisposable {
+  const round = () => rebuild(options, { idleMs: everyMs })
+  const rebuilding = startLoop({ log, name: 'offline rebuild', everyMs }, round)
   const watching = startLoop({ log, name: 'redis memory', everyMs: 2_000 }, async () => {
-    if ((await redis.exists(memoryKey)) === 0) await rebuild()
+    if ((await options.redis.exists(memoryKey)) === 0) await round()
   })
   return {
     async [Symbol.asyncDispose]() {
       await Promise.all([rebuilding, watching].map((loop) => loop[Symbol.asyncDispose]()))
     },
   }
+}
+
+/** One page of it: what is untold of conversations that have been quiet for so long. */
+export async function rebuild(
+  { db, redis, pushQueue }: RebuildOptions,
+  { idleMs }: { idleMs: number },
+): Promise<void> {
+  const untold = await listUntold(db, { limit: pageSize, idleMs })
+  // The same on every instance, so that they add the same jobs.
+  const round = `r${Math.floor(Date.now() / everyMs)}`
+  const deliveries = untold.map(({ userId, ...span }) => ({ ...span, userIds: [userId] }))
+  await enqueuePushes(pushQueue, deliveries, round)
+  await redis.set(memoryKey, '1')
 }

@@ -3,7 +3,7 @@ import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import { unreadOf } from '../log/store.ts'
-import type { TokenRow } from './due-store.ts'
+import { alertKinds, type TokenRow } from './due-store.ts'
 
 /** Each user's unread over all conversations: what an app's badge shows. */
 export async function listBadges(db: Kysely<Database>, userIds: string[]): Promise<Map<string, number>> {
@@ -75,8 +75,11 @@ export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise
       and t.badge is distinct from told.badge`.execute(db)
 }
 
-/** Users with a device that was told anything, by id: of those given, or of all after one. */
-export async function listTold(
+/** Kinds of token that can be told something in silence, which a browser cannot. */
+const quietKinds = alertKinds.filter((kind) => kind !== 'webpush')
+
+/** Users with a device that can be told something, by id: of those given, or of all after one. */
+export async function listReachable(
   db: Kysely<Database>,
   { among, after, limit }: { among?: string[]; after?: string; limit: number },
 ): Promise<string[]> {
@@ -84,7 +87,7 @@ export async function listTold(
     .selectFrom('pushToken')
     .select('userId')
     .distinct()
-    .where('badge', 'is not', null)
+    .where('kind', 'in', quietKinds)
     .$if(among !== undefined, (query) => query.where('userId', 'in', among ?? []))
     .$if(after !== undefined, (query) => query.where('userId', '>', after ?? ''))
     .orderBy('userId')
@@ -93,16 +96,19 @@ export async function listTold(
   return rows.map(({ userId }) => userId)
 }
 
-/** Tokens whose devices were told a badge and can be told another in silence, which a browser cannot. */
-export async function listToldTokens(
+/**
+ * Where these users' devices can be told something, and the badge that was reported of each last: null where none
+ * was. A device may show an alert all the same, if its worker died before the report.
+ */
+export async function listTokens(
   db: Kysely<Database>,
   userIds: string[],
-): Promise<(TokenRow & { badge: number })[]> {
-  const { rows } = await sql<TokenRow & { badge: number }>`
+): Promise<(TokenRow & { badge: number | null })[]> {
+  const { rows } = await sql<TokenRow & { badge: number | null }>`
     select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.badge
     from push_token t
     join device d on d.user_id = t.user_id and d.device_id = t.device_id
-    where t.user_id = any(${userIds}) and t.badge is not null and t.kind <> 'webpush'
+    where t.user_id = any(${userIds}) and t.kind = any(${quietKinds})
     order by t.user_id, t.device_id, t.kind`.execute(db)
   return rows
 }

@@ -2,11 +2,8 @@ import type { PushOutcome } from '@parley/shared/rpc'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/schema.ts'
 
-// Of a member `m`: some device has been told something, and may show it. What is on its way is looked at when
-// it has arrived (`noteLateStale`).
-const isShown = sql.raw(
-  `exists (select from push_token t where t.user_id = m.user_id and t.badge is not null)`,
-)
+// Of a member `m`. What is shown is not known: a worker may have died before its report.
+const hasDevice = sql.raw(`exists (select from push_token t where t.user_id = m.user_id)`)
 const remember = sql.raw(`
   on conflict (user_id, conversation_id, seq) do update
     set and_before = stale_alert.and_before or excluded.and_before, noted_xid = excluded.noted_xid`)
@@ -30,7 +27,7 @@ export async function endAlertsOf(
     join member m on m.conversation_id = ${conversationId}
       and ${userId === undefined ? sql`true` : sql`m.user_id = ${userId}`}
       and i.seq <= m.alerted_seq and i.seq > greatest(m.read_seq, m.cleared_seq)
-    where ${isShown}
+    where ${hasDevice}
     ${remember}
     returning user_id`.execute(trx)
   return [...new Set(rows.map((row) => row.userId))]
@@ -48,7 +45,7 @@ export async function endAllAlerts(
     from member m
     where m.conversation_id = ${conversationId}
       and ${userIds === 'all' ? sql`true` : sql`m.user_id = any(${userIds})`}
-      and m.alerted_seq > m.withdrawn_seq and ${isShown}
+      and m.alerted_seq > m.withdrawn_seq and ${hasDevice}
     ${remember}
     returning user_id`.execute(trx)
   return rows.map((row) => row.userId)

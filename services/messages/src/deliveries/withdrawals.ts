@@ -23,7 +23,6 @@ const maxNoted = 50_000
 export type WithdrawalQueue = JobQueue<typeof withdrawal.data>
 
 interface WithdrawalsOptions {
-  log: Logger
   db: Kysely<Database>
   queue: WithdrawalQueue
 }
@@ -33,7 +32,7 @@ interface WithdrawalsOptions {
  * left, the devices are to lower their badge and take down what they show. What is noted here is only a hint; a sweep compares what each device was
  * told last with what is true now, so a crash or a wiped Redis loses nothing.
  */
-export function createWithdrawals({ log, db, queue }: WithdrawalsOptions) {
+export function createWithdrawals({ db, queue }: WithdrawalsOptions) {
   const noted = new Set<string>()
   let sweptTo = ''
 
@@ -41,24 +40,24 @@ export function createWithdrawals({ log, db, queue }: WithdrawalsOptions) {
     const userIds = [...Iterator.from(noted).take(usersPerRound)]
     for (const userId of userIds) noted.delete(userId)
     if (userIds.length === 0) return
-    const told = await store.listTold(db, { among: userIds, limit: usersPerRound })
-    await enqueueOutdated(told).catch((err: unknown) => {
+    const reachable = await store.listReachable(db, { among: userIds, limit: usersPerRound })
+    await enqueueOutdated(reachable).catch((err: unknown) => {
       for (const userId of userIds) note(userId)
       throw err
     })
   }
 
-  /** A page of all who were ever told anything, another one each time. */
+  /** A page of all whose devices can be told something, another one each time. */
   async function sweep(): Promise<void> {
     await removeOldStale(db)
-    const userIds = await store.listTold(db, { after: sweptTo, limit: usersPerRound })
+    const userIds = await store.listReachable(db, { after: sweptTo, limit: usersPerRound })
     sweptTo = userIds.length < usersPerRound ? '' : (userIds.at(-1) ?? '')
     await enqueueOutdated(userIds)
   }
 
-  async function enqueueOutdated(told: string[]): Promise<void> {
-    if (told.length === 0) return
-    const outdated = await findWithdrawals({ db }, { userIds: told as UserId[] })
+  async function enqueueOutdated(reachable: string[]): Promise<void> {
+    if (reachable.length === 0) return
+    const outdated = await findWithdrawals({ db }, { userIds: reachable as UserId[] })
     const userIds = [...new Set(outdated.map(({ userId }) => userId))]
     // Of the same second the same job, whichever instance asks.
     const round = Math.floor(Date.now() / gatherMs)
@@ -73,23 +72,31 @@ export function createWithdrawals({ log, db, queue }: WithdrawalsOptions) {
     if (noted.size < maxNoted) noted.add(userId)
   }
 
-  const loops = [
-    startLoop({ log, name: 'withdrawals', everyMs: gatherMs }, look),
-    startLoop({ log, name: 'withdrawal sweep', everyMs: sweepEveryMs }, sweep),
-  ]
   return {
     /** Something that these users were alerted of has been read, or holds no longer. */
     note(userIds: Iterable<string>): void {
       for (const userId of userIds) note(userId)
     },
+    look,
+    sweep,
+  }
+}
+
+export type Withdrawals = ReturnType<typeof createWithdrawals>
+
+/** Looks for them again and again; disposing looks once more. */
+export function startWithdrawals({ look, sweep }: Withdrawals, log: Logger): AsyncDisposable {
+  const loops = [
+    startLoop({ log, name: 'withdrawals', everyMs: gatherMs }, look),
+    startLoop({ log, name: 'withdrawal sweep', everyMs: sweepEveryMs }, sweep),
+  ]
+  return {
     async [Symbol.asyncDispose]() {
       await Promise.all(loops.map((loop) => loop[Symbol.asyncDispose]()))
       await look().catch((err: unknown) => log.warn({ err }, 'withdrawals are left to the sweep'))
     },
   }
 }
-
-export type Withdrawals = ReturnType<typeof createWithdrawals>
 
 /** How much one withdrawal names, so that its push stays below what providers take; the rest follows. */
 const marksEach = 20
@@ -105,7 +112,7 @@ export async function findWithdrawals(
   { userIds, conversationId }: { userIds: UserId[]; conversationId?: ConversationId | undefined },
 ): Promise<Withdrawal[]> {
   const [tokens, badges, read, stale] = await Promise.all([
-    store.listToldTokens(db, userIds),
+    store.listTokens(db, userIds),
     store.listBadges(db, userIds),
     store.listReadAlerts(db, userIds, { also: conversationId ?? null, limitEach: marksEach }),
     listStale(db, userIds, goneEach),
@@ -116,7 +123,7 @@ export async function findWithdrawals(
     const badge = badges.get(token.userId) ?? 0
     const marks = readOf.get(token.userId) ?? []
     const ofUser = staleOf.get(token.userId) ?? []
-    const isTrue = marks.length + ofUser.length === 0 && badge === token.badge
+    const isTrue = marks.length + ofUser.length === 0 && (token.badge === null || token.badge === badge)
     if (conversationId === undefined && isTrue) return []
     const gone = ofUser.filter(({ andBefore }) => !andBefore)
     return [
@@ -143,7 +150,7 @@ function furthest(marks: ReadMark[]): ReadMark[] {
 
 /** What became of withdrawals: what a device accepted is what it shows. */
 export async function reportWithdrawals(
-  { db, withdrawals }: Pick<Context, 'db' | 'withdrawals'>,
+  { db, withdrawals }: { db: Context['db']; withdrawals: Pick<Withdrawals, 'note'> },
   outcomes: WithdrawalOutcome[],
 ): Promise<void> {
   for (const outcome of outcomes) if (outcome.deadToken) await forgetDead(db, outcome)

@@ -18,6 +18,8 @@ export const test = base
       PASSWORD_SCRYPT_COST: '10',
       SENDS_PER_SECOND: '10000',
       SENDS_BURST: '10000',
+      REQUESTS_PER_SECOND: '10000',
+      REQUESTS_BURST: '10000',
       ACK_WAIT_MS: '1500',
     }
     return opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides }))

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { testDownloadLinks } from './storage/download-links.ts'
 import { onFs, onS3 } from './storage/drivers.ts'
+import { testStoreFaults } from './storage/faults.ts'
 import { testObjects } from './storage/objects.ts'
 import { testServiceOnS3 } from './storage/on-s3.ts'
 import { testPieces } from './storage/pieces.ts'
@@ -19,4 +20,8 @@ describe.for([
 
 describe('the service on S3', () => {
   testServiceOnS3()
+})
+
+describe('while the store fails', () => {
+  testStoreFaults(onS3)
 })

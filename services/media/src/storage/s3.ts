@@ -28,7 +28,7 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
   const signer = openClient(config, config.publicEndpoint)
   const parts = createS3Parts({ client, signer, bucket: Bucket })
   const gather = (ttlSeconds: number) =>
-    openResumable(clientConfig(config, config.endpoint), Bucket, ttlSeconds)
+    openResumable(client, { bucket: Bucket, config: clientConfig(config, config.endpoint), ttlSeconds })
 
   return {
     ...(config.enforcesPostPolicy ? { formLink } : {}),
@@ -70,12 +70,11 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
     },
 
     async peek(key, bytes) {
-      const got = await optional(
-        client.send(new GetObjectCommand({ Bucket, Key: key, Range: `bytes=0-${bytes - 1}` })),
-      )
+      const Range = `bytes=0-${bytes - 1}`
+      const got = await optional(client.send(new GetObjectCommand({ Bucket, Key: key, Range }), soon()))
       if (got === 'absent') return undefined
       if (got === 'empty') return { sizeBytes: 0, start: Buffer.alloc(0) }
-      const start = Buffer.from((await got.Body?.transformToByteArray()) ?? [])
+      const start = Buffer.from((await got.Body?.transformToByteArray().catch(asUnavailable)) ?? [])
       // `bytes 0-99/1234`; a store that ignores the range sends the whole and no such header.
       const total = got.ContentRange?.split('/')[1] ?? got.ContentLength
       return { sizeBytes: Number(total), start: start.subarray(0, bytes) }
@@ -92,13 +91,14 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
             MetadataDirective: 'REPLACE',
             ContentType: 'application/octet-stream',
           }),
+          inTime(),
         ),
       )
       return copied !== 'absent'
     },
 
     async fetchFile(key, file) {
-      const got = await optional(client.send(new GetObjectCommand({ Bucket, Key: key })))
+      const got = await optional(client.send(new GetObjectCommand({ Bucket, Key: key }), inTime()))
       if (got === 'absent' || got === 'empty') return false
       await pipeline(got.Body as Readable, createWriteStream(file), {
         signal: AbortSignal.timeout(transferDeadlineMs),
@@ -115,7 +115,7 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
         ContentLength: size,
         ContentType: 'application/octet-stream',
       })
-      await client.send(put, { abortSignal: AbortSignal.timeout(transferDeadlineMs) }).catch(asUnavailable)
+      await client.send(put, inTime()).catch(asUnavailable)
     },
 
     async remove(keys) {
@@ -126,7 +126,7 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
       const beside = keys.filter((key) => isIn('tus', key)).flatMap((key) => [`${key}.info`, `${key}.part`])
       const Delete = { Objects: [...keys, ...beside].map((Key) => ({ Key })), Quiet: true }
       const { Errors = [] } = await client
-        .send(new DeleteObjectsCommand({ Bucket, Delete }))
+        .send(new DeleteObjectsCommand({ Bucket, Delete }), soon())
         .catch(asUnavailable)
       if (Errors.length > 0) throw storageUnavailable(new Error(`${Errors[0]?.Code} on delete`))
     },
@@ -169,6 +169,10 @@ export async function ensureBucket(config: Omit<S3Config, 'driver'>): Promise<vo
 
 /** For the bytes of one object, whose size is bounded by MAX_UPLOAD_BYTES. */
 const transferDeadlineMs = 120_000
+/** For a question; a client waits for the answer. */
+const questionDeadlineMs = 10_000
+const soon = () => ({ abortSignal: AbortSignal.timeout(questionDeadlineMs) })
+const inTime = () => ({ abortSignal: AbortSignal.timeout(transferDeadlineMs) })
 
 const openClient = (config: Omit<S3Config, 'driver'>, endpoint: string) =>
   new S3Client(clientConfig(config, endpoint))

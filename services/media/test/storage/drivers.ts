@@ -5,11 +5,14 @@ import path from 'node:path'
 import { createHttpApp } from '@parley/shared/http'
 import { createLogger } from '@parley/shared/log'
 import { startObjectStore } from '@parley/testing/object-store'
+import { startStoreProxy } from '@parley/testing/s3-fault-proxy'
 import type { S3Config } from '../../src/config.ts'
+import { startMedia } from '../../src/service.ts'
 import { fsRoutes } from '../../src/storage/fs-routes.ts'
 import { openFsStorage } from '../../src/storage/fs.ts'
 import { ensureBucket, openS3Storage } from '../../src/storage/s3.ts'
 import { newKey, type Storage } from '../../src/storage/storage.ts'
+import { createClient } from '../client.ts'
 import { test as onService } from '../fixture.ts'
 
 const log = createLogger('media', { level: 'silent' })
@@ -20,10 +23,8 @@ const withDirectory = onService.extend('directory', { scope: 'file' }, async ({}
   return directory
 })
 
-const withStore = withDirectory.extend(
-  's3',
-  { scope: 'file' },
-  async ({}, { onCleanup }): Promise<S3Config> => {
+const withStore = withDirectory
+  .extend('s3', { scope: 'file' }, async ({}, { onCleanup }): Promise<S3Config> => {
     const store = await startObjectStore()
     onCleanup(() => store[Symbol.asyncDispose]())
     const { endpoint, accessKeyId, secretAccessKey } = store
@@ -40,8 +41,25 @@ const withStore = withDirectory.extend(
     await ensureBucket(config)
     await ensureBucket(config)
     return config
-  },
-)
+  })
+  .extend('proxy', async ({ s3 }, { onCleanup }) => {
+    const proxy = await startStoreProxy(s3.endpoint)
+    onCleanup(() => proxy[Symbol.asyncDispose]())
+    return proxy
+  })
+  .extend('throughProxy', async ({ s3, config, issuer, proxy }, { onCleanup }) => {
+    const owned = new AsyncDisposableStack()
+    onCleanup(() => owned.disposeAsync())
+    return async (clients: 'straight' | 'too' = 'straight') => {
+      const publicEndpoint = clients === 'too' ? proxy.endpoint : s3.endpoint
+      const storage = { ...s3, endpoint: proxy.endpoint, publicEndpoint }
+      const sweep = { everyMs: 200, requeueAfterMs: 1_000 }
+      const service = owned.use(await startMedia({ ...config, storage, sweep }))
+      const ids = { userId: `user-${randomUUID()}`, sessionId: '' }
+      const token = await issuer.sign({ userId: ids.userId })
+      return { service, ann: createClient({ url: service.url, publicUrl: service.url, token, ...ids }) }
+    }
+  })
 
 export const onFs = withStore.extend(
   'storage',

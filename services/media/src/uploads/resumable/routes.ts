@@ -1,4 +1,5 @@
 import { checkBounds } from '@parley/shared/bounds'
+import { AppError } from '@parley/shared/errors'
 import type { HttpApp } from '@parley/shared/http'
 import { MediaId } from '@parley/shared/ids'
 import { Metadata, Server } from '@tus/server'
@@ -17,6 +18,11 @@ import { UploadBody } from '../routes.ts'
 import { tusError } from './tus-error.ts'
 
 const path = '/v1/media/tus'
+/**
+ * What a `HEAD` is answered while the store is away, or another request holds the upload. tus-js-client comes back after
+ * a 423 alone; after any other failure, a 503 too, it begins a new upload from its first byte.
+ */
+const locked = 423
 const Params = z.object({ mediaId: MediaId })
 type Open = Pick<Media, 'ownerId' | 'incomingKey' | 'sizeBytes'> & { mediaId: MediaId }
 type OwnRequest = FastifyRequest<{ Params: z.output<typeof Params> }>
@@ -47,8 +53,9 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
       await finish(openOf(request))
       return {}
     },
-    onResponseError(_request, cause) {
+    onResponseError({ method }, cause) {
       const error = tusError(cause)
+      if (method === 'HEAD' && error.status >= 500) return { status_code: locked, body: '' }
       if (error.status >= 500) log.warn({ err: error }, 'a resumable upload was not taken')
       return { status_code: error.status, body: JSON.stringify({ error: error.toJSON() }) }
     },
@@ -71,7 +78,13 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
     })
     scope.head(`${path}/:mediaId`, { schema: { params: Params } }, async (request: OwnRequest, reply) => {
       const { open, pending } = await findOwn(request, request.params.mediaId)
-      if (pending && !(await finishIfArrived(open))) return pass(request, reply, open)
+      try {
+        if (pending && !(await finishIfArrived(open))) return await pass(request, reply, open)
+      } catch (cause) {
+        if (AppError.from(cause).status < 500) throw cause
+        log.warn({ err: cause }, 'where a resumable upload stands cannot be told now')
+        return reply.header('tus-resumable', '1.0.0').status(locked).send()
+      }
       return reply
         .headers({ 'tus-resumable': '1.0.0', 'cache-control': 'no-store' })
         .headers({ 'upload-offset': open.sizeBytes, 'upload-length': open.sizeBytes })

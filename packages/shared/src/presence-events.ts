@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Timestamp } from './entry.ts'
-import { ConversationId } from './ids.ts'
+import { ConversationId, UserId } from './ids.ts'
 
 /** Whether the app is what the user looks at. */
 export const AppState = z.enum(['foreground', 'background'])
@@ -19,6 +19,19 @@ export const Heartbeat = z.object({
 })
 export type Heartbeat = z.output<typeof Heartbeat>
 
+const UserIds = z.array(UserId).min(1).max(100)
+
+/** Whether somebody is there. Who may not be seen is away and was never seen. */
+export const PresenceState = z.object({
+  userId: z.string(),
+  online: z.boolean(),
+  /** There, but with the app in the background on every device. */
+  away: z.boolean().optional(),
+  /** When somebody who is not there was there last. */
+  lastSeenAt: Timestamp.optional(),
+})
+export type PresenceState = z.output<typeof PresenceState>
+
 /** Who is there, and what they are at. None of it is stored in a log. */
 export const presenceEvents = {
   'app:state': {
@@ -26,6 +39,27 @@ export const presenceEvents = {
       'What the app is at on this device: whether it is in front, and which conversation is on screen, if any. While it is in front, a `receipt:deliver` for that conversation moves the read mark too. Tell it on every change; a new socket begins with `appState` of the handshake (`foreground` if absent) and no conversation. `heartbeat` is what the server prescribes for that state; a connection keeps its profile, so an app that will stay in the background connects anew with `heartbeat=background` in the query.',
     request: z.strictObject({ state: AppState, activeConversationId: ConversationId.optional() }),
     reply: z.object({ heartbeat: Heartbeat }),
+  },
+  'presence:read': {
+    about: 'Whether these users are there at this moment. Over HTTP `ids` are separated by commas.',
+    http: { route: 'GET /v1/presence' },
+    request: z.strictObject({
+      ids: z.union([
+        UserIds,
+        z
+          .string()
+          .max(6_500)
+          .transform((ids) => ids.split(','))
+          .pipe(UserIds),
+      ]),
+    }),
+    reply: z.object({ states: z.array(PresenceState) }),
+  },
+  'presence:watch': {
+    about:
+      'Hears of these users coming and going from now on, or no more. Only contacts and people one shares a conversation with can be seen, as they allow it. Ask again before `expiresInMs` is over to go on; it ends with the connection.',
+    request: z.strictObject({ userIds: UserIds, watch: z.boolean() }),
+    reply: z.object({ states: z.array(PresenceState), expiresInMs: z.int() }),
   },
   'typing:set': {
     about:
@@ -39,6 +73,11 @@ export const presenceNews = {
   'session:ready': z
     .object({ heartbeat: Heartbeat, time: Timestamp })
     .describe('The first event on a connection: how it is kept alive, and the time of day on the server.'),
+  'presence:changed': z
+    .object({ states: z.array(PresenceState) })
+    .describe(
+      'Users you watch came or went: coming is told at once, going after a while in which they may come back.',
+    ),
   'typing:changed': z
     .object({
       conversationId: z.string(),

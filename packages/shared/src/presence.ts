@@ -1,9 +1,12 @@
 import type { Redis } from 'ioredis'
 import type { UserId } from './ids.ts'
+import { laneOf } from './instances.ts'
 import type { AppState } from './presence-events.ts'
 
 /** How long a gateway's word holds without being renewed. A gateway that dies takes its users offline after this. */
 export const leaseMs = 15_000
+/** How long what a dead gateway said is kept, for those who then speak for it. */
+const keptMs = 300_000
 
 /** Gateways by the time their lease ends. */
 const gatewaysKey = 'parley:gateways'
@@ -26,20 +29,21 @@ export function createPresenceLease(
   redis: Redis,
   gatewayId: string,
   everybody: () => Iterable<[UserId, UserAtGateway]>,
+  holdsMs: number = leaseMs,
 ) {
   const key = usersKey(gatewayId)
   return {
     async set(userId: UserId, here: UserAtGateway): Promise<void> {
       if (here.sockets === 0) return void (await redis.hdel(key, userId))
-      await Promise.all([redis.hset(key, userId, textOf(here)), redis.pexpire(key, leaseMs)])
+      await Promise.all([redis.hset(key, userId, textOf(here)), redis.pexpire(key, keptMs)])
     },
 
     /** Renews the one lease, and rewrites the users if Redis has forgotten them. */
     async renew(): Promise<void> {
       const [held] = await Promise.all([
-        redis.pexpire(key, leaseMs),
-        redis.zadd(gatewaysKey, Date.now() + leaseMs, gatewayId),
-        redis.zremrangebyscore(gatewaysKey, 0, Date.now() - leaseMs),
+        redis.pexpire(key, keptMs),
+        redis.zadd(gatewaysKey, Date.now() + holdsMs, gatewayId),
+        redis.zremrangebyscore(gatewaysKey, 0, Date.now() - keptMs),
       ])
       const known = held === 1 ? await redis.hlen(key) : 0
       const users = [...everybody()]
@@ -50,11 +54,11 @@ export function createPresenceLease(
         const some = users.slice(i, i + 1_000)
         rewrite.hset(key, new Map(some.map(([userId, here]) => [userId, textOf(here)])))
       }
-      await rewrite.pexpire(key, leaseMs).exec()
+      await rewrite.pexpire(key, keptMs).exec()
     },
 
     async release(): Promise<void> {
-      await Promise.all([redis.del(key), redis.zrem(gatewaysKey, gatewayId)])
+      await forgetGateway(redis, gatewayId)
     },
   }
 }
@@ -63,14 +67,13 @@ const textOf = ({ sockets, foreground }: UserAtGateway) => `${sockets}${foregrou
 
 /**
  * Which of these users have a socket on a gateway that is alive, and whether the app is in front on any of their
- * devices. One round trip to find the gateways, one to ask them. Where no gateway is known at all, Redis has just
- * lost its memory and nothing can be said of anybody; then all count as connected, so that those who do not
- * acknowledge are told a little later, and nobody twice.
+ * devices. One round trip to find the gateways, one to ask them. Undefined where no gateway is known at all: Redis
+ * has just lost its memory, and nothing can be said of anybody.
  */
-export async function findConnected(redis: Redis, userIds: UserId[]): Promise<Map<UserId, AppState>> {
+export async function findReach(redis: Redis, userIds: UserId[]): Promise<Map<UserId, AppState> | undefined> {
   if (userIds.length === 0) return new Map()
   const gateways = await redis.zrangebyscore(gatewaysKey, Date.now(), '+inf')
-  if (gateways.length === 0) return new Map(userIds.map((userId) => [userId, 'background']))
+  if (gateways.length === 0) return undefined
   const answers = await Promise.all(gateways.map((gatewayId) => redis.hmget(usersKey(gatewayId), ...userIds)))
   return new Map(
     userIds.flatMap((userId, i): [UserId, AppState][] => {
@@ -80,3 +83,46 @@ export async function findConnected(redis: Redis, userIds: UserId[]): Promise<Ma
     }),
   )
 }
+
+/**
+ * As `findReach`, for those who decide whom to push: where nothing can be said all count as connected, so that those
+ * who do not acknowledge are told a little later, and nobody twice.
+ */
+export async function findConnected(redis: Redis, userIds: UserId[]): Promise<Map<UserId, AppState>> {
+  return (
+    (await findReach(redis, userIds)) ?? new Map(userIds.map((userId) => [userId, 'background' as const]))
+  )
+}
+
+/** Gateways whose lease ended without a word. */
+export async function listDeadGateways(redis: Redis): Promise<{ gatewayId: string; leaseEndedAt: number }[]> {
+  const found = await redis.zrangebyscore(gatewaysKey, '-inf', `(${Date.now()}`, 'WITHSCORES')
+  return Array.from({ length: found.length / 2 }, (_, i) => ({
+    gatewayId: found[2 * i] ?? '',
+    leaseEndedAt: Number(found[2 * i + 1]),
+  }))
+}
+
+/** Whether the caller is the one to speak for a dead gateway; for half a minute nobody else is. */
+export async function claimGateway(redis: Redis, gatewayId: string): Promise<boolean> {
+  return (await redis.set(`parley:presence-claim:${gatewayId}`, '1', 'PX', 30_000, 'NX')) === 'OK'
+}
+
+/** The users a gateway had, in pages. One may come twice. */
+export async function* listUsersOf(redis: Redis, gatewayId: string): AsyncGenerator<UserId> {
+  let cursor = '0'
+  do {
+    const [next, fields] = await redis.hscan(usersKey(gatewayId), cursor, 'COUNT', 1_000)
+    for (let i = 0; i < fields.length; i += 2) yield fields[i] as UserId
+    cursor = next
+  } while (cursor !== '0')
+}
+
+export async function forgetGateway(redis: Redis, gatewayId: string): Promise<void> {
+  await Promise.all([redis.del(usersKey(gatewayId)), redis.zrem(gatewaysKey, gatewayId)])
+}
+
+/** Gateways say here whose presence changed: one set of channels for all users, so a change is one message. */
+export const newsChannelPrefix = 'parley:presence-news:'
+const newsChannels = 64
+export const newsChannelOf = (userId: UserId) => `${newsChannelPrefix}${laneOf(userId, newsChannels)}`

@@ -40,6 +40,8 @@ export type GatewayOrder =
   | { kind: 'leave'; userIds: UserId[]; conversationId: ConversationId }
   /** Everybody leaves. */
   | { kind: 'close-room'; conversationId: ConversationId }
+  /** What these users may see of others, and others of them, may have changed. */
+  | { kind: 'recheck-presence'; userIds: UserId[] }
   | { kind: 'end-sessions'; sessionIds: SessionId[]; reason: EndReason; by?: Replacement }
 
 export const gatewayOrders = 'parley:gateway-orders'

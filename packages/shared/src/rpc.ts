@@ -28,6 +28,10 @@ export interface Rpc {
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { ended: EndedSession[] } }
   /** messages: who hears that these users type, if they may write there. */
   'typing/audience': { request: { asks: TypingAsk[] }; reply: BatchReply<TypingAudience> }
+  /** messages: which users may see that which others are there, and when those were last. */
+  'presence/visible': { request: { asks: VisibleAsk[] }; reply: BatchReply<{ visible: VisibleUser[] }> }
+  /** messages: when users left. */
+  'presence/seen': { request: { seen: { userId: UserId; at: string }[] }; reply: object }
   /** messages: who is still to be told of these entries, and where. */
   'deliveries/due': { request: DueQuery; reply: DueReply }
   /** messages: what became of each push. */
@@ -114,6 +118,16 @@ export interface TypingAsk {
 export interface TypingAudience {
   /** Absent where nobody is told. */
   room?: string
+}
+
+export interface VisibleAsk {
+  userId: UserId
+  otherIds: UserId[]
+}
+
+export interface VisibleUser {
+  userId: string
+  lastSeenAt?: string
 }
 
 export interface DueQuery {

@@ -14,6 +14,7 @@ import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 import { heartbeatEnv, loadHeartbeats } from './heartbeats/profiles.ts'
 import { loadEnv } from './load/load.ts'
+import { presenceEnv } from './presence/config.ts'
 
 export const Env = z.object({
   HOST: host,
@@ -36,6 +37,7 @@ export const Env = z.object({
   ...userTokenEnv,
   ...heartbeatEnv,
   ...loadEnv,
+  ...presenceEnv,
   ALLOWED_ORIGINS: z
     .string()
     .default('')
@@ -85,6 +87,12 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       requests: { perSecond: parsed.REQUESTS_PER_SECOND, burst: parsed.REQUESTS_BURST },
     },
     heartbeats: loadHeartbeats(parsed),
+    presence: {
+      /** How long somebody must be away before anybody is told. */
+      graceMs: parsed.PRESENCE_GRACE_MS,
+      leaseMs: parsed.PRESENCE_LEASE_MS,
+      watchesPerSocket: parsed.PRESENCE_WATCHES_PER_SOCKET,
+    },
     /** Beyond either of these typing and presence are left out. */
     shed: { lagMs: parsed.SHED_LAG_MS, memoryPercent: parsed.SHED_MEMORY_PERCENT },
     /** Over what time sockets are closed when the node goes away. */

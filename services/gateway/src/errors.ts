@@ -25,3 +25,9 @@ export const overloadedNode = (retryAfterMs: number) =>
   new AppError('overloaded', 'too many connect at the same time', { retryAfterMs })
 export const messagesUnavailable = (cause: unknown) =>
   new AppError('unavailable', 'messages cannot be reached', { cause, retryAfterMs: 1_000 })
+export const presenceUnknown = (cause?: unknown) =>
+  new AppError('unavailable', 'who is there is not known just now', { cause, retryAfterMs: 3_000 })
+export const presenceBusy = () =>
+  new AppError('overloaded', 'presence waits while this node is under load', { retryAfterMs: 5_000 })
+export const tooManyWatched = (most: number) =>
+  new AppError('too_large', `a connection watches at most ${most} users`)

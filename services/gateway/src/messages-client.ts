@@ -12,6 +12,9 @@ import {
   type Sent,
   type TypingAsk,
   type TypingAudience,
+  type Rpc,
+  type VisibleAsk,
+  type VisibleUser,
 } from '@parley/shared/rpc'
 import { messagesUnavailable } from './errors.ts'
 
@@ -53,6 +56,18 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
         instances,
         () => ask.conversationId,
         (instance) => instance.typing.add(ask),
+      ),
+    visible: (ask: VisibleAsk) =>
+      onInstanceOf(
+        instances,
+        () => ask.userId,
+        (instance) => instance.visible.add(ask),
+      ),
+    seen: (seen: Rpc['presence/seen']['request']['seen']) =>
+      onInstanceOf(
+        instances,
+        () => '',
+        ({ rpc }) => rpc.call('presence/seen', { seen }),
       ),
     openSession: ({ userId, deviceId, sessionId, platform, operatorToken }: Caller) =>
       patiently(
@@ -105,6 +120,11 @@ function openInstance(baseUrl: string, secret: string) {
       maxBatch: 500,
       maxQueued,
       run: async (asks) => fromBatchReply(await rpc.call('typing/audience', { asks })),
+    }),
+    visible: createBatcher<VisibleAsk, { visible: VisibleUser[] }>({
+      maxBatch: 50,
+      maxQueued,
+      run: async (asks) => fromBatchReply(await rpc.call('presence/visible', { asks })),
     }),
     sessions: createBatcher<Caller, OpenedSession>({
       maxBatch: 200,

@@ -19,6 +19,7 @@ import { heartbeatOf } from './heartbeats/profiles.ts'
 import { createListeners } from './listeners/listeners.ts'
 import { listenerRoutes } from './listeners/routes.ts'
 import { startPresence } from './presence/presence.ts'
+import { startWatches } from './presence/watches.ts'
 import { createRealtime } from './realtime.ts'
 import { createTyping } from './typing/typing.ts'
 
@@ -80,11 +81,12 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     for (const engine of engines) engine.close()
   })
 
-  const presence = opened.use(startPresence({ redis: ctx.redis, log, gatewayId: config.gatewayId, registry }))
+  const presence = opened.use(startPresence(ctx))
   const sessions = { ...ctx, listeners, endedSessions: createEndedSessions(registry, listeners) }
   opened.use(watchSessions(sessions))
   const typing = createTyping(ctx)
-  await followOrders({ ...sessions, io, typing })
+  const watches = opened.use(startWatches(ctx))
+  await followOrders({ ...sessions, io, typing, watches })
   subscriber.on('ready', () => {
     io.local.emit('log:stale', { withinMs: staleWithinMs })
     listeners.wakeAll({ withinMs: staleWithinMs })
@@ -97,7 +99,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     log,
     metrics: ctx.metrics,
     registry,
-    handlers: createHandlers({ ...ctx, presence, typing }),
+    handlers: createHandlers({ ...ctx, presence, typing, watches }),
   })
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {
@@ -116,6 +118,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     })
     socket.on('disconnect', () => {
       registry.remove(socket)
+      watches.drop(socket)
       presence.changed(userId)
     })
   })

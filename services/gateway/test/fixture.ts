@@ -18,9 +18,17 @@ export const goodOrigin = 'https://chat.example'
 
 /** What stands where messages stands: it remembers what it was asked, and a test may change its answers. */
 export function createMessagesDouble() {
-  const seen = { sends: [] as SendCall[], marks: [] as MarkCall[], opened: 0, typing: 0 }
+  const seen = {
+    sends: [] as SendCall[],
+    marks: [] as MarkCall[],
+    opened: 0,
+    typing: 0,
+    left: [] as { userId: string; at: string }[],
+  }
   const groups = new Map<string, ConversationId[]>()
   const ended = new Set<SessionId>()
+  /** Whom nobody sees. */
+  const hidden = new Set<string>()
   const handlers: RpcHandlers = {
     'messages/send': ({ sends }) => {
       seen.sends.push(...sends)
@@ -63,9 +71,19 @@ export function createMessagesDouble() {
         }),
       )
     },
+    'presence/visible': ({ asks }) =>
+      toBatchReply(
+        asks.map(({ otherIds }) => ({
+          visible: otherIds.filter((userId) => !hidden.has(userId)).map((userId) => ({ userId })),
+        })),
+      ),
+    'presence/seen': ({ seen: left }) => {
+      seen.left.push(...left)
+      return {}
+    },
     'events/ask': () => ({ entries: [], lastSeq: 0, complete: true }),
   }
-  return { seen, groups, ended, handlers }
+  return { seen, groups, ended, hidden, handlers }
 }
 
 export interface TestClient extends AsyncDisposable {

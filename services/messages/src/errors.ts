@@ -104,3 +104,5 @@ export const commitUnknown = (cause: unknown) =>
   })
 export const unstorable = (cause: unknown) =>
   new AppError('invalid_request', 'this content cannot be stored', { cause })
+export const presenceUnknown = (cause?: unknown) =>
+  new AppError('unavailable', 'who is there is not known just now', { cause, retryAfterMs: 3_000 })

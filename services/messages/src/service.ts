@@ -11,6 +11,7 @@ import { startTellingContacts } from './directory/tell-contacts.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
 import { messageRpc } from './messages/rpc.ts'
 import { operationRpc } from './operations/rpc.ts'
+import { presenceRpc } from './presence/rpc.ts'
 import { receiptRpc } from './receipts/rpc.ts'
 import { adminRoutes, clientRoutes } from './routes.ts'
 import { createServerApi } from './server-api/server.ts'
@@ -49,6 +50,7 @@ export async function startMessages(config: Config) {
   messageRpc(internal, ctx)
   receiptRpc(internal, ctx)
   typingRpc(internal, ctx)
+  presenceRpc(internal, ctx)
   operationRpc(internal, ctx)
   deliveryRpc(internal, ctx)
   deviceRpc(internal, ctx)

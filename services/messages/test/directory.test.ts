@@ -38,6 +38,7 @@ describe('the own profile', () => {
       displayName: 'Ann',
       discoverable: true,
       messagesFrom: 'anyone',
+      presenceTo: 'everyone',
     })
     const avatar = 'https://pictures.example/ann.jpg'
     const body = { displayName: 'Anna', avatar, messagesFrom: 'contacts' }
@@ -51,6 +52,7 @@ describe('the own profile', () => {
       userId: ann.userId,
       discoverable: true,
       messagesFrom: 'contacts',
+      presenceTo: 'everyone',
     })
   })
 

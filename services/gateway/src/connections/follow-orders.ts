@@ -1,7 +1,9 @@
+import type { UserId } from '@parley/shared/ids'
 import type { Logger } from '@parley/shared/log'
 import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import type { Redis } from 'ioredis'
 import type { Listeners } from '../listeners/listeners.ts'
+import type { Watches } from '../presence/watches.ts'
 import type { ChatServer } from '../realtime.ts'
 import type { Typing } from '../typing/typing.ts'
 import type { EndedSessions } from './ended-sessions.ts'
@@ -15,6 +17,7 @@ interface OrdersOptions {
   listeners: Listeners
   endedSessions: EndedSessions
   typing: Typing
+  watches: Watches
 }
 
 /** Carries out what messages asks of all gateways, on the sockets of this one. */
@@ -26,6 +29,7 @@ export async function followOrders({
   listeners,
   endedSessions,
   typing,
+  watches,
 }: OrdersOptions): Promise<void> {
   // As bytes: a listener for text would turn every doorbell into a string that nobody reads.
   const ordersChannel = Buffer.from(gatewayOrders)
@@ -38,6 +42,10 @@ export async function followOrders({
     }
   })
   await subscriber.ssubscribe(gatewayOrders)
+
+  function recheck(userIds: UserId[]): void {
+    watches.recheck(userIds).catch((err: unknown) => log.warn({ err }, 'who may be seen was not asked anew'))
+  }
 
   function follow(order: GatewayOrder): void {
     switch (order.kind) {
@@ -55,6 +63,7 @@ export async function followOrders({
           listeners.leave(userId, order.conversationId)
         }
         typing.forget(order.conversationId, order.userIds)
+        recheck(order.userIds)
         return
       case 'close-room':
         io.local
@@ -62,6 +71,9 @@ export async function followOrders({
           .socketsLeave(conversationRoom(order.conversationId))
         listeners.closeRoom(order.conversationId)
         typing.forget(order.conversationId)
+        return
+      case 'recheck-presence':
+        recheck(order.userIds)
         return
       case 'end-sessions': {
         const { sessionIds, reason, by } = order

@@ -8,6 +8,7 @@ import { renewSession } from '../connections/renew-session.ts'
 import type { Context } from '../context.ts'
 import { receiptKindOf, setAppState } from '../presence/app-state.ts'
 import type { Presence } from '../presence/presence.ts'
+import type { Watches } from '../presence/watches.ts'
 import type { ChatSocket } from '../realtime.ts'
 import type { Typing } from '../typing/typing.ts'
 
@@ -18,6 +19,7 @@ export type Handlers = {
 interface Parts {
   presence: Presence
   typing: Typing
+  watches: Watches
 }
 
 /** What each client event does. Who asks is the socket's identity, never the payload. */
@@ -40,6 +42,7 @@ export function createHandlers(
       }),
     'receipt:read': (socket, { conversationId, seq }) =>
       messages.mark({ userId: socket.data.identity.userId, conversationId, kind: 'read', seq }),
+    'presence:watch': (socket, request) => ctx.watches.set(socket, request),
     'typing:set': (socket, request) => ctx.typing.set(socket, request),
     'app:state': async (socket, request) => setAppState(ctx, socket, request),
     'session:renew': (socket, request) => renewSession(ctx, socket, request),

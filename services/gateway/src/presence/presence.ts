@@ -1,32 +1,60 @@
+import { randomBytes } from 'node:crypto'
 import type { UserId } from '@parley/shared/ids'
-import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
-import { createPresenceLease, leaseMs } from '@parley/shared/presence'
-import type { Redis } from 'ioredis'
-import type { Registry } from '../connections/registry.ts'
+import { createPresenceLease } from '@parley/shared/presence'
+import type { AppState } from '@parley/shared/presence-events'
+import type { Context } from '../context.ts'
+import { buryGateways } from './bury-gateways.ts'
+import { startLastSeen } from './last-seen.ts'
+import { startNews } from './news.ts'
 
-interface PresenceOptions {
-  redis: Redis
-  log: Logger
-  gatewayId: string
-  registry: Registry
-}
+type PresenceContext = Pick<
+  Context,
+  'config' | 'log' | 'redis' | 'publisher' | 'registry' | 'messages' | 'load'
+>
 
-/** Keeps Redis told of who is here: each change as it happens, and one lease for all of them. */
-export function startPresence({ redis, log, gatewayId, registry }: PresenceOptions) {
-  const lease = createPresenceLease(redis, gatewayId, () => registry.everybody())
+/**
+ * Keeps Redis told of who is here: each change as it happens, and one lease for all of them. Whoever watches hears of
+ * users who come and go, and messages when they went.
+ */
+export function startPresence(ctx: PresenceContext) {
+  const { redis, log, config, registry } = ctx
+  const { leaseMs } = config.presence
+  // A gateway that starts again under its old name must not speak for the users it had before.
+  const name = `${config.gatewayId}.${randomBytes(4).toString('hex')}`
+  const said = new Map<UserId, AppState>()
+  const lease = createPresenceLease(redis, name, () => registry.everybody(), leaseMs)
   const failed = (err: unknown) => log.warn({ err }, 'presence is told late')
   lease.renew().catch(failed)
-  const renewing = startLoop({ log, name: 'presence lease', everyMs: leaseMs / 6 }, () => lease.renew())
+  const news = startNews(ctx)
+  const lastSeen = startLastSeen(ctx)
+  const renewing = startLoop({ log, name: 'presence lease', everyMs: leaseMs / 6 }, async () => {
+    await lease.renew()
+    await buryGateways({ redis, leaseMs, news, lastSeen })
+  })
 
   return {
     /** To be called when a user's sockets here have changed, or what the app is at on them. */
     changed(userId: UserId): void {
-      lease.set(userId, registry.presenceOf(userId)).catch(failed)
+      const here = registry.presenceOf(userId)
+      const state = here.sockets === 0 ? undefined : here.foreground ? 'foreground' : 'background'
+      const isNews = state !== said.get(userId)
+      if (state === undefined) {
+        said.delete(userId)
+        lastSeen.add(userId, new Date())
+      } else said.set(userId, state)
+      // Who hears the news asks Redis, so Redis is told first.
+      lease
+        .set(userId, here)
+        .then(() => {
+          if (isNews) news.add(userId)
+        })
+        .catch(failed)
     },
     async [Symbol.asyncDispose]() {
       await renewing[Symbol.asyncDispose]()
       await lease.release().catch(failed)
+      await Promise.all([news[Symbol.asyncDispose](), lastSeen[Symbol.asyncDispose]()])
     },
   }
 }

@@ -12,12 +12,16 @@ import {
   holdOwnLogs,
   type OwnEntry,
 } from '../own-log/append-own.ts'
+import { recheckPresence } from '../presence/recheck.ts'
 import { barsOf } from './bars.ts'
 import { checkLimits } from './check-limits.ts'
 import { type Change, type ContactEvent, type Pair, type Relation, stranger } from './relation.ts'
 import * as store from './store.ts'
 
-type Changing = Pick<Context, 'config' | 'contactLimits' | 'db' | 'dispatcher' | 'withdrawals'>
+type Changing = Pick<
+  Context,
+  'announcer' | 'config' | 'contactLimits' | 'db' | 'dispatcher' | 'log' | 'withdrawals'
+>
 
 /**
  * Carries out one wish of `userId` about `otherId`: both rosters, who may write in their direct conversation, and
@@ -56,6 +60,7 @@ export async function changeContact(
     return { relation: change.pair.mine, appended: rows, alerted: quieted }
   })
   announceOwn(ctx, appended)
+  if (appended.length > 0) recheckPresence(ctx, [userId, otherId])
   ctx.withdrawals.note(alerted)
   return toContact(otherId, relation)
 }

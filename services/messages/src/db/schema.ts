@@ -6,6 +6,7 @@ import type { Relation } from '../contacts/relation.ts'
 
 export interface Database {
   account: AccountTable
+  lastSeen: { userId: string; at: Date }
   device: DeviceTable
   session: SessionTable
   pushToken: PushTokenTable
@@ -33,6 +34,8 @@ export interface Database {
   logEpoch: { epoch: string }
 }
 
+export type PresenceTo = 'everyone' | 'contacts' | 'nobody'
+
 interface AccountTable {
   userId: string
   /** Null where the operator's own back end says who somebody is. */
@@ -44,6 +47,8 @@ interface AccountTable {
   discoverable: Generated<boolean>
   /** From whom it takes direct messages, if it says so itself. */
   messagesFrom: MessagesFrom | null
+  /** To whom it shows when its user is there. */
+  presenceTo: Generated<PresenceTo>
   createdAt: Generated<Date>
   suspendedAt: Date | null
   suspensionReason: string | null

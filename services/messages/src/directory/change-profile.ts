@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import { unknownUser } from '../errors.ts'
 import { claimPicture } from '../media-access/claim-media.ts'
 import { announceOwn, appendOwn } from '../own-log/append-own.ts'
+import { recheckPresence } from '../presence/recheck.ts'
 import { type OwnProfile, type ProfileChange, toOwnProfile } from './profile.ts'
 import * as store from './store.ts'
 
@@ -11,7 +12,7 @@ import * as store from './store.ts'
  * contacts are told soon after, by `startTellingContacts`, which the same transaction leaves a note for.
  */
 export async function changeProfile(
-  ctx: Pick<Context, 'config' | 'db' | 'dispatcher' | 'media'>,
+  ctx: Pick<Context, 'announcer' | 'config' | 'db' | 'dispatcher' | 'log' | 'media'>,
   userId: UserId,
   change: ProfileChange,
 ): Promise<OwnProfile> {
@@ -34,5 +35,6 @@ export async function changeProfile(
     }
   })
   announceOwn(ctx, appended)
+  if (change.presenceTo !== undefined) recheckPresence(ctx, [userId])
   return profile
 }

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { MessagesFrom } from '../contacts/bars.ts'
-import type { Database } from '../db/schema.ts'
+import type { Database, PresenceTo } from '../db/schema.ts'
 
 export interface ProfileRow {
   userId: string
@@ -11,9 +11,10 @@ export interface ProfileRow {
 export interface OwnProfileRow extends ProfileRow {
   discoverable: boolean
   messagesFrom: MessagesFrom | null
+  presenceTo: PresenceTo
 }
 
-const ownColumns = ['userId', 'displayName', 'avatar', 'discoverable', 'messagesFrom'] as const
+const ownColumns = ['userId', 'displayName', 'avatar', 'discoverable', 'messagesFrom', 'presenceTo'] as const
 
 export async function findProfile(db: Kysely<Database>, userId: string): Promise<OwnProfileRow | undefined> {
   return db.selectFrom('account').select(ownColumns).where('userId', '=', userId).executeTakeFirst()

@@ -21,6 +21,7 @@ import { exempt, silence, silenceAll } from '../groups/silence.ts'
 import { readLog } from '../log/read-log.ts'
 import { sync } from '../log/sync.ts'
 import { sendMessage } from '../messages/send-message.ts'
+import { readPresence } from '../presence/read-presence.ts'
 import { whoHasRead } from '../receipts/who-has-read.ts'
 import { searchMessages } from '../search/search-messages.ts'
 
@@ -49,6 +50,8 @@ export const operations: { [E in ClientEventName]?: Operation<E> } = {
   'log:read': (ctx, { userId }, query) => readLog(ctx, userId, query),
   'log:sync': (ctx, { userId }, query) => sync(ctx, userId, query),
   'log:clear': (ctx, { userId }, request) => clearLog(ctx, userId, request),
+
+  'presence:read': (ctx, { userId }, request) => readPresence(ctx, userId, request),
 
   'conversation:list': (ctx, { userId }, query) => listConversations(ctx, userId, query),
   'conversation:set': (ctx, { userId }, request) => arrange(ctx, userId, request),

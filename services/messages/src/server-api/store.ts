@@ -10,6 +10,7 @@ export async function findUser(db: Kysely<Database>, userId: string) {
       'avatar',
       'discoverable',
       'messagesFrom',
+      'presenceTo',
       'createdAt',
       'suspendedAt',
       'suspensionReason',

@@ -1,0 +1,270 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { UserId } from '@parley/shared/ids'
+import { startLoop } from '@parley/shared/loop'
+import { findReach, newsChannelOf, newsChannelPrefix } from '@parley/shared/presence'
+import type { PresenceState } from '@parley/shared/presence-events'
+import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
+import { Gauge } from 'prom-client'
+import type { Context } from '../context.ts'
+import { presenceBusy, presenceUnknown, tooManyWatched } from '../errors.ts'
+import type { ChatSocket } from '../realtime.ts'
+import { newWatched, observe, toState, type Watched } from './watched.ts'
+
+const lookEveryMs = 500
+/** Every watched user is asked about again within this, whether there was news or not: news may be lost. */
+const roundMs = 60_000
+const askedAtOnce = 500
+const watchedForMs = 600_000
+/** Over all sockets of this gateway. */
+const maxWatches = 200_000
+const subscribedWithinMs = 1_000
+
+type WatchContext = Pick<
+  Context,
+  'config' | 'log' | 'metrics' | 'redis' | 'subscriber' | 'messages' | 'registry' | 'load'
+>
+
+/**
+ * Who watches whom on this gateway. News from others say whose presence changed; what it is now is asked of Redis, for
+ * all that gathered at once, and compared with what watchers were told (ADR 11). So a change is told once, whatever
+ * was lost, came twice, or happened to the gateway it came from.
+ */
+export function startWatches(ctx: WatchContext) {
+  const { config, log, redis, subscriber, messages, registry, load } = ctx
+  const { graceMs, watchesPerSocket } = config.presence
+  const watched = new Map<UserId, Watched>()
+  /** Whom each socket watches, and until when. */
+  const bySocket = new Map<ChatSocket, Map<UserId, number>>()
+  /** Watched users by channel: a gateway hears the channels it needs. */
+  const channels = new Map<string, number>()
+  const changed = new Set<UserId>()
+  let watches = 0
+  let round = watched.keys()
+
+  const prefix = Buffer.from(newsChannelPrefix)
+  const onMessage = (channel: Buffer, message: Buffer) => {
+    // Doorbells come by here as well; the first byte tells most of them apart.
+    if (channel[0] !== prefix[0] || channel.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) return
+    for (const userId of parseNews(message)) if (watched.has(userId)) changed.add(userId)
+  }
+  const onReady = () => {
+    for (const userId of watched.keys()) changed.add(userId)
+  }
+  subscriber.on('smessageBuffer', onMessage)
+  subscriber.on('ready', onReady)
+  new Gauge({
+    name: 'parley_gateway_presence_watches',
+    help: 'Pairs of a socket and a user it watches',
+    registers: [ctx.metrics],
+    collect() {
+      this.set(watches)
+    },
+  })
+
+  async function look(): Promise<void> {
+    if (watched.size === 0 || load.sheds('presence')) return
+    const due = takeDue()
+    const news = new Map<ChatSocket, PresenceState[]>()
+    for (let i = 0; i < due.length; i += askedAtOnce) {
+      const some = due.slice(i, i + askedAtOnce)
+      const reach = await findReach(redis, some).catch((err: unknown) => {
+        log.warn({ err }, 'presence could not be asked for')
+        return undefined
+      })
+      // Nobody has gone because Redis has: what watchers were told stays, and is asked for again.
+      if (!reach) {
+        for (const userId of due.slice(i)) changed.add(userId)
+        break
+      }
+      for (const userId of some) {
+        const entry = watched.get(userId)
+        if (!entry || !observe(entry, reach.get(userId), { now: Date.now(), graceMs })) continue
+        for (const socket of entry.watchers) {
+          const states = news.get(socket) ?? []
+          states.push(toState(userId, entry))
+          news.set(socket, states)
+        }
+      }
+    }
+    for (const [socket, states] of news) socket.emit('presence:changed', { states })
+  }
+
+  /** Those there was news of, those whose grace may be over, and the next ones of the round. */
+  function takeDue(): UserId[] {
+    const due = new Set(changed)
+    changed.clear()
+    const now = Date.now()
+    for (const [userId, { lowerSince }] of watched)
+      if (lowerSince !== undefined && now - lowerSince >= graceMs) due.add(userId)
+    const share = Math.ceil((watched.size * lookEveryMs) / roundMs)
+    for (let i = 0; i < share; i++) {
+      const next = round.next()
+      if (next.done) {
+        round = watched.keys()
+        break
+      }
+      due.add(next.value)
+    }
+    return [...due]
+  }
+
+  function add(socket: ChatSocket, userId: UserId): Watched {
+    const mine = bySocket.get(socket) ?? new Map<UserId, number>()
+    bySocket.set(socket, mine)
+    if (!mine.has(userId)) watches++
+    mine.set(userId, Date.now() + watchedForMs)
+    let entry = watched.get(userId)
+    if (!entry) {
+      entry = newWatched()
+      watched.set(userId, entry)
+      follow(newsChannelOf(userId), 1)
+    }
+    entry.watchers.add(socket)
+    return entry
+  }
+
+  function remove(socket: ChatSocket, userId: UserId): Watched | undefined {
+    const mine = bySocket.get(socket)
+    if (!mine?.delete(userId)) return undefined
+    watches--
+    if (mine.size === 0) bySocket.delete(socket)
+    const entry = watched.get(userId)
+    entry?.watchers.delete(socket)
+    if (entry?.watchers.size === 0) {
+      watched.delete(userId)
+      follow(newsChannelOf(userId), -1)
+    }
+    return entry
+  }
+
+  function follow(channel: string, by: 1 | -1): void {
+    const count = (channels.get(channel) ?? 0) + by
+    if (count === 0) channels.delete(channel)
+    else channels.set(channel, count)
+    if (count === 0) void subscriber.sunsubscribe(channel)
+    if (count === 1 && by === 1) void subscriber.ssubscribe(channel)
+  }
+
+  /** Redis answers in order: when the ping is back, the subscriptions before it hold. */
+  async function subscribed(): Promise<void> {
+    if (subscriber.status !== 'ready') return
+    const timeout = new AbortController()
+    await Promise.race([
+      subscriber.ping().catch(() => undefined),
+      wait(subscribedWithinMs, undefined, { signal: timeout.signal, ref: false }).catch(() => undefined),
+    ])
+    timeout.abort()
+  }
+
+  async function watch(socket: ChatSocket, userIds: UserId[]): Promise<PresenceState[]> {
+    if (load.isHigh()) throw presenceBusy()
+    const checkRoom = () => {
+      const mine = bySocket.get(socket)
+      const fresh = new Set(userIds.filter((userId) => !mine?.has(userId)))
+      if ((mine?.size ?? 0) + fresh.size > watchesPerSocket) throw tooManyWatched(watchesPerSocket)
+      if (watches + fresh.size > maxWatches) throw presenceBusy()
+    }
+    checkRoom()
+    const { visible } = await messages.visible({ userId: socket.data.identity.userId, otherIds: userIds })
+    checkRoom()
+    if (!socket.connected) return []
+    const entries = new Map<string, Watched>()
+    for (const { userId, lastSeenAt } of visible) {
+      const entry = add(socket, userId as UserId)
+      if (lastSeenAt !== undefined && (entry.lastSeenAt ?? '') < lastSeenAt) entry.lastSeenAt = lastSeenAt
+      entries.set(userId, entry)
+    }
+    await subscribed()
+    await learn(entries)
+    return userIds.map((userId) => toState(userId, entries.get(userId) ?? newWatched()))
+  }
+
+  /** Asks about those of whom nothing is known here yet. */
+  async function learn(entries: Map<string, Watched>): Promise<void> {
+    const unknown = [...entries].flatMap(([userId, { told }]) => (told ? [] : [userId as UserId]))
+    const reach = await findReach(redis, unknown).catch((cause: unknown) => {
+      throw presenceUnknown(cause)
+    })
+    if (!reach) throw presenceUnknown()
+    for (const userId of unknown) {
+      const entry = entries.get(userId)
+      if (entry && !entry.told) observe(entry, reach.get(userId), { now: Date.now(), graceMs })
+    }
+  }
+
+  /** Ends watches nobody asked to go on with. */
+  async function expire(): Promise<void> {
+    const now = Date.now()
+    for (const [socket, mine] of bySocket)
+      for (const [userId, until] of mine) if (until <= now) remove(socket, userId)
+  }
+
+  const looking = startLoop({ log, name: 'presence watches', everyMs: lookEveryMs }, look)
+  const expiring = startLoop({ log, name: 'presence expiry', everyMs: 30_000 }, expire)
+
+  return {
+    /**
+     * Errors: `too_large` beyond the bound of a socket, `overloaded` while the gateway is under load, `unavailable` while
+     * Redis or messages does not answer.
+     */
+    async set(
+      socket: ChatSocket,
+      { userIds, watch: on }: ClientRequest<'presence:watch'>,
+    ): Promise<ClientReply<'presence:watch'>> {
+      if (on) return { states: await watch(socket, userIds), expiresInMs: watchedForMs }
+      for (const userId of userIds) remove(socket, userId)
+      return { states: [], expiresInMs: 0 }
+    },
+    /** The socket has gone. */
+    drop(socket: ChatSocket): void {
+      for (const userId of bySocket.get(socket)?.keys() ?? []) remove(socket, userId)
+    },
+    /**
+     * What these users may see, or who may see them, may have changed: asks anew, and ends what no longer holds. Its
+     * watchers see somebody go, and cannot tell why.
+     */
+    async recheck(userIds: UserId[]): Promise<void> {
+      const pairs = new Map<UserId, Set<UserId>>()
+      const note = (seenBy: UserId, userId: UserId) =>
+        pairs.set(seenBy, (pairs.get(seenBy) ?? new Set<UserId>()).add(userId))
+      for (const userId of userIds) {
+        for (const { data } of watched.get(userId)?.watchers ?? []) note(data.identity.userId, userId)
+        for (const socket of registry.socketsOf(userId))
+          for (const other of bySocket.get(socket)?.keys() ?? []) note(userId, other)
+      }
+      await Promise.all(
+        [...pairs].map(async ([seenBy, others]) => {
+          // Without an answer nothing is shown: it is asked for again when the watch is renewed.
+          const { visible } = await messages
+            .visible({ userId: seenBy, otherIds: [...others] })
+            .catch(() => ({ visible: [] }))
+          const still = new Set(visible.map(({ userId }) => userId))
+          for (const userId of others) if (!still.has(userId)) hide(seenBy, userId)
+        }),
+      )
+    },
+    async [Symbol.asyncDispose]() {
+      subscriber.off('smessageBuffer', onMessage)
+      subscriber.off('ready', onReady)
+      await Promise.all([looking, expiring].map((loop) => loop[Symbol.asyncDispose]()))
+    },
+  }
+
+  function hide(seenBy: UserId, userId: UserId): void {
+    for (const socket of registry.socketsOf(seenBy)) {
+      const entry = remove(socket, userId)
+      if (entry?.told?.state !== undefined)
+        socket.emit('presence:changed', { states: [{ userId, online: false }] })
+    }
+  }
+}
+
+export type Watches = ReturnType<typeof startWatches>
+
+function parseNews(message: Buffer): UserId[] {
+  try {
+    return JSON.parse(message.toString()) as UserId[]
+  } catch {
+    return []
+  }
+}

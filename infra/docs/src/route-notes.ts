@@ -130,5 +130,8 @@ export const routeNotes: Record<string, RouteNote> = {
   },
   'PUT /admin/accounts/:userId/suspension': { about: 'Suspends an account; its sockets close.' },
   'DELETE /admin/accounts/:userId/suspension': { about: 'Ends a suspension.' },
+  'GET /admin/explain': {
+    about: 'What happened to a message on its way to a user, and when: never its content.',
+  },
   'DELETE /admin/accounts/:userId/sessions': { about: 'Logs a user out everywhere.' },
 }

@@ -34,6 +34,8 @@ export interface Rpc {
   'presence/seen': { request: { seen: { userId: UserId; at: string }[] }; reply: object }
   /** messages: who is still to be told of these entries, and where. */
   'deliveries/due': { request: DueQuery; reply: DueReply }
+  /** messages: what a device is still to be told of one entry whose push was given up; nothing if it need not be. */
+  'deliveries/again': { request: AgainQuery; reply: { deliveries: Delivery[] } }
   /** messages: what became of each push. */
   'deliveries/report': { request: PushReport; reply: object }
   /** messages: the devices whose alerts and badges are out of date. */
@@ -45,6 +47,11 @@ export interface Rpc {
   'withdrawals/report': { request: { outcomes: WithdrawalOutcome[] }; reply: object }
   /** messages: where these people's devices can be rung, one token each. */
   'calls/targets': { request: { userIds: UserId[] }; reply: { targets: PushTarget[] } }
+  /** messages: every push token of a user, or of one device, at most 100. */
+  'push-tokens/list': {
+    request: { userId: UserId; deviceId?: DeviceId | undefined }
+    reply: { targets: PushTarget[] }
+  }
   /** messages: forget tokens a provider called dead, unless they were registered again since. */
   'push-tokens/forget': { request: { tokens: DeadToken[] }; reply: object }
   /** messages: whether a user may see a media object, in a message, a profile or a group. */
@@ -137,6 +144,13 @@ export interface DueQuery {
   userIds: UserId[]
   /** The job that asks: the right to alert with sound is given to one. */
   claim: string
+}
+
+export interface AgainQuery {
+  conversationId: ConversationId
+  seq: number
+  userId: UserId
+  deviceId: DeviceId
 }
 
 export interface DueReply {

@@ -4,6 +4,7 @@ import { contactRoutes } from './contacts/routes.ts'
 import type { Context } from './context.ts'
 import { deviceRoutes } from './devices/routes.ts'
 import { directoryRoutes } from './directory/routes.ts'
+import { explainAdmin } from './explain/routes.ts'
 import { notificationRoutes } from './notification-preferences/routes.ts'
 import { operationRoutes } from './operations/routes.ts'
 import { sessionRoutes } from './sessions/routes.ts'
@@ -24,4 +25,5 @@ export function clientRoutes(app: HttpApp, ctx: Context): void {
 /** What operators ask, on the internal port. */
 export function adminRoutes(app: HttpApp, ctx: Context): void {
   accountAdmin(app, ctx)
+  explainAdmin(app, ctx)
 }

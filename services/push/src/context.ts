@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { keepCredentials } from './credentials/keep-credentials.ts'
+import { type DeadLetters, openDeadLetters } from './dead-letters/dead-letters.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createPushMetrics, type PushMetrics } from './metrics.ts'
 import { openProviders, type Providers } from './providers/providers.ts'
@@ -21,6 +22,7 @@ export interface Context {
   providers: Providers
   /** For calls alone, over connections of their own: what is queued before a chat never stands before a call. */
   callProviders: Providers
+  deadLetters: DeadLetters
   credentials: Awaited<ReturnType<typeof keepCredentials>>
 }
 
@@ -61,6 +63,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     messages,
     providers,
     callProviders,
+    deadLetters: openDeadLetters(redis),
     credentials,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -9,9 +9,11 @@ interface MessagesClientOptions {
 type Method =
   | 'deliveries/due'
   | 'deliveries/report'
+  | 'deliveries/again'
   | 'withdrawals/due'
   | 'withdrawals/report'
   | 'calls/targets'
+  | 'push-tokens/list'
   | 'push-tokens/forget'
 
 const deadlineMs = 10_000

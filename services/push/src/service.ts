@@ -4,7 +4,9 @@ import { servePushAdmin } from './admin.ts'
 import { startCalls } from './calls/worker.ts'
 import type { Config } from './config.ts'
 import { createContext } from './context.ts'
+import { deadLetterAdmin } from './dead-letters/routes.ts'
 import { startNotifier } from './notify/worker.ts'
+import { testPushAdmin } from './test-push/routes.ts'
 
 /** Disposing finishes the jobs in hand, while the probes still answer, and then closes everything. */
 export async function startPush(config: Config) {
@@ -22,6 +24,8 @@ export async function startPush(config: Config) {
     (server) => server.close(),
   )
   servePushAdmin(app, ctx, readiness)
+  testPushAdmin(app, ctx)
+  deadLetterAdmin(app, ctx)
   const internalUrl = await app.listen({ host: config.http.host, port: config.http.internalPort })
 
   opened.use(startNotifier(ctx, config))

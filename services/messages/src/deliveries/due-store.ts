@@ -1,4 +1,5 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
+import type { AgainQuery } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database, Preview, PushKeys } from '../db/schema.ts'
 
@@ -119,6 +120,27 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
     join token t on t.user_id = due.user_id
     left join notification_preference p on p.user_id = due.user_id
     order by t.user_id, t.last_seen_at desc, t.device_id`.execute(db)
+  return rows
+}
+
+/** An entry for one device, if its user has neither got nor read it and may still see it. Nothing is claimed. */
+export async function findUndelivered(
+  db: Kysely<Database>,
+  { conversationId, seq, userId, deviceId }: AgainQuery,
+): Promise<DueRow[]> {
+  const { rows } = await sql<DueRow>`
+    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.locale,
+      json_build_array(e.seq) as seqs, e.seq as audible_after,
+      p.quiet_from, p.quiet_until, p.time_zone, p.preview, '0' as as_of
+    from member m
+    join entry e on e.conversation_id = m.conversation_id and e.seq = ${seq}
+    join push_token t on t.user_id = m.user_id and t.device_id = ${deviceId} and t.kind = any(${alertKinds})
+    join device d on d.user_id = t.user_id and d.device_id = t.device_id
+    left join notification_preference p on p.user_id = m.user_id
+    where m.conversation_id = ${conversationId} and m.user_id = ${userId} and ${isTold}
+      and e.seq > greatest(m.delivered_seq, m.read_seq, m.joined_seq, m.cleared_seq)
+    order by t.updated_at desc
+    limit 1`.execute(db)
   return rows
 }
 

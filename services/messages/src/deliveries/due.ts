@@ -1,5 +1,5 @@
-import { messageIdOf, type DeviceId, type UserId } from '@parley/shared/ids'
-import type { Alert, Delivery, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
+import { type ConversationId, messageIdOf, type DeviceId, type UserId } from '@parley/shared/ids'
+import type { AgainQuery, Alert, Delivery, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { digestFor } from '../message-types/digest.ts'
 import type { MessageType } from '../message-types/message-type.ts'
@@ -22,22 +22,41 @@ export async function findDue(
   const rows = await store.claimDue(db, { ...query, entriesEach: entriesAtOnce })
   const [first] = rows
   if (!first) return { deliveries: [], more: [], asOf: '0' }
-  const users = [...new Set(rows.map(({ userId }) => userId))]
-  const [badges, entries] = await Promise.all([
-    listBadges(db, users),
-    store.listAlerted(db, query.conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
-  ])
-  const types = await Promise.all(entries.map(({ type }) => messageTypes.find(type)))
-  const entryOf = new Map(entries.map((entry, i) => [entry.seq, { ...entry, registered: types[i] }]))
   const more = rows.filter(({ seqs }) => seqs.length === entriesAtOnce).map(({ userId }) => userId)
   return {
-    deliveries: rows.map((row): Delivery => ({
-      ...toTarget(row, badges.get(row.userId) ?? 0),
-      alerts: alertsOf(query.conversationId, row, entryOf),
-    })),
+    deliveries: await toDeliveries({ db, messageTypes }, query.conversationId, rows),
     more: [...new Set(more)] as UserId[],
     asOf: first.asOf,
   }
+}
+
+/**
+ * What a device is told of one entry after its push was given up: without sound, and nothing if the user has got,
+ * read or lost the entry meanwhile, or the device has no token any more.
+ */
+export async function findAgain(
+  ctx: Pick<Context, 'db' | 'messageTypes'>,
+  query: AgainQuery,
+): Promise<Delivery[]> {
+  const rows = await store.findUndelivered(ctx.db, query)
+  return toDeliveries(ctx, query.conversationId, rows)
+}
+
+async function toDeliveries(
+  { db, messageTypes }: Pick<Context, 'db' | 'messageTypes'>,
+  conversationId: ConversationId,
+  rows: store.DueRow[],
+): Promise<Delivery[]> {
+  const [badges, entries] = await Promise.all([
+    listBadges(db, [...new Set(rows.map(({ userId }) => userId))]),
+    store.listAlerted(db, conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
+  ])
+  const types = await Promise.all(entries.map(({ type }) => messageTypes.find(type)))
+  const entryOf = new Map(entries.map((entry, i) => [entry.seq, { ...entry, registered: types[i] }]))
+  return rows.map((row) => ({
+    ...toTarget(row, badges.get(row.userId) ?? 0),
+    alerts: alertsOf(conversationId, row, entryOf),
+  }))
 }
 
 export function toTarget(row: store.TokenRow, badge: number): PushTarget {

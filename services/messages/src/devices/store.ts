@@ -83,3 +83,18 @@ export async function listCallTokens(db: Kysely<Database>, userIds: string[]): P
     order by t.user_id, t.device_id, t.kind = 'apns-voip' desc, t.updated_at desc`.execute(db)
   return rows
 }
+
+/** Every token of a user, or of one of the devices, the newest of a device first. */
+export async function listPushTokens(
+  db: Kysely<Database>,
+  { userId, deviceId, limit }: { userId: string; deviceId?: string | undefined; limit: number },
+): Promise<TokenRow[]> {
+  const { rows } = await sql<TokenRow>`
+    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at
+    from push_token t
+    join device d on d.user_id = t.user_id and d.device_id = t.device_id
+    where t.user_id = ${userId} and (${deviceId ?? null}::text is null or t.device_id = ${deviceId ?? null})
+    order by t.device_id, t.updated_at desc
+    limit ${limit}`.execute(db)
+  return rows
+}

@@ -15,7 +15,7 @@ const elsewhereMs = 2_000
 const elsewhereAttempts = 3
 
 type ChatPush = z.output<typeof chatPush.data>
-type NotifyContext = Pick<Context, 'redis' | 'messages' | 'providers' | 'metrics' | 'log'>
+type NotifyContext = Pick<Context, 'redis' | 'messages' | 'providers' | 'deadLetters' | 'metrics' | 'log'>
 type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt'>
 
 /**
@@ -69,6 +69,7 @@ async function tell(ctx: NotifyContext, { conversationId }: ChatPush, job: Job, 
   })
   // Before the report: should that fail, the next attempt finds here what need not be sent again.
   await ledger.flush()
+  await ctx.deadLetters.add(conversationId, outcomes)
   for (const some of inReports(outcomes)) {
     const report = { conversationId, asOf: due.asOf, outcomes: some }
     await ctx.messages.call('deliveries/report', conversationId, report)

@@ -2,7 +2,7 @@ import { AppError } from '@parley/shared/errors'
 import { type ConversationId, uuidFrom } from '@parley/shared/ids'
 import type { Alert, Delivery, PushOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import type { Push, PushProvider, Verdict } from '../providers/provider.ts'
+import type { Push, PushProvider, TraceStep, Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 import { maxAttempts, nextTryAt } from './attempts.ts'
 import type { Ledger, LedgerEntry, Settled } from './ledger.ts'
@@ -125,9 +125,10 @@ export async function send(
   { log }: Pick<Context, 'log'>,
   provider: PushProvider,
   push: Push,
+  trace?: (step: TraceStep) => void,
 ): Promise<Verdict> {
   try {
-    return await provider.send(push)
+    return await provider.send(push, trace)
   } catch (err) {
     log.error({ err, provider: provider.name }, 'push could not be sent')
     const afterMs = err instanceof AppError ? err.retryAfterMs : undefined

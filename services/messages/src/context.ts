@@ -42,6 +42,7 @@ import {
   searchRate,
 } from './sessions/request-limits.ts'
 import { loadSigningKey, type SigningKey } from './sessions/signing-key.ts'
+import { startOutboxLimit } from './webhooks/outbox-limit.ts'
 import { startWebhooks, type Webhooks } from './webhooks/webhooks.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
@@ -108,6 +109,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
 
   const messageTypes = opened.use(createMessageTypes({ log, db }))
+  opened.use(startOutboxLimit({ log, db }))
   const beforeSend =
     config.beforeSend &&
     opened.use(createBeforeSend({ config: config.beforeSend, log, db, registry: metrics }))

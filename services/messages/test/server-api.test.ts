@@ -44,6 +44,7 @@ describe('P9 the server API', () => {
     ['users:read', 'get', '/server/v1/users/nobody'],
     ['users:write', 'post', '/server/v1/users', { users: [{ userId: `scope-${uuid().slice(0, 8)}` }] }],
     ['users:write', 'patch', '/server/v1/users/nobody', { displayName: 'N' }],
+    ['users:write', 'delete', '/server/v1/users/nobody'],
     ['users:write', 'put', '/server/v1/users/nobody/suspension', {}],
     ['users:write', 'delete', '/server/v1/users/nobody/suspension'],
     ['users:write', 'delete', '/server/v1/users/nobody/sessions'],
@@ -171,6 +172,53 @@ describe('importing users', () => {
     expect((await api.get('/v1/me', back.token)).status).toBe(200)
     expect((await server.delete(`${path}/sessions`, key)).status).toBe(204)
     expect(code(await api.get('/v1/me', back.token))).toBe('unauthenticated')
+  })
+})
+
+describe('deleting a user', () => {
+  test('ends sessions, passes groups on, tells contacts and forgets who it was; the id stays taken', async ({
+    api,
+    server,
+  }) => {
+    const [ada, bob] = (await Promise.all([signUp(api, 'ada', { displayName: 'Ada' }), signUp(api)])) as [
+      Person,
+      Person,
+    ]
+    const group = await foundGroup(server, ada, [bob], { policy: 'public' })
+    const { body: sent } = await api.post('/v1/messages', hello({ userId: bob.userId }), ada.token)
+    await api.post('/v1/contacts/requests', { userId: bob.userId }, ada.token)
+    await api.post(`/v1/contacts/${ada.userId}/accept`, {}, bob.token)
+    const path = `/server/v1/users/${ada.userId}`
+    expect((await server.delete(path, key)).status).toBe(204)
+    expect((await server.delete(path, key)).status).toBe(204)
+
+    expect(code(await api.get('/v1/me', ada.token))).toBe('unauthenticated')
+    expect((await server.get(path, key)).body).toMatchObject({
+      discoverable: false,
+      suspensionReason: '@deleted',
+    })
+    expect((await server.get(path, key)).body['displayName']).toBeUndefined()
+    const { body: members } = await server.get(`/server/v1/conversations/${group}/members`, key)
+    expect(members['members']).toMatchObject([{ userId: bob.userId, role: 'owner' }])
+    expect((await entriesOf(api, bob, group)).map(({ type }) => type).slice(-2)).toEqual([
+      'group.owner-changed',
+      'group.left',
+    ])
+    expect((await api.get('/v1/contacts', bob.token)).body['contacts']).toEqual([])
+    expect(await entriesOf(api, bob, String(sent['conversationId']))).toMatchObject([
+      { content: { text: 'hi' } },
+    ])
+    expect(code(await api.post('/v1/messages', hello({ userId: ada.userId }), bob.token))).toBe('forbidden')
+    const again = await server.post('/server/v1/users', { users: [{ userId: ada.userId }] }, key)
+    expect(again.body['results']).toMatchObject([{ result: 'already' }])
+    const invited = await server.post(
+      `/server/v1/conversations/${group}/members`,
+      { userIds: [ada.userId] },
+      key,
+    )
+    expect(invited.body['results']).toMatchObject([{ result: 'refused', reason: 'no-such-user' }])
+    const pretended = await server.put(`${path}/suspension`, { reason: '@deleted' }, key)
+    expect(code(pretended)).toBe('invalid_request')
   })
 })
 

@@ -99,6 +99,7 @@ describe('a webhook', () => {
     await api.patch('/v1/me', { displayName: 'Bob' }, bob.token)
     await server.put(`/server/v1/users/${bob.userId}/suspension`, { reason: 'spam' }, key)
     await server.delete(`/server/v1/users/${bob.userId}/suspension`, key)
+    await server.delete(`/server/v1/users/${bob.userId}`, key)
     const expected = [
       'user.created',
       'session.started',
@@ -108,6 +109,7 @@ describe('a webhook', () => {
       'user.suspended',
       'session.ended',
       'user.restored',
+      'user.deleted',
     ]
     await vi.waitUntil(
       () => expected.every((type) => receiver.taken.some((event) => event.type === type)),

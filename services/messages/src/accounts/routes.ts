@@ -18,7 +18,15 @@ const NewAccount = z.strictObject({
 })
 const NewPassword = z.strictObject({ currentPassword: z.string().min(1).max(256), newPassword: Password })
 const ByUser = z.strictObject({ userId: UserId })
-const Suspension = z.strictObject({ reason: z.string().trim().min(1).max(500).optional() })
+export const Suspension = z.strictObject({
+  reason: z
+    .string()
+    .trim()
+    .min(1)
+    .max(500)
+    .refine((text) => !text.startsWith('@'), 'does not begin with @')
+    .optional(),
+})
 
 export function accountRoutes(app: HttpApp, ctx: Context): void {
   app.post(

@@ -1,5 +1,7 @@
+import { ownConversationId, type UserId } from '@parley/shared/ids'
 import { type Kysely, sql, type Transaction } from 'kysely'
-import type { Database } from '../db/schema.ts'
+import type { ConversationKind, Database } from '../db/schema.ts'
+import { erasedReason } from './erased.ts'
 
 /** False if the id is taken, also by one that differs only in case. */
 export async function insertAccount(
@@ -47,8 +49,69 @@ export async function setSuspension(
   return numUpdatedRows === 1n
 }
 
-/** Those of the ids that have an account. */
+/** Those of the ids that have an account which was not deleted. */
 export async function listExisting(db: Kysely<Database>, userIds: string[]): Promise<Set<string>> {
-  const rows = await db.selectFrom('account').select('userId').where('userId', 'in', userIds).execute()
+  const rows = await db
+    .selectFrom('account')
+    .select('userId')
+    .where('userId', 'in', userIds)
+    .where('suspensionReason', 'is distinct from', erasedReason)
+    .execute()
   return new Set(rows.map(({ userId }) => userId))
+}
+
+/** Conversations of these kinds that the user is in. */
+export async function listConversations(
+  db: Kysely<Database>,
+  { userId, kinds, limit }: { userId: string; kinds: ConversationKind[]; limit: number | null },
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('member as m')
+    .innerJoin('conversation as c', 'c.conversationId', 'm.conversationId')
+    .select('m.conversationId')
+    .where('m.userId', '=', userId)
+    .where('c.kind', 'in', kinds)
+    .$if(limit !== null, (query) => query.limit(limit ?? 0))
+    .execute()
+  return rows.map(({ conversationId }) => conversationId)
+}
+
+/** Nobody writes there any more, since nobody reads it. */
+export async function closeDirect(
+  trx: Transaction<Database>,
+  conversationId: string,
+  userId: string,
+): Promise<void> {
+  await sql`
+    update conversation set members_version = members_version + 1
+    where conversation_id = ${conversationId}`.execute(trx)
+  await trx
+    .updateTable('member')
+    .set({ barred: 'stranger' })
+    .where('conversationId', '=', conversationId)
+    .where('userId', '<>', userId)
+    .execute()
+}
+
+/** What is left is an id that is taken. */
+export async function eraseAccount(trx: Transaction<Database>, userId: string): Promise<void> {
+  await trx
+    .updateTable('account')
+    .set({
+      displayName: null,
+      avatar: null,
+      passwordHash: null,
+      discoverable: false,
+      messagesFrom: 'contacts',
+    })
+    .where('userId', '=', userId)
+    .execute()
+  await trx.deleteFrom('device').where('userId', '=', userId).execute()
+  await trx.deleteFrom('contact').where('userId', '=', userId).execute()
+  await trx.deleteFrom('notificationPreference').where('userId', '=', userId).execute()
+  await trx
+    .updateTable('entry')
+    .set({ content: '{}', digest: null, ext: null })
+    .where('conversationId', '=', ownConversationId(userId as UserId))
+    .execute()
 }

@@ -1,6 +1,7 @@
-import type { UserId } from '@parley/shared/ids'
+import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
+import { systemId } from '../server-api/system.ts'
 import { changeGroup, type GroupChange, type HeldGroup } from './change-group.ts'
 import * as store from './store.ts'
 
@@ -21,6 +22,20 @@ export async function leave(
   })
 }
 
+/** Takes somebody out of a group who is no more, whatever its rules say of leaving. */
+export async function withdraw(ctx: Context, userId: UserId, conversationId: ConversationId): Promise<void> {
+  await changeGroup(ctx, { actorId: systemId, conversationId }, async (group) => {
+    const role = await store.findRole(group.trx, conversationId, userId)
+    if (!role) return { result: {}, happened: [] }
+    const passed = role === 'owner' ? await passOn({ ...group, actorId: userId }) : []
+    return {
+      result: {},
+      happened: [...passed, { kind: 'left', content: { userIds: [userId] } }],
+      ended: { userIds: [userId], reason: 'left', note: null },
+    }
+  })
+}
+
 /** Of the last member nobody is left to own it. */
 async function passOn({
   trx,
@@ -28,7 +43,7 @@ async function passOn({
   policy,
   actorId,
 }: HeldGroup): Promise<GroupChange<unknown>['happened']> {
-  if (policy.ownerQuits === 'leaves-none') return []
+  if (!policy.hasOwner || policy.ownerQuits === 'leaves-none') return []
   const userId = await store.findSenior(trx, conversationId, actorId)
   if (userId === undefined) return []
   await store.updateMember(trx, conversationId, userId, { role: 'owner' })

@@ -22,6 +22,7 @@ export function asSystem(policy: Policy): Policy {
     appointAdmins: owner,
     transfer: owner,
     dissolve: owner,
+    ownerQuits: 'passes-on',
     changeProfile: owner,
     recallOthers: { owner: ['owner', ...others] },
   }

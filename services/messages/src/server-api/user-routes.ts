@@ -1,6 +1,8 @@
 import type { HttpApp } from '@parley/shared/http'
 import { UserId } from '@parley/shared/ids'
 import { z } from 'zod'
+import { deleteAccount } from '../accounts/delete-account.ts'
+import { Suspension } from '../accounts/routes.ts'
 import { restoreAccount, suspendAccount } from '../accounts/suspend-account.ts'
 import type { Context } from '../context.ts'
 import { changeProfile } from '../directory/change-profile.ts'
@@ -10,7 +12,6 @@ import { ImportedUser, importUsers } from './import-users.ts'
 import { readUser } from './read-user.ts'
 
 const ByUser = z.strictObject({ userId: UserId })
-const Suspension = z.strictObject({ reason: z.string().trim().min(1).max(500).optional() })
 const Import = z.strictObject({ users: z.array(ImportedUser).min(1).max(500) })
 const Imported = z.object({
   results: z.array(
@@ -18,7 +19,7 @@ const Imported = z.object({
       userId: z.string(),
       result: z.enum(['created', 'already', 'refused']),
       /** Of a refusal. */
-      reason: z.enum(['named-twice', 'id-differs-in-case', 'deleted']).optional(),
+      reason: z.enum(['named-twice', 'id-differs-in-case']).optional(),
     }),
   ),
 })
@@ -46,6 +47,14 @@ export function userRoutes(app: HttpApp, ctx: Context): void {
     '/server/v1/users/:userId',
     { config: write, schema: { params: ByUser, body: ProfileChange, response: { 200: OwnProfile } } },
     async (request) => changeProfile(ctx, request.params.userId, request.body),
+  )
+  app.delete(
+    '/server/v1/users/:userId',
+    { config: write, schema: { params: ByUser } },
+    async (request, reply) => {
+      await deleteAccount(ctx, request.params.userId)
+      return reply.status(204).send()
+    },
   )
   app.put(
     '/server/v1/users/:userId/suspension',

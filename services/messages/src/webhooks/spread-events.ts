@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { erasedReason } from '../accounts/erased.ts'
 import type { Database } from '../db/schema.ts'
 import { wants } from './endpoints.ts'
 import { eventOf } from './event.ts'
@@ -53,5 +54,8 @@ async function entriesOf(trx: Parameters<typeof store.listSpanned>[0], rows: Out
 
 function happeningOf({ outboxId, event, data, at }: OutboxRow): Noted[] {
   if (event === null) return []
-  return [{ eventId: `account.${outboxId}`, event, conversationId: null, seq: null, data, at }]
+  // The trigger sees a deletion as what it is on a row: a suspension with a reason no operator can give.
+  const { reason, ...rest } = (data ?? {}) as { reason?: string }
+  const told = reason === erasedReason ? { event: 'user.deleted', data: rest } : { event, data }
+  return [{ eventId: `account.${outboxId}`, ...told, conversationId: null, seq: null, at }]
 }

@@ -311,3 +311,15 @@ export async function findOutboxAge(db: Kysely<Database>): Promise<number> {
       select at from webhook_outbox order by outbox_id limit 1)), 0)::float8 as age`.execute(db)
   return rows[0]?.age ?? 0
 }
+
+/** Lets go of what nobody has told for so long, some of it. */
+export async function removeOldOutbox(
+  db: Kysely<Database>,
+  { olderThanDays, limit }: { olderThanDays: number; limit: number },
+): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from webhook_outbox where outbox_id in (
+      select outbox_id from webhook_outbox order by outbox_id limit ${limit}
+    ) and at < now() - ${olderThanDays} * interval '1 day'`.execute(db)
+  return Number(numAffectedRows ?? 0)
+}

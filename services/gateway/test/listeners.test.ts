@@ -77,7 +77,11 @@ async function ask(url: string, query: string, headers: Record<string, string>, 
 }
 
 describe('polling', () => {
-  test('a short poll is answered at once, with what there is or with nothing', async ({ a, log, person }) => {
+  test('A1.7 a short poll is answered at once, with what there is or with nothing', async ({
+    a,
+    log,
+    person,
+  }) => {
     expect((await ask(a.url, '', person.headers)).body).toMatchObject({ conversations: [], complete: true })
     await log.grow(person.userId)
     const { body, headers } = await ask(a.url, '', person.headers)
@@ -86,7 +90,7 @@ describe('polling', () => {
     expect(seqsOf((await ask(a.url, '?cursor=1', person.headers)).body)).toEqual([])
   })
 
-  test('a held poll is woken by what commits on any node, for the user or for a group, with one look at the log', async ({
+  test('A1.8 a held poll is woken by what commits on any node, for the user or for a group, with one look at the log', async ({
     a,
     b,
     log,
@@ -107,7 +111,7 @@ describe('polling', () => {
     }
   })
 
-  test('a held poll that nothing wakes is answered with an empty complete page at its end', async ({
+  test('A1.8 a held poll that nothing wakes is answered with an empty complete page at its end', async ({
     a,
     person,
   }) => {
@@ -212,7 +216,7 @@ describe('polling', () => {
 })
 
 describe('server-sent events', () => {
-  test('begin with a page, go on at each commit on any node, and resume after Last-Event-ID without gap', async ({
+  test('A1.9 begin with a page, go on at each commit on any node, and resume after Last-Event-ID without gap', async ({
     a,
     b,
     log,

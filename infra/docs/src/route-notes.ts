@@ -105,6 +105,7 @@ export const routeNotes: Record<string, RouteNote> = {
   'POST /server/v1/users': { about: 'Imports users; each has a result.' },
   'GET /server/v1/users/:userId': { about: 'A user as the operator sees them.' },
   'PATCH /server/v1/users/:userId': { about: "Changes a user's profile." },
+  'DELETE /server/v1/users/:userId': { about: 'Deletes a user for good; the id stays taken.' },
   'PUT /server/v1/users/:userId/suspension': { about: 'Suspends an account; its sockets close.' },
   'DELETE /server/v1/users/:userId/suspension': { about: 'Ends a suspension.' },
   'DELETE /server/v1/users/:userId/sessions': { about: 'Logs a user out everywhere.' },

@@ -47,7 +47,10 @@ export const callPush = jobKind({
     call: CallNotice,
     userIds: z.array(UserId).min(1).max(100),
     /** Devices that were told over their socket. */
-    exceptDeviceIds: z.array(DeviceId).max(1_000).default([]),
+    except: z
+      .array(z.object({ userId: UserId, deviceId: DeviceId }))
+      .max(1_000)
+      .default([]),
   }),
   options: {
     attempts: 3,

@@ -61,10 +61,10 @@ const test = base
     async ({ push, call }) =>
       (
         action: 'ring' | 'stop',
-        changes: { call?: CallNotice; exceptDeviceIds?: DeviceId[] } = {},
+        changes: { call?: CallNotice; except?: { userId: UserId; deviceId: DeviceId }[] } = {},
         job = jobInHand(randomUUID()),
       ) =>
-        pushCall(push.ctx, { action, call, userIds: users, exceptDeviceIds: [], ...changes }, job),
+        pushCall(push.ctx, { action, call, userIds: users, except: [], ...changes }, job),
   )
 
 const of = (providers: PushSimulators, { token }: PushTarget) =>
@@ -79,8 +79,8 @@ describe('a call', () => {
   }) => {
     const [phone, pad, tablet] = [target('apns-voip'), target('apns-voip'), target('fcm', users[1])]
     targets.push(phone, pad, tablet)
-    await run('ring', { exceptDeviceIds: [pad.deviceId] })
-    await run('ring', { exceptDeviceIds: [pad.deviceId] })
+    await run('ring', { except: [pad] })
+    await run('ring', { except: [pad] })
     expect(of(providers, phone)).toMatchObject([
       {
         status: 200,
@@ -99,6 +99,15 @@ describe('a call', () => {
     const { message } = (received?.payload ?? {}) as { message: { android: { ttl: string } } }
     expect(Number.parseInt(message.android.ttl, 10)).toBeLessThanOrEqual(60)
     expect(message.android).not.toHaveProperty('collapse_key')
+  })
+
+  test('P7 rings two people who gave their devices the same name', async ({ run, targets, providers }) => {
+    const [one, two] = [target('apns-voip'), target('apns-voip', users[1])]
+    two.deviceId = one.deviceId
+    targets.push(one, two)
+    await run('ring', { except: [{ userId: 'somebody' as UserId, deviceId: one.deviceId }] })
+    expect(of(providers, one)).toHaveLength(1)
+    expect(of(providers, two)).toHaveLength(1)
   })
 
   test('P7 that was answered before its push is not rung', async ({
@@ -151,7 +160,7 @@ describe('a call', () => {
   }) => {
     const [rung, bySocket, later] = [target('apns-voip'), target('apns-voip'), target('apns-voip')]
     targets.push(rung, bySocket)
-    await run('ring', { exceptDeviceIds: [bySocket.deviceId] })
+    await run('ring', { except: [bySocket] })
     targets.push(later)
     await stopRinging(push.ctx.redis, call.callId, users)
     await run('stop')

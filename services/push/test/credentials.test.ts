@@ -140,6 +140,16 @@ describe('credentials in files', () => {
     await expect.poll(() => list()).toMatchObject([{ name: 'apple', state: 'loaded' }])
   })
 
+  test('of a folder that cannot be read go on as they were', async ({ simulators, mount, kept }) => {
+    await mount.put({ 'apple.json': apns(simulators) })
+    const { providers, list } = await kept()
+    await rename(mount.folder, `${mount.folder}-away`)
+    await expect.poll(() => list()).toMatchObject([{ name: 'apple', state: 'stale' }])
+    expect(await providers.for('apns').send(push('apns'))).toMatchObject({ result: 'accepted' })
+    await rename(`${mount.folder}-away`, mount.folder)
+    await expect.poll(() => list()).toMatchObject([{ name: 'apple', state: 'loaded' }])
+  })
+
   test('that are taken away are used no more', async ({ simulators, mount, kept }) => {
     await mount.put({ 'apple.json': apns(simulators) })
     const { providers, list } = await kept()

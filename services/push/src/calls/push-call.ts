@@ -27,7 +27,7 @@ export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInH
   const { action, call } = data
   if (hasRungOut(data)) return
   const { targets } = await ctx.messages.call('calls/targets', call.callId, { userIds: data.userIds })
-  const devices = targets.filter(({ deviceId }) => !data.exceptDeviceIds.includes(deviceId))
+  const devices = targets.filter((device) => !wasTold(data, device))
   const ledger = openLedger(ctx.redis, `call:${call.callId}`, job.claim)
   const chosen = action === 'ring' ? await ringing(ctx, data, devices) : await rung(ledger, data, devices)
   const entries = await ledger.take(chosen.due.map((device) => pushId(data, device)))
@@ -58,9 +58,13 @@ export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInH
 
 const hasRungOut = ({ call }: CallPushData) => Date.parse(call.ringUntil) <= Date.now()
 
+// A device id is its user's alone: two people may have chosen the same.
+const wasTold = ({ except }: CallPushData, { userId, deviceId }: PushTarget) =>
+  except.some((told) => told.userId === userId && told.deviceId === deviceId)
+
 /** Stable for call, device and action: the `apns-id`, and the name of the push in the ledger. */
-const pushId = ({ call, action }: CallPushData, { deviceId }: PushTarget, of = action) =>
-  uuidFrom(call.callId, deviceId, of)
+const pushId = ({ call, action }: CallPushData, { userId, deviceId }: PushTarget, of = action) =>
+  uuidFrom(call.callId, userId, deviceId, of)
 
 interface Chosen {
   due: PushTarget[]

@@ -65,7 +65,13 @@ export async function keepCredentials({ read, users, log, metrics, everyMs }: Ke
   const loop = startLoop({ log, name: 'credentials', everyMs }, reload)
 
   async function reload(): Promise<void> {
-    take(await read())
+    take(await read().catch((err: unknown) => unreadable(err)))
+  }
+
+  /** Nothing could be read at all, as when a mount or a file named by a variable is missing. */
+  function unreadable(err: unknown): ReadSets {
+    const problem = err instanceof Error ? err.message : 'cannot be read'
+    return { sets: [], broken: known.map(({ name }) => ({ name, problem })) }
   }
 
   return {

@@ -2,7 +2,7 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { closeCodes } from '@parley/shared/protocol'
 import { createReadiness } from '@parley/shared/readiness'
-import { Gauge } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import { serveGatewayAdmin } from './admin.ts'
 import type { Config } from './config.ts'
 import { createAdmission } from './connections/admit.ts'
@@ -15,6 +15,7 @@ import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessi
 import { createContext, type Overrides } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
+import { startDoorbellLag } from './fanout/doorbell-lag.ts'
 import { heartbeatOf } from './heartbeats/profiles.ts'
 import { createListeners } from './listeners/listeners.ts'
 import { listenerRoutes } from './listeners/routes.ts'
@@ -51,6 +52,21 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     },
   })
 
+  const disconnects = new Counter({
+    name: 'parley_gateway_disconnects_total',
+    help: 'Ends of sockets, in the words of Socket.IO',
+    labelNames: ['reason'],
+    registers: [ctx.metrics],
+  })
+  new Gauge({
+    name: 'parley_gateway_draining',
+    help: '1 while this node sends its sockets elsewhere',
+    registers: [ctx.metrics],
+    collect() {
+      this.set(readiness.leaving ? 1 : 0)
+    },
+  })
+
   const app = opened.adopt(createHttpApp(log), (server) => server.close())
   const twins = createTwins(ctx)
   const { io, engines } = createRealtime({
@@ -81,6 +97,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     for (const engine of engines) engine.close()
   })
 
+  opened.use(startDoorbellLag({ ...ctx, gatewayId: config.gatewayId }))
   const presence = opened.use(startPresence(ctx))
   const sessions = { ...ctx, listeners, endedSessions: createEndedSessions(registry, listeners) }
   opened.use(watchSessions(sessions))
@@ -116,7 +133,8 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       heartbeat: heartbeatOf(config, socket.data.heartbeat),
       time: new Date().toISOString(),
     })
-    socket.on('disconnect', () => {
+    socket.on('disconnect', (reason) => {
+      disconnects.inc({ reason })
       registry.remove(socket)
       watches.drop(socket)
       presence.changed(userId)

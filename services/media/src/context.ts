@@ -3,6 +3,7 @@ import type { MediaId } from '@parley/shared/ids'
 import { observeQueues, openQueue } from '@parley/shared/jobs'
 import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
+import { observePool } from '@parley/shared/observe-pool'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { mediaProcessing } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
@@ -58,6 +59,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const log = createLogger('media', config.log)
   const registry = createMetrics('media')
   const pool = opened.adopt(openPool(config.database, log), (client) => client.end())
+  observePool(pool, registry)
   const redis = opened.adopt(openRedis(config.redis, log), (client) => client.disconnect())
   const queue = opened.use(openQueue(mediaProcessing, redis, log))
   const publisher = opened.adopt(openRedis({ ...config.redis, use: 'publish' }, log), (client) =>

@@ -1,6 +1,7 @@
 import { openQueue, type JobQueue } from '@parley/shared/jobs'
 import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
+import { observePool } from '@parley/shared/observe-pool'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { chatPush, withdrawal } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
@@ -94,6 +95,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks), config.userTokens)
 
   const pool = opened.adopt(openPool({ ...config.database, schema }, log), (it) => it.end())
+  observePool(pool, metrics)
   const db = queryBuilder<Database>(pool)
   const redis = opened.adopt(openRedis({ url: config.redis.url }, log), (it) => it.disconnect())
   const publisher = opened.adopt(openRedis({ url: config.redis.url, use: 'publish' }, log), (it) =>
@@ -123,6 +125,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const dispatcher = opened.use(
     createDispatcher({
       log,
+      metrics,
       db,
       announcer,
       absentees,

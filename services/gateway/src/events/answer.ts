@@ -46,7 +46,7 @@ export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions
     name: 'parley_gateway_event_duration_seconds',
     help: 'From the arrival of a client event to its answer',
     labelNames: ['event'],
-    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5, 15],
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 15],
     registers: [metrics],
   })
   const count = new Counter({

@@ -2,22 +2,26 @@ import { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import type { Announcer } from '@parley/shared/realtime'
 import type { Kysely } from 'kysely'
+import { Gauge, type Registry } from 'prom-client'
 import type { Database } from '../db/schema.ts'
 import type { Absentees } from '../deliveries/absentees.ts'
 import { type ConversationFacts, type LogRow, messageKind, plainEntry } from '../log/entry.ts'
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
 import { doorbellsOf, passingBellsOf, type Ring } from './doorbell.ts'
 import { createForgetter } from './forget.ts'
-import type { Heirs } from './store.ts'
+import * as store from './store.ts'
 import { startSweep } from './sweep.ts'
+
+const countedTo = 10_000
 
 interface DispatcherOptions {
   log: Logger
+  metrics: Registry
   db: Kysely<Database>
   announcer: Announcer
   absentees: Absentees
   /** Whether what was announced is to be indexed for search. */
-  heirs: Heirs
+  heirs: store.Heirs
 }
 
 /**
@@ -25,7 +29,7 @@ interface DispatcherOptions {
  * that the commit left. Whatever stops this half-way leaves the row, and a sweep does it again: a doorbell that
  * rings twice is harmless.
  */
-export function createDispatcher({ log, db, announcer, absentees, heirs }: DispatcherOptions) {
+export function createDispatcher({ log, metrics, db, announcer, absentees, heirs }: DispatcherOptions) {
   const forgetting = createForgetter({ log, db, heirs })
 
   async function ringAndForget(rings: Ring[], dispatchIds: number[]): Promise<void> {
@@ -33,6 +37,16 @@ export function createDispatcher({ log, db, announcer, absentees, heirs }: Dispa
     forgetting.forget(dispatchIds)
   }
 
+  new Gauge({
+    name: 'parley_dispatches_pending',
+    help: 'Committed batches whose doorbells are not all out, counted up to 10,000; every instance shows the same',
+    registers: [metrics],
+    async collect() {
+      // A scrape must not fail because Postgres is away.
+      const pending = await store.countDispatches(db, countedTo).catch(() => undefined)
+      if (pending !== undefined) this.set(pending)
+    },
+  })
   const unsent = (err: unknown) => log.warn({ err }, 'dispatch is left to the sweep')
   const sweep = startSweep({ log, db, absentees, ringAndForget })
 

@@ -62,6 +62,13 @@ export async function claimOverdue(
     .execute()
 }
 
+/** Dispatches that are not all out, counted no further than the limit. */
+export async function countDispatches(db: Kysely<Database>, limit: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from (select from dispatch limit ${limit}) some`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
 export interface RingableEntry extends LogRow {
   conversationKind: ConversationKind
   policy: string | null

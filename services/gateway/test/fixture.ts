@@ -226,6 +226,8 @@ export const test = base
             AUTH_JWKS_URL: issuer.jwksUrl,
             ALLOWED_ORIGINS: goodOrigin,
             DRAIN_MS: '100',
+            // The machine of the tests is busy; load is what a test says it is.
+            SHED_LAG_MS: '10000',
             ...more,
           }),
           overrides,

@@ -1,4 +1,4 @@
-import type { UserId } from '@parley/shared/ids'
+import { directConversationId, type UserId } from '@parley/shared/ids'
 import type { Logger } from '@parley/shared/log'
 import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import type { Redis } from 'ioredis'
@@ -72,9 +72,12 @@ export async function followOrders({
         listeners.closeRoom(order.conversationId)
         typing.forget(order.conversationId)
         return
-      case 'recheck-presence':
+      case 'recheck-presence': {
         recheck(order.userIds)
+        const [one, other] = order.userIds
+        if (one && other) typing.forget(directConversationId(one, other), [one, other])
         return
+      }
       case 'end-sessions': {
         const { sessionIds, reason, by } = order
         for (const sessionId of sessionIds) endedSessions.end({ sessionId, reason, ...(by ? { by } : {}) })

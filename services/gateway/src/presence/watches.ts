@@ -1,22 +1,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { UserId } from '@parley/shared/ids'
 import { startLoop } from '@parley/shared/loop'
-import { findReach, newsChannelOf, newsChannelPrefix } from '@parley/shared/presence'
+import { findReach, newsChannelPrefix } from '@parley/shared/presence'
 import type { PresenceState } from '@parley/shared/presence-events'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import { Gauge } from 'prom-client'
 import type { Context } from '../context.ts'
-import { presenceBusy, presenceUnknown, tooManyWatched } from '../errors.ts'
+import { presenceBusy, presenceUnknown } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
+import { createWatchBook, watchedForMs } from './watch-book.ts'
 import { newWatched, observe, toState, type Watched } from './watched.ts'
 
 const lookEveryMs = 500
 /** Every watched user is asked about again within this, whether there was news or not: news may be lost. */
 const roundMs = 60_000
 const askedAtOnce = 500
-const watchedForMs = 600_000
-/** Over all sockets of this gateway. */
-const maxWatches = 200_000
 const subscribedWithinMs = 1_000
 
 type WatchContext = Pick<
@@ -32,13 +30,9 @@ type WatchContext = Pick<
 export function startWatches(ctx: WatchContext) {
   const { config, log, redis, subscriber, messages, registry, load } = ctx
   const { graceMs, watchesPerSocket } = config.presence
-  const watched = new Map<UserId, Watched>()
-  /** Whom each socket watches, and until when. */
-  const bySocket = new Map<ChatSocket, Map<UserId, number>>()
-  /** Watched users by channel: a gateway hears the channels it needs. */
-  const channels = new Map<string, number>()
+  const book = createWatchBook({ subscriber, watchesPerSocket })
+  const { watched } = book
   const changed = new Set<UserId>()
-  let watches = 0
   let round = watched.keys()
 
   const prefix = Buffer.from(newsChannelPrefix)
@@ -57,7 +51,7 @@ export function startWatches(ctx: WatchContext) {
     help: 'Pairs of a socket and a user it watches',
     registers: [ctx.metrics],
     collect() {
-      this.set(watches)
+      this.set(book.watches)
     },
   })
 
@@ -108,43 +102,6 @@ export function startWatches(ctx: WatchContext) {
     return [...due]
   }
 
-  function add(socket: ChatSocket, userId: UserId): Watched {
-    const mine = bySocket.get(socket) ?? new Map<UserId, number>()
-    bySocket.set(socket, mine)
-    if (!mine.has(userId)) watches++
-    mine.set(userId, Date.now() + watchedForMs)
-    let entry = watched.get(userId)
-    if (!entry) {
-      entry = newWatched()
-      watched.set(userId, entry)
-      follow(newsChannelOf(userId), 1)
-    }
-    entry.watchers.add(socket)
-    return entry
-  }
-
-  function remove(socket: ChatSocket, userId: UserId): Watched | undefined {
-    const mine = bySocket.get(socket)
-    if (!mine?.delete(userId)) return undefined
-    watches--
-    if (mine.size === 0) bySocket.delete(socket)
-    const entry = watched.get(userId)
-    entry?.watchers.delete(socket)
-    if (entry?.watchers.size === 0) {
-      watched.delete(userId)
-      follow(newsChannelOf(userId), -1)
-    }
-    return entry
-  }
-
-  function follow(channel: string, by: 1 | -1): void {
-    const count = (channels.get(channel) ?? 0) + by
-    if (count === 0) channels.delete(channel)
-    else channels.set(channel, count)
-    if (count === 0) void subscriber.sunsubscribe(channel)
-    if (count === 1 && by === 1) void subscriber.ssubscribe(channel)
-  }
-
   /** Redis answers in order: when the ping is back, the subscriptions before it hold. */
   async function subscribed(): Promise<void> {
     if (subscriber.status !== 'ready') return
@@ -158,19 +115,13 @@ export function startWatches(ctx: WatchContext) {
 
   async function watch(socket: ChatSocket, userIds: UserId[]): Promise<PresenceState[]> {
     if (load.isHigh()) throw presenceBusy()
-    const checkRoom = () => {
-      const mine = bySocket.get(socket)
-      const fresh = new Set(userIds.filter((userId) => !mine?.has(userId)))
-      if ((mine?.size ?? 0) + fresh.size > watchesPerSocket) throw tooManyWatched(watchesPerSocket)
-      if (watches + fresh.size > maxWatches) throw presenceBusy()
-    }
-    checkRoom()
+    book.checkRoom(socket, userIds)
     const { visible } = await messages.visible({ userId: socket.data.identity.userId, otherIds: userIds })
-    checkRoom()
+    book.checkRoom(socket, userIds)
     if (!socket.connected) return []
     const entries = new Map<string, Watched>()
     for (const { userId, lastSeenAt } of visible) {
-      const entry = add(socket, userId as UserId)
+      const entry = book.add(socket, userId as UserId)
       if (lastSeenAt !== undefined && (entry.lastSeenAt ?? '') < lastSeenAt) entry.lastSeenAt = lastSeenAt
       entries.set(userId, entry)
     }
@@ -192,15 +143,10 @@ export function startWatches(ctx: WatchContext) {
     }
   }
 
-  /** Ends watches nobody asked to go on with. */
-  async function expire(): Promise<void> {
-    const now = Date.now()
-    for (const [socket, mine] of bySocket)
-      for (const [userId, until] of mine) if (until <= now) remove(socket, userId)
-  }
-
   const looking = startLoop({ log, name: 'presence watches', everyMs: lookEveryMs }, look)
-  const expiring = startLoop({ log, name: 'presence expiry', everyMs: 30_000 }, expire)
+  const expiring = startLoop({ log, name: 'presence expiry', everyMs: 30_000 }, async () =>
+    book.expire(Date.now()),
+  )
 
   return {
     /**
@@ -212,12 +158,12 @@ export function startWatches(ctx: WatchContext) {
       { userIds, watch: on }: ClientRequest<'presence:watch'>,
     ): Promise<ClientReply<'presence:watch'>> {
       if (on) return { states: await watch(socket, userIds), expiresInMs: watchedForMs }
-      for (const userId of userIds) remove(socket, userId)
+      for (const userId of userIds) book.remove(socket, userId)
       return { states: [], expiresInMs: 0 }
     },
     /** The socket has gone. */
     drop(socket: ChatSocket): void {
-      for (const userId of bySocket.get(socket)?.keys() ?? []) remove(socket, userId)
+      for (const userId of book.watchedBy(socket)) book.remove(socket, userId)
     },
     /**
      * What these users may see, or who may see them, may have changed: asks anew, and ends what no longer holds. Its
@@ -230,7 +176,7 @@ export function startWatches(ctx: WatchContext) {
       for (const userId of userIds) {
         for (const { data } of watched.get(userId)?.watchers ?? []) note(data.identity.userId, userId)
         for (const socket of registry.socketsOf(userId))
-          for (const other of bySocket.get(socket)?.keys() ?? []) note(userId, other)
+          for (const other of book.watchedBy(socket)) note(userId, other)
       }
       await Promise.all(
         [...pairs].map(async ([seenBy, others]) => {
@@ -252,7 +198,7 @@ export function startWatches(ctx: WatchContext) {
 
   function hide(seenBy: UserId, userId: UserId): void {
     for (const socket of registry.socketsOf(seenBy)) {
-      const entry = remove(socket, userId)
+      const entry = book.remove(socket, userId)
       if (entry?.told?.state !== undefined)
         socket.emit('presence:changed', { states: [{ userId, online: false }] })
     }

@@ -9,6 +9,7 @@ import { describe, expect, vi } from 'vitest'
 import type { Config } from '../src/config.ts'
 import { makeApiKey } from '../src/server-api/api-keys.ts'
 import { startMessages } from '../src/service.ts'
+import { removeOldDead } from '../src/webhooks/store.ts'
 import { test as base } from './fixture.ts'
 
 const newSecret = () => `whsec_${randomBytes(32).toString('base64')}`
@@ -274,6 +275,17 @@ describe('a webhook', () => {
       },
       { timeout: 20_000, interval: 700 },
     )
+  })
+
+  test('P10 of the dead only the newest are kept, and none for ever', async ({ telling }) => {
+    const { receiver, api, service, stateOf } = await telling({ events: ['message.created'], attempts: 1 })
+    receiver.answer = (response) => void response.writeHead(500).end()
+    const told = [await talk(api), await talk(api), await talk(api)]
+    await vi.waitUntil(async () => (await stateOf())?.dead === told.length, patient)
+    await removeOldDead(service.ctx.db, { olderThanDays: 1, mostEach: 1 })
+    expect((await stateOf())?.dead).toBe(1)
+    await removeOldDead(service.ctx.db, { olderThanDays: 0, mostEach: 1 })
+    expect((await stateOf())?.dead).toBe(0)
   })
 
   test('an endpoint that is no longer configured is taken away with what waits for it', async ({

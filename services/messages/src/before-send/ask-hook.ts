@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { checkBounds } from '@parley/shared/bounds'
 import { Pool } from 'undici'
 import { discard } from '../webhooks/discard.ts'
 import { bodyOf } from '../webhooks/event.ts'
@@ -48,6 +49,8 @@ export function openHook({ url, secrets, deadlineMs, connections }: HookOptions)
         throw new Error(`the hook answered ${response.statusCode}`)
       }
       const { verdicts } = Verdicts.parse(await response.body.json())
+      // What it says is stored: it is held to what Postgres can hold, as any input is.
+      checkBounds(verdicts)
       if (verdicts.length !== messages.length) throw new Error('the hook gave another number of verdicts')
       return verdicts
     },

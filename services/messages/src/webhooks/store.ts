@@ -271,13 +271,16 @@ export async function removeOldDead(
   { olderThanDays, mostEach }: { olderThanDays: number; mostEach: number },
 ): Promise<number> {
   const { numAffectedRows } = await sql`
-    delete from webhook_delivery d using webhook_endpoint e
-    where e.endpoint_id = d.endpoint_id and d.state = 'dead' and (
-      d.failed_at < now() - ${olderThanDays} * interval '1 day'
-      or d.delivery_id <= coalesce((
+    with floor as materialized (
+      select e.endpoint_id, (
         select delivery_id from webhook_delivery
         where endpoint_id = e.endpoint_id and state = 'dead'
-        order by delivery_id desc offset ${mostEach} limit 1), 0)
+        order by delivery_id desc offset ${mostEach} limit 1) as delivery_id
+      from webhook_endpoint e
+    )
+    delete from webhook_delivery d using floor f
+    where d.endpoint_id = f.endpoint_id and d.state = 'dead' and (
+      d.failed_at < now() - ${olderThanDays} * interval '1 day' or d.delivery_id <= f.delivery_id
     )`.execute(db)
   return Number(numAffectedRows ?? 0)
 }

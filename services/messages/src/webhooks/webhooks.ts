@@ -15,6 +15,9 @@ import { createWebhookMetrics } from './webhook-metrics.ts'
 import { webhookDelivery } from './webhook-queue.ts'
 
 const perSweep = 500
+/** Transactions between two looks at whether to stop. */
+const perRound = 20
+const removeEveryMs = 600_000
 const keepDead = { olderThanDays: 14, mostEach: 100_000 }
 
 interface WebhookOptions {
@@ -57,10 +60,10 @@ export function startWebhooks({
   async function spread(): Promise<void> {
     if (!known) await store.upsertEndpoints(db, config.endpoints)
     known = true
-    for (let more = true; more;) {
-      const spreading = await spreadEvents(db, config)
-      await enqueue(spreading.queued)
-      more = spreading.more
+    for (let i = 0; i < perRound; i++) {
+      const { queued, more } = await spreadEvents(db, config)
+      await enqueue(queued)
+      if (!more) return
     }
   }
 
@@ -73,6 +76,10 @@ export function startWebhooks({
   opened.use(
     startLoop({ log, name: 'webhook sweep', everyMs: config.requeueAfterMs / 4 }, async () => {
       await enqueue(await store.claimUnqueued(db, { olderThanMs: config.requeueAfterMs, limit: perSweep }))
+    }),
+  )
+  opened.use(
+    startLoop({ log, name: 'old webhook deliveries', everyMs: removeEveryMs }, async () => {
       const removed = await store.removeOldDead(db, keepDead)
       if (removed > 0) log.warn({ removed }, 'dead webhook deliveries were let go')
     }),

@@ -20,7 +20,7 @@ for (const [id, schema] of Object.entries({
 }))
   namedSchemas.add(schema, { id })
 
-/** What a schema takes apart before it looks at it is described by what it then looks at. */
+/** What a schema takes apart before it looks at it is described by what it then looks at; a check of ours, by its own words. */
 export function describePreprocessed({
   zodSchema,
   jsonSchema,
@@ -29,6 +29,7 @@ export function describePreprocessed({
   jsonSchema: z.core.JSONSchema.BaseSchema
 }): void {
   const { def } = zodSchema._zod
+  if (def.type === 'custom') Object.assign(jsonSchema, z.globalRegistry.get(zodSchema))
   if (def.type !== 'pipe' || def.in._zod.def.type !== 'transform') return
   const { $schema: _version, ...inner } = z.toJSONSchema(def.out, { io: 'input', unrepresentable: 'any' })
   Object.assign(jsonSchema, inner)

@@ -74,10 +74,12 @@ export const MessageType = z
   )
 
 /** Any JSON object; what may be in it depends on the type, so `checkContent` looks at that. */
-export const Content = z.custom<Record<string, unknown>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'an object',
-)
+export const Content = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'an object',
+  )
+  .meta({ type: 'object', additionalProperties: true })
 export type Content = z.output<typeof Content>
 
 const isSmallEnough = jsonAtMost(20_480)

@@ -10,7 +10,7 @@ import type { Listeners, OpenListener } from './listeners.ts'
 
 /** Conversations of one page: a page is all that a stream keeps in memory for a reader that is slow. */
 const perPage = 20
-/** Between two syncs of one stream, so that a flood of doorbells costs a stream a bounded number of statements. */
+/** From one sync to the next that a doorbell asks for, so that a flood of doorbells costs a stream a bounded number of statements. */
 const syncEveryMs = 100
 const keepAliveMs = 15_000
 /** A reader that takes nothing for so long is cut off; it comes back with its last id. */
@@ -62,15 +62,15 @@ export async function streamEvents(
   try {
     await stream.page(first)
     let page = first
+    let rested = Promise.resolve()
     while (!listener.ending()) {
-      if (page.complete) await listener.rang()
+      if (page.complete) await Promise.all([listener.rang(), rested])
       if (listener.ending()) break
-      const next = wait(syncEveryMs)
+      rested = wait(syncEveryMs)
       if (listener.takeMissed()) await letIn()
       page = await ask(page.cursor)
       if (!page.complete || page.conversations.length + page.ended.length > 0) await stream.page(page)
       else stream.moveTo(page.cursor)
-      await next
     }
   } catch (cause) {
     const error = AppError.from(cause)

@@ -58,6 +58,8 @@ export const ConversationChange = ListedConversation.extend({
   entries: z.array(Entry),
   /** False if entries between what the device knows and the first of `entries`, or after the last, are left to fetch. */
   complete: z.boolean(),
+  /** What the user has deleted for themselves, the newest 1,000: a device that was away takes them out of what it keeps. */
+  hiddenSeqs: z.array(Seq).optional(),
 })
 export type ConversationChange = z.output<typeof ConversationChange>
 

@@ -116,6 +116,25 @@ test('a log is cleared for one reader, with what was unread in it', async ({ api
   expect(change).toMatchObject({ unread: 0, watermarks: { clearedSeq: 1 } })
 })
 
+test('P4 a device that was away learns by its sync what its user deleted for themselves', async ({
+  api,
+  talk,
+}) => {
+  const { cursor } = await sync(api, talk.ben)
+  await api.post(
+    `/v1/conversations/${talk.conversationId}/hidden`,
+    { messageIds: [talk.messageId] },
+    talk.ben.token,
+  )
+  const url = `/v1/sync?${new URLSearchParams({ cursor }).toString()}`
+  const { body } = await api.get(url, talk.ben.token)
+  expect(body['conversations']).toMatchObject([{ conversationId: talk.conversationId, hiddenSeqs: [1] }])
+  const hers = (await sync(api, talk.ann)).conversations.find(
+    (it) => it.conversationId === talk.conversationId,
+  )
+  expect(hers).not.toHaveProperty('hiddenSeqs')
+})
+
 test('a list has pinned conversations first, then by activity; a hidden one is back with something new', async ({
   api,
 }) => {

@@ -82,3 +82,20 @@ describe('after a commit', () => {
     })
   })
 })
+
+test('P4 the end of a group is told to each of its people, whose gateways may not hear the group yet', async ({
+  api,
+  listen,
+}) => {
+  const [alice, bob] = [await signUp(api), await signUp(api)]
+  const draft = { name: 'G', policy: 'public', userIds: [bob.userId] }
+  const { body } = await api.post('/v1/conversations', draft, alice.token)
+  const { conversationId } = body['summary'] as unknown as { conversationId: string }
+  const heard = await listen(roomChannel(`u:${bob.userId}`))
+  expect((await api.delete(`/v1/conversations/${conversationId}`, alice.token)).status).toBe(200)
+  const ended = JSON.stringify([
+    'conversation:ended',
+    { conversationId, reason: 'dissolved', by: alice.userId },
+  ])
+  await vi.waitUntil(() => heard.includes(`42${ended}`))
+})

@@ -61,8 +61,10 @@ export async function changeGroup<T>(
     const { ended } = changed
     const appended = await append(group, changed.happened)
     const alerted = ended ? await endAllAlerts(trx, conversationId, ended.userIds) : []
-    if (ended) await store.removeMembers(trx, conversationId, ended.userIds, { ...ended, by: actorId })
-    return { facts: group.conversation, changed, appended, alerted }
+    const gone = ended
+      ? await store.removeMembers(trx, conversationId, ended.userIds, { ...ended, by: actorId })
+      : []
+    return { facts: group.conversation, changed, appended, alerted, gone }
   })
   ctx.withdrawals.note(done.alerted)
   await announceChange(ctx, { ...done, actorId, conversationId })
@@ -127,6 +129,8 @@ function happeningOf({
 interface Announcement {
   facts: ConversationFacts
   changed: Pick<GroupChange<unknown>, 'joined' | 'ended'>
+  /** Who is a member no more. */
+  gone?: string[]
   appended: Appended[]
   actorId: UserId
   conversationId: ConversationId
@@ -134,30 +138,43 @@ interface Announcement {
 
 export async function announceChange(
   { announcer, dispatcher, log }: Pick<Context, 'announcer' | 'dispatcher' | 'log'>,
-  { facts, changed: { joined = [], ended }, appended, actorId, conversationId }: Announcement,
+  { facts, changed: { joined = [], ended }, gone = [], appended, actorId, conversationId }: Announcement,
 ): Promise<void> {
   try {
     if (joined.length > 0)
       await announcer.order({ kind: 'join', userIds: joined as UserId[], conversationId })
-    if (ended) await announceEnd({ announcer }, { ended, actorId, conversationId })
+    if (ended) await announceEnd({ announcer }, { ended, gone, actorId, conversationId })
   } catch (err) {
     log.warn({ err, conversationId }, 'gateways were not told of a change of members')
   }
   for (const { row, dispatchId } of appended) dispatcher.announceEntry(row, { facts, dispatchId, joined })
 }
 
+/** Told one by one, for a gateway may hear a group only a moment after somebody there joined it. */
+const toldOneByOne = 1_000
+
 /** Those who are out are told why, and hear nothing after it. */
 async function announceEnd(
   { announcer }: Pick<Context, 'announcer'>,
-  { ended, actorId, conversationId }: { ended: Ending; actorId: UserId; conversationId: ConversationId },
+  {
+    ended: { userIds, reason, note },
+    gone,
+    actorId,
+    conversationId,
+  }: { ended: Ending; gone: string[]; actorId: UserId; conversationId: ConversationId },
 ): Promise<void> {
-  const { userIds, reason, note } = ended
   const event = { conversationId, reason, by: actorId, ...(note === null ? {} : { note }) }
   const text = encodeEvent('conversation:ended', event)
-  if (userIds === 'all') {
-    await announcer.ring([{ room: conversationRoom(conversationId), text }])
-    return announcer.order({ kind: 'close-room', conversationId })
-  }
-  await announcer.order({ kind: 'leave', userIds: userIds as UserId[], conversationId })
-  await announcer.ring(userIds.map((userId) => ({ room: userRoom(userId as UserId), text })))
+  const rooms =
+    gone.length <= toldOneByOne
+      ? gone.map((userId) => userRoom(userId as UserId))
+      : [conversationRoom(conversationId)]
+  const leave =
+    userIds === 'all'
+      ? ({ kind: 'close-room', conversationId } as const)
+      : ({ kind: 'leave', userIds: gone as UserId[], conversationId } as const)
+  // Who is removed leaves the room first; where all do, a large group is told in the room it leaves.
+  if (userIds !== 'all') await announcer.order(leave)
+  await announcer.ring(rooms.map((room) => ({ room, text })))
+  if (userIds === 'all') await announcer.order(leave)
 }

@@ -159,14 +159,14 @@ export async function findSenior(
   return row?.userId
 }
 
-/** Ends memberships, and remembers for a while how, so that devices that were away learn of it. */
+/** Ends memberships, and remembers for a while how, so that devices that were away learn of it; whose they were. */
 export async function removeMembers(
   trx: Transaction<Database>,
   conversationId: string,
   userIds: string[] | 'all',
   end: { reason: 'left' | 'kicked' | 'dissolved'; by: string; note: string | null },
-): Promise<void> {
-  await sql`
+): Promise<string[]> {
+  const { rows } = await sql<{ userId: string }>`
     with gone as (
       delete from member
       where conversation_id = ${conversationId}
@@ -177,7 +177,9 @@ export async function removeMembers(
     select ${conversationId}, user_id, ${end.reason}, ${end.by}, ${end.note} from gone
     on conflict (user_id, conversation_id) do update
       set reason = excluded.reason, ended_by = excluded.ended_by, note = excluded.note, ended_at = now(),
-        changed_xid = pg_current_xact_id()`.execute(trx)
+        changed_xid = pg_current_xact_id()
+    returning user_id`.execute(trx)
+  return rows.map(({ userId }) => userId)
 }
 
 /** Says something of a member, and that there is something new to sync. */

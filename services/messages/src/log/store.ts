@@ -159,8 +159,11 @@ interface ChangesQuery {
 
 /** What one page of a sync is made of. */
 export interface Changes extends Position {
-  rows: (ChangedConversation & { entries: ReadRow[] })[]
+  rows: (ChangedConversation & { entries: ReadRow[]; hiddenSeqs: number[] | null })[]
 }
+
+/** More of them are told by the entries themselves, as they are read. */
+const hiddenAtMost = 1_000
 
 /**
  * A user's conversations by activity, newest first, each with the entries the device lacks and the one that a list
@@ -171,7 +174,10 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
   const { userId, since, after, limit, known, newestOfUnknown, entriesEach } = query
   const columns = sql.join(entryColumns.map((column) => sql.ref(column)))
   const asJson = sql.join(entryColumns.flatMap((column) => [sql.lit(column), sql.ref(`e.${column}`)]))
-  const { rows } = await sql<Position & ((ChangedConversation & { entries: EntryJson[] | null }) | Nothing)>`
+  const { rows } = await sql<
+    Position &
+      ((ChangedConversation & { entries: EntryJson[] | null; hiddenSeqs: number[] | null }) | Nothing)
+  >`
     with page as (
       select ${changedColumns},
         greatest(coalesce(k.seq, c.last_seq - ${newestOfUnknown}), m.joined_seq, m.cleared_seq) as start_seq
@@ -187,7 +193,13 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
       order by c.last_at desc, c.conversation_id desc
       limit ${limit}
     )
-    select position.*, p.*, l.entries
+    select position.*, p.*, l.entries, case when p.hides_entries then (
+        select json_agg(h.seq order by h.seq) from (
+          select seq from hidden_entry
+          where user_id = ${userId} and conversation_id = p.conversation_id and seq > p.floor_seq
+          order by seq desc limit ${hiddenAtMost}
+        ) h
+      ) end as hidden_seqs
     from (select ${positionColumns({ userId, since })}) position
     left join page p on true
     left join lateral (

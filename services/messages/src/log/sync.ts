@@ -69,7 +69,7 @@ function startOf(row: store.ChangedConversation, known: Map<string, number>): nu
 }
 
 function toChange(
-  row: store.ChangedConversation,
+  row: store.Changes['rows'][number],
   known: Map<string, number>,
   entries: Entry[],
 ): ConversationChange {
@@ -81,5 +81,6 @@ function toChange(
     ...toListed(row, entries),
     entries: lacking,
     complete: reachesEnd && (known.has(row.conversationId) || after <= row.floorSeq),
+    ...(row.hiddenSeqs ? { hiddenSeqs: row.hiddenSeqs } : {}),
   }
 }

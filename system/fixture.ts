@@ -5,6 +5,7 @@ import { findFreePorts } from '@parley/local/ports'
 import { startStack } from '@parley/local/stack'
 import { createApi, type Person, signUp } from '@parley/testing/chat-api'
 import { ChatClient } from '@parley/testing/chat-client'
+import { operatorTokenEnv } from '@parley/testing/operator-token'
 import { test as base } from 'vitest'
 
 /** The whole product as `npm start` runs it, each part a process of its own, once per test file. */
@@ -23,6 +24,7 @@ export const test = base
       ACK_WAIT_MS: '1500',
       // On a machine that is busy with tests, typing and presence would be left out.
       SHED_LAG_MS: '10000',
+      ...operatorTokenEnv,
     }
     return opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides }))
   })

@@ -17,18 +17,17 @@ export interface TokenRequest {
 export interface TokenIssuer extends AsyncDisposable {
   jwksUrl: string
   sign(request: TokenRequest): Promise<string>
+  /** Signs by a new key from here on, and publishes no other. */
+  rotate(): Promise<void>
 }
 
 /** Stands where messages stands for every other service: signs access tokens and publishes the key they are checked by. */
 export async function startTokenIssuer(): Promise<TokenIssuer> {
-  const { privateKey, publicKey } = await generateKeyPair(tokenAlgorithm, { crv: 'Ed25519' })
-  const kid = randomUUID()
-  const jwks = JSON.stringify({
-    keys: [{ ...(await exportJWK(publicKey)), kid, alg: tokenAlgorithm, use: 'sig' }],
-  })
-
+  let signing = await newKey()
   const server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'application/jwk-set+json' }).end(jwks)
+    response
+      .writeHead(200, { 'content-type': 'application/jwk-set+json' })
+      .end(JSON.stringify({ keys: [signing.jwk] }))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -43,17 +42,26 @@ export async function startTokenIssuer(): Promise<TokenIssuer> {
       expiresIn = '15m',
     }) =>
       new SignJWT({ did: deviceId, sid: sessionId, plat: platform })
-        .setProtectedHeader({ alg: tokenAlgorithm, kid })
+        .setProtectedHeader({ alg: tokenAlgorithm, kid: signing.jwk.kid })
         .setIssuer(tokenIssuer)
         .setAudience(tokenAudience)
         .setSubject(userId)
         .setIssuedAt()
         .setExpirationTime(expiresIn)
-        .sign(privateKey),
+        .sign(signing.privateKey),
+    async rotate() {
+      signing = await newKey()
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
     },
   }
+}
+
+async function newKey() {
+  const { privateKey, publicKey } = await generateKeyPair(tokenAlgorithm, { crv: 'Ed25519' })
+  const jwk = { ...(await exportJWK(publicKey)), kid: randomUUID(), alg: tokenAlgorithm, use: 'sig' }
+  return { privateKey, jwk }
 }

@@ -1,6 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
 import type { DeviceId, SessionId } from '@parley/shared/ids'
 import { encodeEvent, type GatewayOrder } from '@parley/shared/realtime'
+import { startTokenIssuer } from '@parley/testing/token-issuer'
 import { describe, expect, vi } from 'vitest'
 import { closeCodeOf, connectClient, refusedWith, test, type TestClient } from './fixture.ts'
 
@@ -195,4 +196,22 @@ describe('a device that connects again', () => {
     await vi.waitUntil(() => heard.length >= 2)
     expect(heard.toSorted()).toEqual(['fresh', 'tablet'])
   })
+})
+
+test('P9 keys that are rotated are found by themselves, and tokens of the old ones are good no more', async ({
+  start,
+}) => {
+  await using rotating = await startTokenIssuer()
+  await using node = await start('rotating', { AUTH_JWKS_URL: rotating.jwksUrl })
+  const old = await rotating.sign({ userId: 'ann' })
+  await using _ = await connectClient(node.url, rotating)
+  await rotating.rotate()
+  const isLetIn = async () => {
+    const client = await connectClient(node.url, rotating).catch(() => undefined)
+    await client?.[Symbol.asyncDispose]()
+    return client !== undefined
+  }
+  // Made-up key ids must not make a gateway ask for keys at every handshake, so it takes some seconds.
+  await vi.waitUntil(isLetIn, { timeout: 20_000, interval: 200 })
+  expect((await refusedWith(node.url, { token: old })).data?.code).toBe('unauthenticated')
 })

@@ -38,7 +38,7 @@ export function startWatches(ctx: WatchContext) {
   const prefix = Buffer.from(newsChannelPrefix)
   const onMessage = (channel: Buffer, message: Buffer) => {
     // Doorbells come by here as well; the first byte tells most of them apart.
-    if (channel[0] !== prefix[0] || channel.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) return
+    if (channel[0] !== prefix[0] || !channel.subarray(0, prefix.length).equals(prefix)) return
     for (const userId of parseNews(message)) if (watched.has(userId)) changed.add(userId)
   }
   const onReady = () => {

@@ -63,7 +63,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     messages,
     providers,
     callProviders,
-    deadLetters: openDeadLetters(redis),
+    deadLetters: openDeadLetters(redis, metrics.registry),
     credentials,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

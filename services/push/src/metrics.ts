@@ -5,7 +5,7 @@ import type { ConnectionEvent } from './http2/client.ts'
 import { apnsActions } from './providers/apns/reasons.ts'
 import { fcmActions } from './providers/fcm/errors.ts'
 import { huaweiActions } from './providers/huawei/huawei.ts'
-import type { CallPush, ProviderName, Verdict } from './providers/provider.ts'
+import type { CallPush, ProviderName, PushProvider, Verdict } from './providers/provider.ts'
 
 // What providers and our own client say; anything else is counted as one, so that no answer can add series.
 const reasons = new Set([
@@ -17,6 +17,7 @@ const reasons = new Set([
   'endpoint-not-allowed',
   'not-silent',
   'calls-alone',
+  'unknown-kind',
   'not-configured',
   'paused',
   'stale-unregistered',
@@ -103,12 +104,17 @@ export function createPushMetrics() {
     },
     credentialsRefused: (name: string, provider: ProviderName) => () =>
       credentialsRefused.inc({ credentials: name, provider }),
-    called(provider: ProviderName, action: CallPush['action'], verdict: Verdict, startedAt: string): void {
+    called(
+      provider: PushProvider['name'],
+      action: CallPush['action'],
+      verdict: Verdict,
+      startedAt: string,
+    ): void {
       calls.inc({ provider, action, result: verdict.result })
       if (verdict.result !== 'accepted' || action !== 'ring') return
       callDelay.observe({ provider }, Math.max(0, (Date.now() - Date.parse(startedAt)) / 1_000))
     },
-    attempted(provider: ProviderName, verdict: Verdict, sentAt: string): void {
+    attempted(provider: PushProvider['name'], verdict: Verdict, sentAt: string): void {
       const reason = 'reason' in verdict ? verdict.reason : ''
       attempts.inc({
         provider,
@@ -119,7 +125,7 @@ export function createPushMetrics() {
         delay.observe({ provider }, Math.max(0, (Date.now() - Date.parse(sentAt)) / 1_000))
       }
     },
-    withdrew(provider: ProviderName, { result }: Verdict): void {
+    withdrew(provider: PushProvider['name'], { result }: Verdict): void {
       withdrawals.inc({ provider, result })
     },
     connection: (provider: ProviderName) => (event: ConnectionEvent) => connections.inc({ provider, event }),

@@ -117,6 +117,21 @@ describe('a chat push', () => {
     expect(seqs).toEqual([1, 2, 3, 4, 5])
   })
 
+  test('P11 for a kind of token that only a later release knows is left to that', async ({
+    push,
+    conversation,
+  }) => {
+    const known = delivery({ conversationId: conversation.id })
+    const later = delivery({ conversationId: conversation.id })
+    later.token.kind = 'of-a-later-release' as never
+    conversation.asked.due = [known, later]
+    await expect(notify(push.ctx, conversation.job, jobInHand('later'))).rejects.toThrow(RetryLater)
+    expect(conversation.outcomes()).toMatchObject([
+      { result: 'accepted' },
+      { result: 'retry', reason: 'unknown-kind' },
+    ])
+  })
+
   test('P7 never goes to a token that is for calls alone', async ({ push, providers, conversation }) => {
     const one = delivery({ conversationId: conversation.id, kind: 'apns-voip' })
     conversation.asked.due = [one]

@@ -140,6 +140,8 @@ describe('a dead letter', () => {
       kind: 'apns',
       reason: 'BadCollapseId',
     })
+    const metrics = async () => (await fetch(`${push.internalUrl}/metrics`)).text()
+    expect(await metrics()).toMatch(/^parley_push_dead_letters\{[^}]*\} 1$/m)
     again.deliveries.push({ ...one, alerts: one.alerts.map((alert) => ({ ...alert, audible: false })) })
     const { body } = await ask('POST', '/admin/push/dead-letters/replay', { ids: [letter?.id, '1-1'] })
     expect(body['replayed'] as Replayed[]).toEqual([

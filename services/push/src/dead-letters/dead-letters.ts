@@ -2,6 +2,7 @@ import { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { PushTokenKind } from '@parley/shared/protocol'
 import type { PushOutcome } from '@parley/shared/rpc'
 import type { Redis } from 'ioredis'
+import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
 
 const DeadLetter = z.object({
@@ -30,7 +31,18 @@ const notWorthKeeping = new Set(['not-configured', 'not-silent', 'calls-alone'])
 /**
  * Pushes whose every try failed, the newest ten thousand, kept in Redis for an operator who has mended the cause.
  */
-export function openDeadLetters(redis: Redis) {
+export function openDeadLetters(redis: Redis, registry: Registry) {
+  new Gauge({
+    name: 'parley_push_dead_letters',
+    help: 'Pushes that were given up and are kept to be sent again. Every worker shows the same: take the highest.',
+    registers: [registry],
+    async collect() {
+      this.reset()
+      // Absent while Redis does not answer, not zero: a scrape must not fail because of it.
+      const letters = await redis.xlen(key).catch(() => undefined)
+      if (letters !== undefined) this.set(letters)
+    },
+  })
   return {
     async add(conversationId: ConversationId, outcomes: PushOutcome[]): Promise<void> {
       const dead = outcomes.filter(

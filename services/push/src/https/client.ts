@@ -20,6 +20,8 @@ const maxAnswerBytes = 64 * 1024
 // On HTTP/1.1 a connection carries one request at a time.
 const connectionsPerOrigin = 64
 const maxUnderWay = 10_000
+// Who asks for endpoints at ever new hosts must not fill the memory; a host nobody is connected to is forgotten.
+const maxOrigins = 1_000
 const connectTimeoutMs = 5_000
 const requestTimeoutMs = 10_000
 
@@ -32,6 +34,7 @@ export function createHttpsClient({ ca, publicOnly }: HttpsClientOptions) {
     allowH2: false,
     pipelining: 1,
     connections: connectionsPerOrigin,
+    maxOrigins,
     keepAliveTimeout: 30_000,
     headersTimeout: requestTimeoutMs,
     bodyTimeout: requestTimeoutMs,
@@ -96,6 +99,7 @@ const neverConnected = new Set([
 /** What failed before there was a connection was not sent; of everything else nobody knows how far it came. */
 function unanswered(err: unknown): Http2Result {
   if (err instanceof AddressNotPublicError) return unsent('invalid')
+  if (err instanceof errors.MaxOriginsReachedError) return unsent('overloaded')
   if (err instanceof errors.InvalidArgumentError || err instanceof TypeError) return unsent('invalid')
   const code = err instanceof Error && 'code' in err ? String(err.code) : ''
   if (neverConnected.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))

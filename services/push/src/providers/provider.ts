@@ -62,6 +62,7 @@ export type SendPush = (push: Push, trace?: (step: TraceStep) => void) => Promis
 
 /** A way to reach a kind of token. */
 export interface PushProvider {
-  readonly name: ProviderName
+  /** `unknown`: the kind is of a later release than this worker. */
+  readonly name: ProviderName | 'unknown'
   send: SendPush
 }

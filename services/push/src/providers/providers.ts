@@ -69,7 +69,10 @@ export function openProviders({ redis, log, metrics }: ProvidersOptions): Provid
   ) as Record<ProviderName, PushProvider>
 
   return {
-    for: (kind) => made[providerOf(kind)],
+    for(kind) {
+      const name = providerOf(kind)
+      return name ? made[name] : unknown
+    },
     use(sets) {
       const before = new Map(inUse.map((one) => [one.set.name, one]))
       inUse = sets.map((set) => {
@@ -88,10 +91,14 @@ export function openProviders({ redis, log, metrics }: ProvidersOptions): Provid
   }
 }
 
-function providerOf(kind: PushTokenKind): ProviderName {
-  const name = providerNames.find((one) => providerKinds[one].tokens.includes(kind))
-  if (!name) throw new Error(`no provider for tokens of kind ${kind}`)
-  return name
+function providerOf(kind: PushTokenKind): ProviderName | undefined {
+  return providerNames.find((name) => providerKinds[name].tokens.includes(kind))
+}
+
+/** While a release comes in, messages may know a kind that this worker does not: left to one that does. */
+const unknown: PushProvider = {
+  name: 'unknown',
+  send: async () => ({ result: 'retry', reason: 'unknown-kind', afterMs: 60_000 }),
 }
 
 /**

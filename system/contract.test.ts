@@ -87,6 +87,8 @@ function script(people: { ann: Person; ben: Person; cat: Person }) {
     ['conversation:set', ben, () => ({ conversationId, pinned: true })],
     ['unread:count', ben, () => ({})],
     ['typing:set', ben, () => ({ conversationId, typing: true })],
+    ['presence:read', ben, () => ({ ids: ben.userId })],
+    ['presence:watch', ben, () => ({ userIds: [ben.userId], watch: true })],
     ['app:state', ben, () => ({ state: 'foreground', activeConversationId: conversationId })],
     ['session:renew', ben, () => ({ token: ben.token })],
     ['group:members', ann, () => ({ conversationId, limit: 10 })],

@@ -26,6 +26,9 @@ export interface Context {
   credentials: Awaited<ReturnType<typeof keepCredentials>>
 }
 
+// By the time a call has waited longer it may have been answered elsewhere; its job looks again.
+const callPendingTimeoutMs = 2_000
+
 /**
  * The composition root: the one place that turns configuration into live resources.
  * Each is registered for release as it is opened, so a failure half-way leaks nothing
@@ -46,7 +49,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   )
 
   const providers = opened.use(openProviders({ redis, log, metrics }))
-  const callProviders = opened.use(openProviders({ redis, log, metrics }))
+  const callProviders = opened.use(
+    openProviders({ redis, log, metrics, pendingTimeoutMs: callPendingTimeoutMs }),
+  )
   const credentials = opened.use(
     await keepCredentials({ ...config.credentials, users: [providers, callProviders], log, metrics }),
   )

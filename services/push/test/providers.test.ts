@@ -4,7 +4,7 @@ import { createCertificate } from '@parley/testing/certificates'
 import { startFcmSimulator } from '@parley/testing/fcm-simulator'
 import type { FaultRule, SimulatedAnswer } from '@parley/testing/http2-simulator'
 import { describe, expect } from 'vitest'
-import { openSet, push, test as base } from './provider-fixture.ts'
+import { callPush, openSet, push, test as base } from './provider-fixture.ts'
 
 const topic = 'dev.parley.app'
 
@@ -93,6 +93,16 @@ describe('APNs', () => {
     const foreign = await worker.send(push('apns', { topic: 'com.other.app' }))
     expect(foreign).toEqual({ result: 'refused', reason: 'TopicDisallowed' })
     expect(await worker.send(push('apns'))).toMatchObject({ result: 'accepted' })
+  })
+
+  test('P7 that does not answer a connection gets no call that has waited for long', async ({ redis }) => {
+    await using stack = new AsyncDisposableStack()
+    const slow = stack.use(await startApnsSimulator({ settingsDelayMs: 60_000 }))
+    const { credentials, url, ca } = slow
+    const set = { provider: 'apns', ...credentials, keyId: randomUUID(), topic, url, ca }
+    const worker = stack.use(openSet(set, { redis, pendingTimeoutMs: 20 }))
+    expect(await worker.send(callPush('apns-voip'))).toEqual({ result: 'retry', reason: 'deadline' })
+    expect(slow.requests()).toBe(0)
   })
 
   test('that shuts a connection down is reached by another', async ({ apns }) => {

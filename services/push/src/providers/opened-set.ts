@@ -7,6 +7,8 @@ import type { SendPush } from './provider.ts'
 export interface SetOptions {
   redis: Redis
   log: Logger
+  /** How long a push may wait for a connection before it is given back unsent; what the provider's policy says if absent. */
+  pendingTimeoutMs?: number
   /** Counts tokens made to authorise this service. */
   minted: () => void
   /** Counts what happens to connections. */

@@ -12,6 +12,7 @@ interface ProvidersOptions {
   redis: Redis
   log: Logger
   metrics: PushMetrics
+  pendingTimeoutMs?: number
 }
 
 export interface Providers extends AsyncDisposable {
@@ -27,13 +28,14 @@ interface SetInUse {
 }
 
 /** Every provider there is, each push with the set of credentials for its token's app and environment. */
-export function openProviders({ redis, log, metrics }: ProvidersOptions): Providers {
+export function openProviders({ redis, log, metrics, ...options }: ProvidersOptions): Providers {
   let inUse: SetInUse[] = []
   const closing = new Set<Promise<void>>()
 
   function open(set: CredentialSet): SetInUse {
     const { provider, name } = set
     const opened = set.open({
+      ...options,
       redis,
       log: log.child({ credentials: name }),
       minted: metrics.minted(provider),

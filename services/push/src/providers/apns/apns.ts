@@ -39,7 +39,9 @@ export const apns = defineProvider({
   credentials: Credentials,
   open({ environment, url = hosts[environment], ca, topic, ...key }, options) {
     const log = options.log.child({ provider: 'apns' })
-    const client = createHttp2Client({ origin: url, ca, policy: apnsPolicy, log, count: options.count })
+    const { count, pendingTimeoutMs = apnsPolicy.pendingTimeoutMs } = options
+    const policy = { ...apnsPolicy, pendingTimeoutMs }
+    const client = createHttp2Client({ origin: url, ca, policy, log, count })
     return {
       send: createSender({
         refused: options.refused,

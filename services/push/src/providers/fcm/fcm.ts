@@ -35,12 +35,14 @@ export const fcm = defineProvider({
   credentials: Credentials,
   open({ serviceAccount, alerts, url, ca }, options) {
     const log = options.log.child({ provider: 'fcm' })
-    const connection = { ca, policy: fcmPolicy, log, count: options.count }
+    const { count, pendingTimeoutMs = fcmPolicy.pendingTimeoutMs } = options
+    const policy = { ...fcmPolicy, pendingTimeoutMs }
+    const connection = { ca, policy, log, count }
     const client = createHttp2Client({ ...connection, origin: url })
     const oauth = createHttp2Client({
       ...connection,
       origin: new URL(serviceAccount.token_uri).origin,
-      policy: { ...fcmPolicy, maxConnections: 1 },
+      policy: { ...policy, maxConnections: 1 },
     })
     const account: FcmAccount = {
       clientEmail: serviceAccount.client_email,

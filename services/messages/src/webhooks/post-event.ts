@@ -1,7 +1,7 @@
+import { PrivateAddressError } from '@parley/shared/address-guard'
 import { type Agent, request } from 'undici'
 import { discard } from './discard.ts'
 import type { Endpoint } from './endpoints.ts'
-import { PrivateAddress } from './guarded-agent.ts'
 import { sign } from './signature.ts'
 
 export type PostResult =
@@ -49,9 +49,9 @@ export async function postEvent(
 
 /** Only what is safe to keep and show: an error's own words may hold addresses. */
 function failureOf(err: unknown): string {
-  if (err instanceof PrivateAddress) return 'private address'
+  if (err instanceof PrivateAddressError) return 'private address'
   if (!(err instanceof Error)) return 'failed'
-  if (err.cause instanceof PrivateAddress) return 'private address'
+  if (err.cause instanceof PrivateAddressError) return 'private address'
   const { code } = err as { code?: unknown }
   return typeof code === 'string' ? code : err.name
 }

@@ -1,7 +1,7 @@
 import { createSecureContext, rootCertificates } from 'node:tls'
+import { createAddressGuard, PrivateAddressError } from '@parley/shared/address-guard'
 import { Agent, type Dispatcher, errors } from 'undici'
 import type { AnswerHeaders, Http2Result, UnsentReason } from '../http2/request.ts'
-import { AddressNotPublicError, lookupPublic } from './public-address.ts'
 
 export interface HttpsRequest {
   url: string
@@ -42,7 +42,7 @@ export function createHttpsClient({ ca, publicOnly }: HttpsClientOptions) {
     connect: {
       timeout: connectTimeoutMs,
       ...(ca ? { secureContext: createSecureContext({ ca: [...rootCertificates, ca] }) } : {}),
-      ...(publicOnly ? { lookup: lookupPublic } : {}),
+      ...(publicOnly ? { lookup: createAddressGuard().lookup } : {}),
     },
   })
   let underWay = 0
@@ -98,7 +98,7 @@ const neverConnected = new Set([
 
 /** What failed before there was a connection was not sent; of everything else nobody knows how far it came. */
 function unanswered(err: unknown): Http2Result {
-  if (err instanceof AddressNotPublicError) return unsent('invalid')
+  if (err instanceof PrivateAddressError) return unsent('invalid')
   if (err instanceof errors.MaxOriginsReachedError) return unsent('overloaded')
   if (err instanceof errors.InvalidArgumentError || err instanceof TypeError) return unsent('invalid')
   const code = err instanceof Error && 'code' in err ? String(err.code) : ''

@@ -1,9 +1,9 @@
 import { ECDH } from 'node:crypto'
+import { createAddressGuard } from '@parley/shared/address-guard'
 import { z } from 'zod'
 import { VapidKey } from '../../credentials/private-key.ts'
 import type { Http2Answer } from '../../http2/request.ts'
 import { createHttpsClient, type HttpsRequest } from '../../https/client.ts'
-import { isPublicHost } from '../../https/public-address.ts'
 import type { Action, Reading } from '../action.ts'
 import { defineProvider } from '../provider-kind.ts'
 import type { Push, Verdict } from '../provider.ts'
@@ -37,8 +37,9 @@ export const webpush = defineProvider({
   open({ subject, privateKey, hosts, privateNetwork, ca }, options) {
     const client = createHttpsClient({ ca, publicOnly: !privateNetwork })
     const vapid = createVapid({ subject, privateKey, minted: options.minted })
+    const { mayAsk } = createAddressGuard()
     const allowed = ({ hostname }: URL) =>
-      (privateNetwork || isPublicHost(hostname)) && (hosts?.some((one) => isHost(hostname, one)) ?? true)
+      (privateNetwork || mayAsk(hostname)) && (hosts?.some((one) => isHost(hostname, one)) ?? true)
     const dialect: Dialect<HttpsRequest> = {
       check: (push) => check(push, allowed),
       compose: async (push) => webPushRequest(push, await vapid.authorizationFor(push.token.value)),

@@ -78,21 +78,34 @@ export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise
 /** Kinds of token that can be told something in silence, which a browser cannot. */
 const quietKinds = alertKinds.filter((kind) => kind !== 'webpush')
 
-/** Users with a device that can be told something, by id: of those given, or of all after one. */
+// Of a member `m`: alerts of what has been read or cleared, that were not taken back.
+const hasReadAlerts = sql.raw('least(m.alerted_seq, greatest(m.read_seq, m.cleared_seq)) > m.withdrawn_seq')
+
+/** Users with a device that can be told something, by id, after one. */
 export async function listReachable(
   db: Kysely<Database>,
-  { among, after, limit }: { among?: string[]; after?: string; limit: number },
+  { after, limit }: { after: string; limit: number },
 ): Promise<string[]> {
   const rows = await db
     .selectFrom('pushToken')
     .select('userId')
     .distinct()
     .where('kind', 'in', quietKinds)
-    .$if(among !== undefined, (query) => query.where('userId', 'in', among ?? []))
-    .$if(after !== undefined, (query) => query.where('userId', '>', after ?? ''))
+    .where('userId', '>', after)
     .orderBy('userId')
     .limit(limit)
     .execute()
+  return rows.map(({ userId }) => userId)
+}
+
+/** Those of the users whose devices may show something they have just read, or that has just ceased to hold. */
+export async function listAffected(db: Kysely<Database>, userIds: string[]): Promise<string[]> {
+  const { rows } = await sql<{ userId: string }>`
+    select distinct t.user_id from push_token t
+    where t.user_id = any(${userIds}) and t.kind = any(${quietKinds})
+      and (t.badge > 0
+        or exists (select from stale_alert s where s.user_id = t.user_id)
+        or exists (select from member m where m.user_id = t.user_id and ${hasReadAlerts}))`.execute(db)
   return rows.map(({ userId }) => userId)
 }
 
@@ -128,7 +141,7 @@ export async function listReadAlerts(
     cross join lateral (
       select m.conversation_id, greatest(m.read_seq, m.cleared_seq) as seq from member m
       where m.user_id = u.user_id
-        and (least(m.alerted_seq, greatest(m.read_seq, m.cleared_seq)) > m.withdrawn_seq
+        and (${hasReadAlerts}
           or (m.conversation_id = ${also} and greatest(m.read_seq, m.cleared_seq) > 0))
       limit ${limitEach}
     ) r`.execute(db)

@@ -79,13 +79,12 @@ export async function noteLateStale(
     from unnest(
       ${shown.map(({ userId }) => userId)}::text[], ${shown.map(({ seq }) => seq)}::bigint[]
     ) as i (user_id, seq)
+    join conversation c on c.conversation_id = ${conversationId}
     left join member m on m.conversation_id = ${conversationId} and m.user_id = i.user_id
     left join entry e on e.conversation_id = ${conversationId} and e.seq = i.seq
     cross join lateral (
-      select exists (
-        select from conversation c
-        join contact r on r.user_id = i.user_id and r.other_id = e.sender_id and r.blocked
-        where c.conversation_id = ${conversationId} and c.kind = 'direct'
+      select c.kind = 'direct' and exists (
+        select from contact r where r.user_id = i.user_id and r.other_id = e.sender_id and r.blocked
       ) as blocked
     ) b
     where m.user_id is null or e.recalled_at is not null or b.blocked

@@ -40,8 +40,8 @@ export function createWithdrawals({ db, queue }: WithdrawalsOptions) {
     const userIds = [...Iterator.from(noted).take(usersPerRound)]
     for (const userId of userIds) noted.delete(userId)
     if (userIds.length === 0) return
-    const reachable = await store.listReachable(db, { among: userIds, limit: usersPerRound })
-    await enqueueOutdated(reachable).catch((err: unknown) => {
+    const enqueueing = store.listAffected(db, userIds).then(enqueueOutdated)
+    await enqueueing.catch((err: unknown) => {
       for (const userId of userIds) note(userId)
       throw err
     })
@@ -55,9 +55,9 @@ export function createWithdrawals({ db, queue }: WithdrawalsOptions) {
     await enqueueOutdated(userIds)
   }
 
-  async function enqueueOutdated(reachable: string[]): Promise<void> {
-    if (reachable.length === 0) return
-    const outdated = await findWithdrawals({ db }, { userIds: reachable as UserId[] })
+  async function enqueueOutdated(among: string[]): Promise<void> {
+    if (among.length === 0) return
+    const outdated = await findWithdrawals({ db }, { userIds: among as UserId[] })
     const userIds = [...new Set(outdated.map(({ userId }) => userId))]
     // Of the same second the same job, whichever instance asks.
     const round = Math.floor(Date.now() / gatherMs)

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
 import type { AnswerHeaders, Http2Answer, Http2Request, Http2Result } from './request.ts'
 
-const maxAnswerLength = 64 * 1024
+const maxAnswerBytes = 64 * 1024
 
 export type Exchange =
   | Omit<Http2Answer, 'connection'>
@@ -29,7 +29,9 @@ export function exchange(
   return new Promise((resolve) => {
     const stream = open(session, request)
     let headers: AnswerHeaders | undefined
-    let body = ''
+    // Most answers have no body, so a decoder for each would be made for nothing.
+    const chunks: Buffer[] = []
+    let bytes = 0
     let timedOut = false
 
     const timer = setTimeout(() => {
@@ -37,12 +39,12 @@ export function exchange(
       stream.close(constants.NGHTTP2_CANCEL)
       resolve({ kind: 'unknown', reason: 'timeout' })
     }, timeoutMs)
-    stream.setEncoding('utf8')
     stream.on('response', (given) => {
       headers = given
     })
-    stream.on('data', (chunk: string) => {
-      if (body.length < maxAnswerLength) body += chunk
+    stream.on('data', (chunk: Buffer) => {
+      if (bytes < maxAnswerBytes) chunks.push(chunk)
+      bytes += chunk.length
     })
     // The close event follows and says all there is to know.
     stream.on('error', () => {})
@@ -51,12 +53,15 @@ export function exchange(
       released(timedOut)
       if (timedOut) return
       // Headers alone already say that the request was processed, and how.
-      if (headers) resolve({ kind: 'answered', status: headers[':status'] ?? 0, headers, body })
+      if (headers)
+        resolve({ kind: 'answered', status: headers[':status'] ?? 0, headers, body: textOf(chunks) })
       else resolve(unanswered(stream, session, lastProcessed()))
     })
     stream.end(request.body)
   })
 }
+
+const textOf = (chunks: Buffer[]) => (chunks.length > 0 ? Buffer.concat(chunks).toString('utf8') : '')
 
 function open(session: ClientHttp2Session, { method, path, headers }: Http2Request): ClientHttp2Stream {
   return session.request({ ':method': method, ':path': path, ...headers })

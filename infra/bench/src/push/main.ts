@@ -1,0 +1,192 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { findFreePorts } from '@parley/local/ports'
+import { startStack } from '@parley/local/stack'
+import type { ConversationId, UserId } from '@parley/shared/ids'
+import { openQueue } from '@parley/shared/jobs'
+import { createLogger } from '@parley/shared/log'
+import { chatPush } from '@parley/shared/queues'
+import { openRedis } from '@parley/shared/redis'
+import { type ApnsSimulator, startApnsSimulator } from '@parley/testing/apns-simulator'
+import { importPKCS8, SignJWT } from 'jose'
+import { cpuMsOf } from '../cpu.ts'
+import type { BareRequest } from './bare-client.ts'
+import { gatherCrowd } from './crowd.ts'
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '5' }, recipients: { type: 'string', default: '10000' } },
+})
+const recipients = Number(values.recipients)
+const parts = ['push', 'messages', 'postgres', 'redis'] as const
+type Part = (typeof parts)[number]
+const tell = (line: string) => void process.stderr.write(`${line}\n`)
+
+await using opened = new AsyncDisposableStack()
+const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-push-'))
+opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+const apns = opened.use(await startApnsSimulator({ keep: 1 }))
+const stack = opened.use(
+  await startStack({ stateDir, ports: await findFreePorts(), overrides: await environment(apns) }),
+)
+const log = createLogger('bench', { level: 'error' })
+const redis = opened.adopt(openRedis({ url: stack.urls.redis }, log), (it) => it.disconnect())
+const queue = opened.use(openQueue(chatPush, redis, log))
+const crowd = opened.use(await gatherCrowd(stack, recipients))
+
+interface Round {
+  perSecond: number
+  /** Microseconds of CPU for each push, by part. */
+  cpuUs: Record<string, number>
+}
+
+/** Jobs as messages makes them, of a message nobody was told of; until the last of them is answered 200. */
+async function jobsTo200(): Promise<Round> {
+  const seq = await crowd.append()
+  return measured(async () => {
+    const jobs = Array.from({ length: Math.ceil(recipients / 100) }, (_, i) => ({
+      id: `bench_${seq}_${i}`,
+      data: {
+        conversationId: crowd.conversationId as ConversationId,
+        firstSeq: seq,
+        lastSeq: seq,
+        userIds: crowd.userIds.slice(i * 100, (i + 1) * 100) as UserId[],
+      },
+    }))
+    await queue.add(jobs)
+  })
+}
+
+/** From the answer to the sender, with the search for those who are away. */
+const sendTo200 = () => measured(() => crowd.say())
+
+/** Until the last push is answered; its CPU until the last one is reported as well. */
+async function measured(begin: () => Promise<void>): Promise<Round> {
+  const before = apns.requests()
+  const cpuBefore = parts.map((name) => cpuMsOf([stack.pid(name) ?? 0]))
+  await begin()
+  const startedAt = performance.now()
+  while (apns.requests() - before < recipients) await wait(2)
+  const seconds = (performance.now() - startedAt) / 1_000
+  while ((await crowd.untold()) > 0) await wait(50)
+  const cpuUs = parts.map((name, i) => {
+    const ms = cpuMsOf([stack.pid(name) ?? 0]) - (cpuBefore[i] ?? 0)
+    return [name, (ms * 1_000) / recipients]
+  })
+  return { perSecond: recipients / seconds, cpuUs: Object.fromEntries(cpuUs) }
+}
+
+async function bare(): Promise<Round> {
+  const request = JSON.stringify(await bareRequest(apns))
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'bare-client.ts'), request], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [printed] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  const { tookMs, cpuMs } = JSON.parse(printed) as { tookMs: number; cpuMs: number }
+  return { perSecond: recipients / (tookMs / 1_000), cpuUs: { push: (cpuMs * 1_000) / recipients } }
+}
+
+// Once each for nothing: code compiled, connections open, members cached.
+await bare()
+await jobsTo200()
+await sendTo200()
+const cases = { 'jobs in the queue to 200': jobsTo200, 'answer to the sender to 200': sendTo200 }
+const rounds = Object.fromEntries(
+  Object.keys(cases).map((name) => [name, [] as { bare: Round; parley: Round }[]]),
+)
+for (let round = 1; round <= Number(values.rounds); round++) {
+  for (const [name, run] of Object.entries(cases)) {
+    const both = { bare: await bare(), parley: await run() }
+    rounds[name]?.push(both)
+    tell(
+      `${name}, round ${round}: bare ${both.bare.perSecond.toFixed(0)}/s, parley ${both.parley.perSecond.toFixed(0)}/s`,
+    )
+  }
+}
+
+const median = (list: number[]) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN
+const rows = Object.entries(rounds).map(([name, list]) => {
+  const us = (of: 'bare' | 'parley', part: string) =>
+    median(list.map((round) => round[of].cpuUs[part] ?? 0)).toFixed(0)
+  const rate = (of: 'bare' | 'parley') => median(list.map((round) => round[of].perSecond)).toFixed(0)
+  const ratio = median(list.map((round) => round.parley.perSecond / round.bare.perSecond)).toFixed(2)
+  return `| ${name} | ${rate('bare')} | ${rate('parley')} | ${ratio} × | ${us('bare', 'push')} | ${parts.map((part) => us('parley', part)).join(', ')} |`
+})
+const highest = (name: Part) =>
+  Math.round(
+    Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${stack.pid(name)}/status`, 'utf8'))?.[1]) / 1_024,
+  )
+process.stdout.write(
+  [
+    `| ${recipients} recipients | bare, pushes/s | Parley, pushes/s | ratio | CPU of the bare client, µs a push | CPU of ${parts.join(', ')} |`,
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    `Highest RSS: push ${highest('push')} MB, messages ${highest('messages')} MB.`,
+    '',
+  ].join('\n'),
+)
+
+async function environment({ url, ca, credentials }: ApnsSimulator): Promise<Record<string, string>> {
+  const files = { APNS_CA: ca, APNS_PRIVATE_KEY: credentials.privateKey }
+  const written = Object.entries(files).map(async ([name, content]) => {
+    const file = path.join(stateDir, name)
+    await writeFile(file, content, { mode: 0o600 })
+    return [`${name}_FILE`, file] as const
+  })
+  return {
+    ...Object.fromEntries(await Promise.all(written)),
+    APNS_PRODUCTION_URL: url,
+    APNS_TEAM_ID: credentials.teamId,
+    APNS_KEY_ID: credentials.keyId,
+    APNS_TOPIC: 'dev.parley.bench',
+    PASSWORD_SCRYPT_COST: '10',
+    LOG_LEVEL: 'warn',
+  }
+}
+
+async function bareRequest({ credentials, url, ca }: ApnsSimulator): Promise<BareRequest> {
+  const token = await new SignJWT()
+    .setProtectedHeader({ alg: 'ES256', kid: credentials.keyId })
+    .setIssuer(credentials.teamId)
+    .setIssuedAt()
+    .sign(await importPKCS8(credentials.privateKey, 'ES256'))
+  const messageId = `${crowd.conversationId}.1`
+  const headers = {
+    authorization: `bearer ${token}`,
+    'apns-id': crypto.randomUUID(),
+    'apns-topic': 'dev.parley.bench',
+    'apns-push-type': 'alert',
+    'apns-priority': '10',
+    'apns-expiration': String(Math.floor(Date.now() / 1_000) + 86_400),
+    'apns-collapse-id': messageId,
+  }
+  const body = {
+    aps: {
+      alert: { title: 'Crowd', body: 'speaker: The quick brown fox jumps over the lazy dog' },
+      badge: 1,
+      sound: 'default',
+      'interruption-level': 'active',
+      'thread-id': crowd.conversationId,
+      'mutable-content': 1,
+    },
+    conversationId: crowd.conversationId,
+    messageId,
+    seq: 1,
+  }
+  const device = 'ab'.repeat(32)
+  return {
+    origin: url,
+    ca,
+    path: `/3/device/${device}`,
+    headers,
+    body: JSON.stringify(body),
+    count: recipients,
+  }
+}

@@ -426,4 +426,4 @@ async function settled(database: Client): Promise<Record<string, string>> {
 
 /** When a device was seen, and what follows messages without anybody asking. */
 const changedByItself =
-  /\.(session|device|dispatch|push_|notification_|kysely_|search|entry_\d|doomed)|attempt/
+  /\.(session|device|dispatch|push_|notification_|kysely_|search|last_seen|entry_\d|doomed)|attempt/

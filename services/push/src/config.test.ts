@@ -34,9 +34,9 @@ describe('configuration', () => {
   test('with credentials has a set for each environment of Apple and one for Google', async () => {
     const { sets } = await loadConfig({ ...base, ...apns, ...account(pem('rsa')) }).credentials.read()
     expect(sets).toMatchObject([
-      { name: 'apns-production', provider: 'apns', environment: 'production' },
-      { name: 'apns-sandbox', provider: 'apns', environment: 'sandbox' },
-      { name: 'fcm', provider: 'fcm' },
+      { name: 'env:apns-production', provider: 'apns', environment: 'production' },
+      { name: 'env:apns-sandbox', provider: 'apns', environment: 'sandbox' },
+      { name: 'env:fcm', provider: 'fcm' },
     ])
   })
 
@@ -50,7 +50,7 @@ describe('configuration', () => {
     const before = await loadConfig({ ...base, ...apns }).credentials.read()
     const after = await loadConfig({ ...base, ...apns, ...sandbox }).credentials.read()
     const changed = after.sets.filter(({ fingerprint }, i) => fingerprint !== before.sets[i]?.fingerprint)
-    expect(changed.map(({ name }) => name)).toEqual(['apns-sandbox'])
+    expect(changed.map(({ name }) => name)).toEqual(['env:apns-sandbox'])
   })
 
   test.for<[string, Record<string, string>]>([

@@ -63,7 +63,7 @@ describe('a test push', () => {
         result: 'accepted',
         providerId: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
         steps: [
-          { step: 'credentials', set: 'apns-production' },
+          { step: 'credentials', set: 'env:apns-production' },
           { step: 'answered', status: 200 },
         ],
       },

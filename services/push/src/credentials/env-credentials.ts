@@ -18,7 +18,10 @@ export interface CredentialVariables {
   FCM_SERVICE_ACCOUNT?: string | undefined
 }
 
-/** A provider without variables is off; one with half of them is a mistake. Throws ConfigError, which names them. */
+/**
+ * A provider without variables is off; one with half of them is a mistake. Throws ConfigError, which names them. The
+ * sets have names that no file can have.
+ */
 export function readEnvCredentials(env: CredentialVariables): CredentialSet[] {
   return [...apnsSets(env), ...fcmSets(env)]
 }
@@ -35,12 +38,12 @@ function apnsSets(env: CredentialVariables): CredentialSet[] {
   const common = { provider: 'apns', ca: env.APNS_CA, topic: env.APNS_TOPIC }
   return [
     set(
-      'apns-production',
+      'env:apns-production',
       { ...common, ...key, environment: 'production', url: env.APNS_PRODUCTION_URL },
       { privateKey: 'APNS_PRIVATE_KEY' },
     ),
     set(
-      'apns-sandbox',
+      'env:apns-sandbox',
       { ...common, ...sandboxKey, environment: 'sandbox', url: env.APNS_SANDBOX_URL },
       { privateKey: ownSandboxKey ? 'APNS_SANDBOX_PRIVATE_KEY' : 'APNS_PRIVATE_KEY' },
     ),
@@ -66,7 +69,7 @@ function fcmSets(env: CredentialVariables): CredentialSet[] {
   const text = env.FCM_SERVICE_ACCOUNT
   if (!text) return []
   const raw = { provider: 'fcm', serviceAccount: parseJson(text), url: env.FCM_URL, ca: env.FCM_CA }
-  return [set('fcm', raw, { serviceAccount: 'FCM_SERVICE_ACCOUNT' })]
+  return [set('env:fcm', raw, { serviceAccount: 'FCM_SERVICE_ACCOUNT' })]
 }
 
 function parseJson(text: string): unknown {

@@ -60,6 +60,8 @@ interface Resources extends Pick<Context, 'db' | 'messageTypes'> {
   nextFate: () => Fate
 }
 
+type NotifyContext = Parameters<typeof notify>[0]
+
 const log = createLogger('test', { level: 'silent' })
 const longMs = 10 * 60_000
 
@@ -158,12 +160,12 @@ export async function createWorld({ db, messageTypes, pool, redis, scheduler, ne
     return done.result as T
   }
 
-  function contextOf(worker: Worker): Parameters<typeof notify>[0] {
+  function contextOf(worker: Worker): NotifyContext {
     const provider: PushProvider = {
       name: 'apns',
       send: (push) => step(worker, async () => arrive(push, nextFate())),
     }
-    return {
+    const context = {
       log,
       redis: { eval: (...args: Parameters<Redis['eval']>) => step(worker, () => redis.eval(...args)) },
       messages: {
@@ -171,8 +173,11 @@ export async function createWorld({ db, messageTypes, pool, redis, scheduler, ne
           step<unknown>(worker, () => answers[method](request)),
       },
       providers: { for: () => provider },
+      // Nothing is given up here.
+      deadLetters: { async add() {} },
       metrics: { attempted() {}, withdrew() {} },
-    } as unknown as Parameters<typeof notify>[0]
+    } satisfies Record<keyof NotifyContext, unknown>
+    return context as unknown as NotifyContext
   }
 
   /** What messages answers to push. */
@@ -401,7 +406,11 @@ export async function createWorld({ db, messageTypes, pool, redis, scheduler, ne
         await withdrawals.look()
         await withdrawals.sweep()
         if (added === before && workers.size === 0 && waiting().length === 0) return
-        for (let turns = 0; turns < 200 && (workers.size > 0 || waiting().length > 0); turns++) {
+        for (
+          let turns = 0;
+          turns < 200 && wrong.length === 0 && (workers.size > 0 || waiting().length > 0);
+          turns++
+        ) {
           work()
           await proceed(20)
           vi.setSystemTime(Date.now() + longMs)

@@ -81,5 +81,5 @@ COPY services/${SERVICE}/src /app/services/${SERVICE}/src
 WORKDIR /app/services/${SERVICE}
 USER 1000:1000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["node", "/app/healthcheck.mjs"]
+HEALTHCHECK --interval=10s --timeout=10s --start-period=40s --retries=5 CMD ["node", "/app/healthcheck.mjs"]
 CMD ["node", "src/main.ts"]

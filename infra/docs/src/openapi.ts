@@ -28,7 +28,6 @@ export const clientApi: DocumentPlan = {
   security: { accessToken: bearer },
   add(app) {
     const config = {
-      allowedOrigins: [],
       limits: { requests: { perSecond: 1, burst: 1 } },
       uploads: { maxBytes: 1 },
     }

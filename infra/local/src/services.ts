@@ -48,6 +48,7 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
     INTERNAL_SECRET: secrets.internalSecret,
     REDIS_URL: `redis://127.0.0.1:${ports.redis}`,
     NODE_COMPILE_CACHE: settings.compileCacheDir,
+    ALLOWED_ORIGINS: allowedOrigins,
   }
   const callers = {
     MESSAGES_URLS: each('messagesInternal').join(','),
@@ -63,7 +64,6 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
     DRAIN_MS: settings.inherited['DRAIN_MS'] ?? '500',
     PORT: String(port),
     INTERNAL_PORT: String(internalPort),
-    ALLOWED_ORIGINS: allowedOrigins,
   })
   const messages = (port: number, internalPort: number) => ({
     ...common,

@@ -144,7 +144,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     host,
     inherited,
     publicUrl,
-    allowedOrigins: `${publicUrl},http://127.0.0.1:${ports.app}`,
+    allowedOrigins: [publicUrl, `http://127.0.0.1:${ports.app}`, inherited['ALLOWED_ORIGINS'] ?? ''].join(),
     databaseUrl: postgresUrl(postgres),
     mediaDir: state.privateDir('media'),
     compileCacheDir: state.path('cache'),

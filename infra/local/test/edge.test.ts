@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { createHttpApp } from '@parley/shared/http'
 import { createLogger } from '@parley/shared/log'
 import { findFreePort } from '@parley/testing/free-port'
 import { expect, test } from 'vitest'
@@ -212,4 +213,28 @@ test('a port that is taken is refused at the start', async () => {
   await using taken = await startEdge(nothing)
   expect(taken.url).toContain(String(port))
   await expect(startEdge(nothing)).rejects.toThrow('EADDRINUSE')
+})
+
+test('what a service tells a web app of another origin passes', async () => {
+  const origin = 'https://chat.example'
+  const service = createHttpApp(log, { allowedOrigins: [origin] })
+  await using opened = new AsyncDisposableStack()
+  opened.defer(() => service.close())
+  service.post('/v1/sessions', async () => ({}))
+  const url = await service.listen({ host: '127.0.0.1', port: 0 })
+  const here = [{ id: 'm1', url, readyUrl: url }]
+  const edge = opened.use(
+    await startEdge({ port: 0, host: '127.0.0.1', log, messages: here, media: here, gateways: here }),
+  )
+  const answers = await Promise.all([
+    fetch(`${edge.url}/v1/sessions`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-method': 'POST' },
+    }),
+    fetch(`${edge.url}/v1/sessions`, { method: 'POST', headers: { origin } }),
+  ])
+  expect(answers.map(({ status, headers }) => [status, headers.get('access-control-allow-origin')])).toEqual([
+    [204, origin],
+    [200, origin],
+  ])
 })

@@ -64,5 +64,15 @@ export const trustedProxies = z
       z.union([z.enum(['loopback', 'linklocal', 'uniquelocal']), z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]),
     ),
   )
+/** `scheme://host` or `scheme://host:port` as browsers name the origins of web apps, separated by commas. */
+export const allowedOrigins = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').flatMap((part) => part.trim() || []))
+  .pipe(
+    z.array(
+      z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.:[\]-]+$/, 'scheme://host or scheme://host:port'),
+    ),
+  )
 /** What one of our services shows another on its internal port. */
 export const internalSecret = z.string().min(16)

@@ -55,3 +55,46 @@ test.for([
 test('a wait that is asked for is in the header too, in whole seconds', async () => {
   expect((await app.inject('/mine')).headers['retry-after']).toBe('2')
 })
+
+const webApp = 'https://chat.example'
+const open = createHttpApp(pino({ level: 'silent' }), { allowedOrigins: [webApp, 'capacitor://localhost'] })
+open.get('/mine', async () => {
+  throw new AppError('rate_limited', 'not so fast', { retryAfterMs: 1_500 })
+})
+
+const from = (origin: string, url = '/mine', method: 'GET' | 'OPTIONS' = 'GET', headers: object = {}) =>
+  open.inject({ method, url, headers: { origin, ...headers } })
+
+test.for([webApp, 'capacitor://localhost'])('a web app of %s reads answers, refusals too', async (origin) => {
+  for (const [url, status] of [
+    ['/mine', 429],
+    ['/nowhere', 404],
+  ] as const) {
+    const answer = await from(origin, url)
+    expect(answer.statusCode).toBe(status)
+    expect(answer.headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' })
+    expect(answer.headers['access-control-expose-headers']).toContain('retry-after')
+    expect(answer.headers).not.toHaveProperty('access-control-allow-credentials')
+  }
+})
+
+test('a preflight is answered before anything else, and kept for two hours', async () => {
+  const asked = { 'access-control-request-method': 'PUT', 'access-control-request-headers': 'authorization' }
+  const preflight = await from(webApp, '/mine', 'OPTIONS', asked)
+  expect(preflight.statusCode).toBe(204)
+  expect(preflight.headers).toMatchObject({
+    'access-control-allow-origin': webApp,
+    'access-control-allow-headers': 'authorization',
+    'access-control-max-age': '7200',
+  })
+  expect(preflight.headers['access-control-allow-methods']).toContain('PUT')
+})
+
+test.for(['https://evil.example', 'https://chat.example.evil.example', 'http://chat.example', 'null'])(
+  'P9 the origin %s is told nothing of what may be asked',
+  async (origin) => {
+    const asked = { 'access-control-request-method': 'GET' }
+    for (const answer of [await from(origin), await from(origin, '/mine', 'OPTIONS', asked)])
+      expect(Object.keys(answer.headers).filter((name) => name.startsWith('access-control'))).toEqual([])
+  },
+)

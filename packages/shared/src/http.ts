@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import cors from '@fastify/cors'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from '@fastify/type-provider-zod'
 import {
   fastify,
@@ -28,12 +29,14 @@ interface HttpOptions {
   trusted?: boolean
   /** Addresses and networks whose `X-Forwarded-For` says where a request came from; without any, nobody's does. */
   trustedProxies?: string[]
+  /** Of web apps that may ask and read the answers; without any, a browser gives answers to pages of this origin alone. */
+  allowedOrigins?: string[]
 }
 
 /** The HTTP server every service starts from: bounds and zod at the edges, one error shape. */
 export function createHttpApp(
   log: FastifyBaseLogger,
-  { bodyLimit = 100 * 1024, trusted = false, trustedProxies = [] }: HttpOptions = {},
+  { bodyLimit = 100 * 1024, trusted = false, trustedProxies = [], allowedOrigins = [] }: HttpOptions = {},
 ): HttpApp {
   const app = fastify({
     loggerInstance: log,
@@ -51,6 +54,7 @@ export function createHttpApp(
   const connections = watchConnections(app.server)
   app.addHook('preClose', async () => connections.closeIdle())
   if (!trusted) guardAndLog(app)
+  if (allowedOrigins.length > 0) allowOrigins(app, allowedOrigins)
 
   app.setErrorHandler<FastifyError>((cause, request, reply) => {
     const error = fromFastify(cause)
@@ -84,6 +88,34 @@ function guardAndLog(app: HttpApp): void {
       },
       'request',
     )
+  })
+}
+
+/** Chromium keeps what a preflight was answered no longer than this. */
+const preflightMaxAgeSeconds = 7_200
+
+/**
+ * Lets web apps of other origins read what is answered, refusals too (https://fetch.spec.whatwg.org/#http-cors-protocol).
+ * Without credentials: who asks is said by a bearer token, never by a cookie. To other origins nothing is said.
+ */
+function allowOrigins(app: HttpApp, allowedOrigins: string[]): void {
+  void app.register(cors, {
+    delegator: ({ headers: { origin, ...headers } }, decide) =>
+      decide(null, {
+        origin: origin !== undefined && allowedOrigins.includes(origin) && origin,
+        // Without this header it is a question of the app's own, as of tus: what can the server do?
+        preflight: headers['access-control-request-method'] !== undefined,
+        methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+        maxAge: preflightMaxAgeSeconds,
+        exposedHeaders: [
+          'location',
+          'retry-after',
+          'tus-resumable',
+          'upload-expires',
+          'upload-length',
+          'upload-offset',
+        ],
+      }),
   })
 }
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import {
+  allowedOrigins,
   host,
   httpUrl,
   httpUrls,
@@ -38,15 +39,7 @@ export const Env = z.object({
   ...heartbeatEnv,
   ...loadEnv,
   ...presenceEnv,
-  ALLOWED_ORIGINS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((origin) => origin.trim())
-        .filter((origin) => origin !== ''),
-    ),
+  ALLOWED_ORIGINS: allowedOrigins,
   MAX_CONNECTIONS: positiveInt.default(20_000),
   MAX_SOCKETS_PER_USER: positiveInt.default(10),
   MAX_LISTENERS: positiveInt.default(5_000),
@@ -74,7 +67,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
     messagesUrls: parsed.MESSAGES_URLS,
     jwksUrl: parsed.AUTH_JWKS_URL,
     userTokens: loadUserTokens(parsed),
-    /** Browsers may connect from these alone. */
+    /** Browsers may connect from these alone, and read what is answered over HTTP. */
     allowedOrigins: parsed.ALLOWED_ORIGINS,
     limits: {
       connections: parsed.MAX_CONNECTIONS,

@@ -16,7 +16,6 @@ export const tooManySockets = () =>
   new AppError('rate_limited', 'too many connections of this user', { retryAfterMs: 30_000 })
 export const tooManyListeners = () =>
   new AppError('rate_limited', 'too many polls and streams of this user', { retryAfterMs: 5_000 })
-export const originNotAllowed = () => new AppError('forbidden', 'browsers may not ask from this origin')
 export const nodeDrains = (retryAfterMs: number) =>
   new AppError('draining', 'this node is going away', { retryAfterMs })
 export const nodeFull = () =>

@@ -67,7 +67,9 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     },
   })
 
-  const app = opened.adopt(createHttpApp(log), (server) => server.close())
+  const app = opened.adopt(createHttpApp(log, { allowedOrigins: config.allowedOrigins }), (server) =>
+    server.close(),
+  )
   const twins = createTwins(ctx)
   const { io, engines } = createRealtime({
     app,

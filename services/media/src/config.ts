@@ -1,4 +1,5 @@
 import {
+  allowedOrigins,
   drainWaitMs,
   host,
   httpUrl,
@@ -85,6 +86,7 @@ export const Env = z
       .optional(),
     CLAMAV_MAX_BYTES: positiveInt.default(25 * 1024 ** 2),
     DRAIN_WAIT_MS: drainWaitMs,
+    ALLOWED_ORIGINS: allowedOrigins,
     ...storage,
   })
   .superRefine(requireDriverVariables)
@@ -109,6 +111,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       port: parsed.PORT,
       internalPort: parsed.INTERNAL_PORT,
       drainWaitMs: parsed.DRAIN_WAIT_MS,
+      allowedOrigins: parsed.ALLOWED_ORIGINS,
     },
     log: { level: parsed.LOG_LEVEL },
     database: databaseOf(parsed),

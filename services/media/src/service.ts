@@ -29,7 +29,7 @@ export async function startMedia(config: Config) {
   )
   serveMediaAdmin(internal, ctx, readiness)
   mediaRpc(internal, ctx)
-  const app = opened.adopt(createHttpApp(ctx.log), (server) => server.close())
+  const app = opened.adopt(createHttpApp(ctx.log, config.http), (server) => server.close())
   clientRoutes(app, ctx)
   resumableRoutes(app, ctx)
   ctx.serveLinks(app)

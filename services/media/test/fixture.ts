@@ -28,6 +28,9 @@ export interface Peer {
   asked: string[]
 }
 
+/** The origin that browsers may ask from. */
+export const webApp = 'https://chat.example'
+
 export const test = base
   .extend('issuer', { scope: 'file' }, async ({}, { onCleanup }) => {
     const issuer = await startTokenIssuer()
@@ -79,6 +82,7 @@ export const test = base
       AUTH_JWKS_URL: issuer.jwksUrl,
       MAX_UPLOAD_BYTES: String(8 * 1024 ** 2),
       MAX_PENDING_UPLOADS: '5',
+      ALLOWED_ORIGINS: webApp,
       STORAGE: 'fs',
       STORAGE_FS_PATH: directory,
       LINK_SECRET: randomUUID(),

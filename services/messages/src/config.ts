@@ -1,4 +1,5 @@
 import {
+  allowedOrigins,
   ConfigError,
   drainWaitMs,
   host,
@@ -31,6 +32,7 @@ export const Env = z.object({
   PORT: port.default(3001),
   INTERNAL_PORT: port.default(3101),
   DRAIN_WAIT_MS: drainWaitMs,
+  ALLOWED_ORIGINS: allowedOrigins,
   ...database,
   DATABASE_POOL_SIZE: positiveInt.default(10),
   REDIS_URL: redisUrl,
@@ -93,6 +95,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       port: parsed.PORT,
       internalPort: parsed.INTERNAL_PORT,
       drainWaitMs: parsed.DRAIN_WAIT_MS,
+      allowedOrigins: parsed.ALLOWED_ORIGINS,
       trustedProxies: parsed.TRUSTED_PROXIES,
     },
     log: { level: parsed.LOG_LEVEL },

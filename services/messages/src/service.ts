@@ -34,9 +34,7 @@ export async function startMessages(config: Config) {
     }),
     (server) => server.close(),
   )
-  const app = opened.adopt(createHttpApp(ctx.log, { trustedProxies: config.http.trustedProxies }), (server) =>
-    server.close(),
-  )
+  const app = opened.adopt(createHttpApp(ctx.log, config.http), (server) => server.close())
   clientRoutes(app, ctx)
 
   const serverApi =

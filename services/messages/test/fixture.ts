@@ -30,6 +30,9 @@ const mediaHandlers: RpcHandlers = {
     ),
 }
 
+/** The origin that browsers may ask from. */
+export const webApp = 'https://chat.example'
+
 /** A running messages service with a database and a Redis of its own, one per test file. */
 export const test = base
   .extend('redisUrl', { scope: 'file' }, async ({}, { onCleanup }) => {
@@ -55,6 +58,7 @@ export const test = base
       PASSWORD_SCRYPT_COST: '10',
       ACK_WAIT_MS: '2000',
       BACKGROUND_ACK_WAIT_MS: '700',
+      ALLOWED_ORIGINS: webApp,
       SIGN_UPS_PER_ADDRESS: '100000',
       LOG_INS_PER_ADDRESS: '100000',
     })

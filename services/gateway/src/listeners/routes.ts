@@ -4,9 +4,8 @@ import { bearerToken, type Identity } from '@parley/shared/tokens'
 import { createUserLimits } from '@parley/shared/user-limits'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { isOriginAllowed } from '../connections/guard-door.ts'
 import type { Context } from '../context.ts'
-import { nodeDrains, originNotAllowed } from '../errors.ts'
+import { nodeDrains } from '../errors.ts'
 import { streamEvents } from './event-stream.ts'
 import type { Listeners } from './listeners.ts'
 import { poll } from './poll.ts'
@@ -39,7 +38,7 @@ interface RoutesContext extends Pick<Context, 'config' | 'log' | 'messages' | 'v
 
 /** What a socket hears, for those who have none: short polls, held polls, and server-sent events. */
 export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
-  const { allowedOrigins, limits } = ctx.config
+  const { limits } = ctx.config
   const requests = createUserLimits(limits.requests)
 
   /** Errors: `draining`, `unauthenticated`, `token_expired`, `rate_limited`. */
@@ -60,20 +59,9 @@ export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
     return poll(ctx, identity, { query, waitMs: seconds * 1_000, gone: goneWith(reply) })
   }
 
-  /** The same rule as for sockets: a browser may ask from the origins that are named, and from no other. */
-  async function onRequest({ raw, headers }: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (!isOriginAllowed(raw, allowedOrigins)) throw originNotAllowed()
-    const { origin } = headers
-    if (origin !== undefined) void reply.headers({ 'access-control-allow-origin': origin, vary: 'origin' })
-  }
-
-  app.options('/v1/sync', { onRequest }, preflight)
-  app.options('/v1/events', { onRequest }, preflight)
-
   app.get(
     '/v1/sync',
     {
-      onRequest,
       schema: {
         operationId: 'log:sync',
         description:
@@ -87,7 +75,6 @@ export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
   app.post(
     '/v1/sync',
     {
-      onRequest,
       schema: {
         operationId: 'log:sync, with what is known',
         description: 'The same, for a device that says what it has.',
@@ -100,7 +87,6 @@ export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
   app.get(
     '/v1/events',
     {
-      onRequest,
       schema: {
         operationId: 'events',
         querystring: Stream,
@@ -120,17 +106,6 @@ export function listenerRoutes(app: HttpApp, ctx: RoutesContext): void {
       await streamEvents(ctx, identity, { cursor: from, response: reply.raw, begin })
     },
   )
-}
-
-async function preflight(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  await reply
-    .headers({
-      'access-control-allow-methods': 'GET, POST',
-      'access-control-allow-headers': 'authorization, content-type, last-event-id',
-      'access-control-max-age': '600',
-    })
-    .status(204)
-    .send()
 }
 
 /** Aborts when the connection ends; also after the answer, when nobody listens to it any more. */

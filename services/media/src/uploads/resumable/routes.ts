@@ -45,7 +45,8 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
     path,
     datastore: storage.resumable(config.uploads.resumableTtlSeconds),
     locker,
-    allowedOrigins: () => false,
+    // As of every other answer; those of the protocol pass by the framework.
+    allowedOrigins: (origin) => config.http.allowedOrigins.includes(origin),
     namingFunction: (request) => openOf(request).incomingKey,
     getFileIdFromRequest: (request) => openOf(request).incomingKey,
     generateUrl: (request) => `${path}/${openOf(request).mediaId}`,

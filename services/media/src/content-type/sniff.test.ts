@@ -1,6 +1,7 @@
+import { assert, property, uint8Array, constantFrom } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decideType, normalType } from './accepted.ts'
-import { sniffType } from './sniff.ts'
+import { decideType, isAccepted, normalType, unknownType } from './accepted.ts'
+import { sniffedBytes, sniffType } from './sniff.ts'
 
 const isoMedia = (brand: string) => `\0\0\0\x20ftyp${brand}\0\0\0\0isom`
 const ogg = (codec: string) => `OggS${'\0'.repeat(24)}${codec}`
@@ -71,4 +72,26 @@ describe('a declared type', () => {
   ] as const)('%s is %s in its usual spelling', ([declared, usual]) => {
     expect(normalType(declared)).toBe(usual)
   })
+})
+
+test('P10 whatever bytes a file begins with, it has a type of the list or none, and no declaration makes it another', () => {
+  const beginnings = [
+    '\xff\xd8\xff',
+    'RIFF',
+    '\x1a\x45\xdf\xa3\x42\x82',
+    '\0\0\0\x20ftyp',
+    'OggS',
+    '<svg',
+    '\xff\xf1',
+    '',
+  ]
+  const bytes = uint8Array({ maxLength: sniffedBytes })
+  const anything = property(constantFrom(...beginnings), bytes, (beginning, rest) => {
+    const found = sniffType(Buffer.concat([Buffer.from(beginning, 'latin1'), rest]))
+    expect(found === unknownType || found === 'application/pdf' || isAccepted(found)).toBe(true)
+    for (const declared of ['image/png', 'audio/mpeg', 'text/html', 'image/svg+xml']) {
+      expect([found, undefined]).toContain(decideType(declared, found))
+    }
+  })
+  assert(anything, { numRuns: 500 })
 })

@@ -1,3 +1,4 @@
+import { crc32, deflateSync } from 'node:zlib'
 import sharp, { type Sharp } from 'sharp'
 
 const brown = { r: 120, g: 80, b: 40 }
@@ -32,14 +33,32 @@ export const plainPng = (width = 40, height = 30) =>
     .png()
     .toBuffer()
 
-/** 256 megapixels in less than a megabyte. */
-export const bombPng = () =>
-  sharp({
-    create: { width: 16_000, height: 16_000, channels: 3, background: brown },
-    limitInputPixels: false,
-  })
-    .png({ palette: true, colours: 2, effort: 1, compressionLevel: 9 })
-    .toBuffer()
+/** 256 megapixels of one bit each, all black, in some thirty kilobytes (PNG, third edition, 5.3). */
+export function bombPng(): Buffer {
+  const side = 16_000
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(side, 0)
+  header.writeUInt32BE(side, 4)
+  header.writeUInt8(1, 8)
+  // Each line is a byte for its filter and an eighth of a byte for each pixel.
+  const pixels = deflateSync(Buffer.alloc(side * (1 + side / 8)), { level: 1 })
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    chunk('IDAT', pixels),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const typed = Buffer.concat([Buffer.from(type), data])
+  const framed = Buffer.alloc(typed.length + 8)
+  framed.writeUInt32BE(data.length, 0)
+  typed.copy(framed, 4)
+  framed.writeUInt32BE(crc32(typed), framed.length - 4)
+  return framed
+}
 
 export async function animation(format: 'gif' | 'webp', frames = 3): Promise<Buffer> {
   const [width, height] = [60, 40]

@@ -244,7 +244,12 @@ describe('content', () => {
       },
       failure: 'unreadable',
     },
-    { what: 'a picture of 256 megapixels', type: 'image/png', bytes: bombPng, failure: 'too_many_pixels' },
+    {
+      what: 'a picture of 256 megapixels',
+      type: 'image/png',
+      bytes: async () => bombPng(),
+      failure: 'too_many_pixels',
+    },
   ])(
     '$what fails with $failure and is never given out',
     async ({ type, bytes, failure }, { signIn, service }) => {

@@ -85,8 +85,9 @@ export type ImageProcesses = ReturnType<typeof startImageProcesses>
 
 function start(log: Logger): ChildProcess {
   const child = fork(path.join(import.meta.dirname, 'transform-child.ts'), {
-    // Without a bound on its arenas glibc keeps what each thread once needed.
-    env: { MALLOC_ARENA_MAX: '2' },
+    // Without a bound on its arenas glibc keeps what each thread once needed, and without low thresholds what a large
+    // picture once needed.
+    env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' },
     execArgv: ['--max-old-space-size=256'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })

@@ -268,4 +268,20 @@ describe('of a resumable upload', () => {
       expect((await ask('HEAD', url, ann)).status).toBe(404)
     }
   })
+
+  test('the answers are read by web apps of the origins that are allowed, and by no others', async ({
+    run,
+    config,
+  }) => {
+    await using service = await run({ http: { ...config.http, allowedOrigins: ['https://app.example'] } })
+    const { ann, endpoint } = service
+    const metadata = `filename ${base64('a')}`
+    for (const origin of ['https://app.example', 'https://other.example']) {
+      const headers = { 'upload-length': 5, 'upload-metadata': metadata, origin }
+      const created = await ask('POST', endpoint, ann, headers)
+      expect(created.status).toBe(201)
+      const allowed = created.headers.get('access-control-allow-origin')
+      expect(allowed).toBe(origin === 'https://app.example' ? origin : null)
+    }
+  })
 })

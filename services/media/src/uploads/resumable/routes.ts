@@ -109,6 +109,10 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
   /** The protocol answers from here on, past this framework. */
   async function pass(request: FastifyRequest, reply: FastifyReply, open?: Open): Promise<void> {
     if (open) known.set(request.raw, open)
+    // What other hooks have said, of origins for one, is to be said in its answer too.
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value)
+    }
     reply.hijack()
     await tus.handle(request.raw, reply.raw)
   }

@@ -4,6 +4,8 @@ import { z } from 'zod'
 export const Seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 /** ISO 8601. */
 export const Timestamp = z.iso.datetime()
+/** What a client's own clock said when its user sent something, with its offset if it likes. Nothing is ordered by it. */
+export const ClientSentAt = z.iso.datetime({ offset: true }).max(40)
 
 /** One line of a conversation's log. */
 export const Entry = z.object({
@@ -19,7 +21,10 @@ export const Entry = z.object({
   senderId: z.string(),
   type: z.string(),
   content: z.record(z.string(), z.unknown()),
+  /** When the server stored it: never before the entry in front of it. */
   sentAt: Timestamp,
+  /** As the client gave it. */
+  clientSentAt: z.string().optional(),
   editedAt: Timestamp.optional(),
   recalledAt: Timestamp.optional(),
   reactions: z.record(z.string(), z.array(z.string())).optional(),
@@ -27,6 +32,8 @@ export const Entry = z.object({
   mentions: z.array(z.string()).optional(),
   digest: z.string().optional(),
   ext: z.record(z.string(), z.unknown()).optional(),
+  /** `false` where it is not counted as unread by anybody; otherwise absent. */
+  counted: z.literal(false).optional(),
 })
 export type Entry = z.output<typeof Entry>
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { checkContent, Content, everybody, jsonAtMost, MessageType, Switches } from './content.ts'
 import { conversationEvents, ListedConversation, Settings, Watermarks } from './conversation-events.ts'
-import { ConversationSummary, Entry, Seq, Timestamp } from './entry.ts'
+import { ClientSentAt, ConversationSummary, Entry, Seq, Timestamp } from './entry.ts'
 import type { ErrorBody } from './errors.ts'
 import { groupEvents } from './group-events.ts'
 import { ConversationId, MessageId, UserId } from './ids.ts'
@@ -40,6 +40,7 @@ export const MessageDraft = z
     /** A sender may switch off what the type would do, and nothing on. */
     switches: Switches.partial().optional(),
     ext: Ext.optional(),
+    clientSentAt: ClientSentAt.optional(),
   })
   .superRefine(checkContent)
 export type MessageDraft = z.output<typeof MessageDraft>
@@ -207,6 +208,7 @@ export const serverEvents = {
       type: z.string(),
       content: z.record(z.string(), z.unknown()),
       sentAt: Timestamp,
+      clientSentAt: z.string().optional(),
       ext: z.record(z.string(), z.unknown()).optional(),
     })
     .describe('A message that is not kept. It may come twice; whoever is not connected never gets it.'),

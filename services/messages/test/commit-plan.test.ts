@@ -7,7 +7,7 @@ import { schema } from '../src/db/database.ts'
 import { commitStatement } from '../src/messages/commit-batch.ts'
 import { test } from './fixture.ts'
 
-const columns = 17
+const columns = 18
 
 test('a commit reads by key and never joins its batch with itself, whatever the planner thinks of the tables', async ({
   api,

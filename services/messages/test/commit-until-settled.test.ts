@@ -28,6 +28,7 @@ function prepare(senderId: string, directTo: string): PreparedSend {
     synced: true,
     bySystem: false,
     digest: null,
+    clientSentAt: null,
   }
 }
 

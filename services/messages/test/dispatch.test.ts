@@ -1,3 +1,6 @@
+import { randomUUID as uuid } from 'node:crypto'
+import type { Entry } from '@parley/shared/entry'
+import { seqOfMessage } from '@parley/shared/ids'
 import { gatewayOrders, roomChannel } from '@parley/shared/realtime'
 import { signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
@@ -98,4 +101,67 @@ test('P4 the end of a group is told to each of its people, whose gateways may no
     { conversationId, reason: 'dissolved', by: alice.userId },
   ])
   await vi.waitUntil(() => heard.includes(`42${ended}`))
+})
+
+test('A6.10 unread follows from what rings alone: whose it is, whether it counts, and recalls', async ({
+  api,
+  listen,
+}) => {
+  const [ann, ben] = [await signUp(api), await signUp(api)]
+  const { conversationId, messageId } = await say(api, ann, ben)
+  const talk = `/v1/conversations/${conversationId}`
+  const heard = await listen(roomChannel(`u:${ben.userId}`))
+  expect((await api.put(`${talk}/notifications`, { level: 'none' }, ben.token)).status).toBe(204)
+  const draft = (more: object = {}) => ({
+    clientMessageId: uuid(),
+    to: { conversationId },
+    type: 'text',
+    content: { text: 'hi' },
+    ...more,
+  })
+  await api.post('/v1/messages', draft(), ann.token)
+  await api.post('/v1/messages', draft({ switches: { counted: false } }), ann.token)
+  await api.post('/v1/messages', draft({ type: 'command', content: { name: 'refresh' } }), ann.token)
+  await api.post('/v1/messages', draft(), ben.token)
+  await api.patch(`${talk}/messages/${messageId}`, { content: { text: 'hello' } }, ann.token)
+  await api.put(`${talk}/messages/${messageId}/reactions`, { emoji: '👍' }, ann.token)
+  await api.post('/v1/messages', draft(), ann.token)
+  const { body } = await api.delete(`${talk}/messages/${messageId}`, ann.token)
+  await vi.waitUntil(() => heard.some((text) => text.includes(`"seq":${body['seq']}`)))
+
+  const counted = new Set([1])
+  for (const text of heard) {
+    const [event, payload] = JSON.parse(text.slice(2)) as [
+      string,
+      { entry: Entry; summary: { lastSeq: number } },
+    ]
+    if (event !== 'entry:new') continue
+    const { entry, summary } = payload
+    expect(summary.lastSeq).toBe(entry.seq)
+    if (entry.counted !== false && entry.senderId !== ben.userId) counted.add(entry.seq)
+    if (entry.kind === 'recall') counted.delete(seqOfMessage(String(entry.content['messageId'])) ?? 0)
+  }
+  expect(counted.size).toBe(2)
+  expect((await api.get('/v1/unread', ben.token)).body['total']).toBe(counted.size)
+  // What rang is what is read later.
+  const { body: log } = await api.get(`${talk}/entries`, ben.token)
+  const read = (log['entries'] as unknown as Entry[]).filter(
+    ({ counted: counts, senderId, recalledAt }) => counts !== false && senderId !== ben.userId && !recalledAt,
+  )
+  expect(read.map(({ seq }) => seq)).toEqual([...counted])
+})
+
+test('A6.10 in a group whose kind counts nothing, every entry says so', async ({ api, listen }) => {
+  const [ann, ben] = [await signUp(api), await signUp(api)]
+  const group = { name: 'Hall', policy: 'chatroom', userIds: [] }
+  const { body } = await api.post('/v1/conversations', group, ann.token)
+  const { conversationId } = body['summary'] as unknown as { conversationId: string }
+  const heard = await listen(roomChannel(`c:${conversationId}`))
+  await api.post(`/v1/conversations/${conversationId}/join`, {}, ben.token)
+  const draft = { clientMessageId: uuid(), to: { conversationId }, type: 'text', content: { text: 'hi' } }
+  await api.post('/v1/messages', draft, ann.token)
+  await vi.waitUntil(() => heard.some((text) => text.includes(draft.clientMessageId)))
+  expect(
+    heard.filter((text) => text.includes('entry:new')).every((text) => text.includes('"counted":false')),
+  ).toBe(true)
 })

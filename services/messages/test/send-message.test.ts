@@ -19,6 +19,35 @@ async function twoFriends(api: Api) {
 }
 
 describe('sending a message', () => {
+  test("A6.1 the client's own time of sending comes back as it was given; the server's time orders", async ({
+    api,
+  }) => {
+    const { alice, bob, conversationId } = await twoFriends(api)
+    const given = ['2031-05-04T10:00:00.123456+05:30', '1999-12-31T23:59:59Z', undefined]
+    const sent = []
+    for (const clientSentAt of given) {
+      const draft = { ...text(), to: { userId: bob.userId }, ...(clientSentAt ? { clientSentAt } : {}) }
+      sent.push((await send(api, alice, draft)).body)
+    }
+    const { body } = await api.get(`/v1/conversations/${conversationId}/entries`, bob.token)
+    const entries = body['entries'] as unknown as { clientSentAt?: string; sentAt: string }[]
+    expect(entries.map(({ clientSentAt }) => clientSentAt)).toEqual(given)
+    const times = entries.map(({ sentAt }) => sentAt)
+    expect(times).toEqual(times.toSorted())
+    expect(sent.map((ack) => ack['sentAt'])).toEqual(times)
+  })
+
+  test.for(['yesterday', '2031-05-04', '2031-05-04T10:00:00', `2031-05-04T10:00:00.${'1'.repeat(40)}Z`])(
+    'A6.1 a time of sending that is %s is refused and stores nothing',
+    async (clientSentAt, { api }) => {
+      const { alice, bob, conversationId } = await twoFriends(api)
+      const refused = await send(api, alice, { ...text(), to: { userId: bob.userId }, clientSentAt })
+      expect(refused).toMatchObject({ status: 400, body: { error: { code: 'invalid_request' } } })
+      const { body } = await api.get(`/v1/conversations/${conversationId}/entries`, bob.token)
+      expect(body.error?.code).toBe('forbidden')
+    },
+  )
+
   test('P3 numbers messages from one, without gaps, however many arrive at once', async ({ api }) => {
     const { alice, bob } = await twoFriends(api)
     const replies = await Promise.all(

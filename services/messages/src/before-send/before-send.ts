@@ -151,6 +151,7 @@ function told(question: Question): object {
     replyTo,
     mentions,
     ext,
+    clientSentAt,
     digest,
   } = question.send
   return {
@@ -165,5 +166,6 @@ function told(question: Question): object {
     ...(replyTo === null ? {} : { replyTo }),
     ...(mentions === null ? {} : { mentions }),
     ...(ext === null ? {} : { ext }),
+    ...(clientSentAt === null ? {} : { clientSentAt }),
   }
 }

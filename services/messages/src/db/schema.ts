@@ -239,6 +239,8 @@ interface EntryTable {
   replyTo: string | null
   mentions: ColumnType<string[] | null, string | null, string | null>
   ext: ColumnType<Record<string, unknown> | null, string | null, string | null>
+  /** What the client's clock said, as it said it. */
+  clientSentAt: string | null
   /** The message an edit, a recall or a reaction is about. */
   targetSeq: number | null
   /** What a list or an alert shows of it, if the content does not say. */

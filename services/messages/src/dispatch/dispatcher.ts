@@ -62,8 +62,8 @@ export function createDispatcher({ log, metrics, db, announcer, absentees, heirs
           rings.push(...passingBellsOf(send, { ...outcome, facts }))
           continue
         }
-        const { seq, sentAt } = outcome
-        rings.push(...doorbellsOf({ ...plainEntry, ...send, kind: messageKind, seq, sentAt }, facts))
+        const { seq, sentAt, counted } = outcome
+        rings.push(...doorbellsOf({ ...plainEntry, ...send, kind: messageKind, seq, sentAt, counted }, facts))
         absentees.note({
           conversationId: send.conversationId,
           firstSeq: seq,

@@ -38,6 +38,7 @@ export function passingBellsOf(
     type: send.type,
     content: send.content,
     sentAt: sentAt.toISOString(),
+    ...(send.clientSentAt ? { clientSentAt: send.clientSentAt } : {}),
     ...(send.ext ? { ext: send.ext } : {}),
   })
   const userIds = facts.userIds?.filter((userId) => send.synced || userId !== send.senderId) ?? null

@@ -53,10 +53,10 @@ export async function appendEntry(
     .where('conversationId', '=', conversationId)
     .returning(['lastSeq', 'lastCount', 'entryAt'])
     .executeTakeFirstOrThrow()
-  const row = { ...plainEntry, ...rest, conversationId, seq, targetSeq, sentAt }
+  const row = { ...plainEntry, ...rest, conversationId, seq, targetSeq, counted, sentAt }
   await trx
     .insertInto('entry')
-    .values({ ...row, content: JSON.stringify(content), counted, pushed, count: lastCount })
+    .values({ ...row, content: JSON.stringify(content), pushed, count: lastCount })
     .execute()
   const { dispatchId } = await trx
     .insertInto('dispatch')

@@ -5,7 +5,7 @@ import type { ConversationKind, EntryRow } from '../db/schema.ts'
 export const messageKind = 'message'
 
 /** A row of the log, without what only the server needs. */
-export type LogRow = Omit<EntryRow, 'counted' | 'pushed' | 'count'>
+export type LogRow = Omit<EntryRow, 'pushed' | 'count'>
 
 /** What most entries have nothing of. */
 export const plainEntry = {
@@ -16,6 +16,7 @@ export const plainEntry = {
   replyTo: null,
   mentions: null,
   ext: null,
+  clientSentAt: null,
   reactions: null,
   editedAt: null,
   recalledAt: null,
@@ -33,6 +34,7 @@ export function toEntry(row: LogRow): Entry {
     type: row.type,
     content: row.content,
     sentAt: row.sentAt.toISOString(),
+    ...(row.clientSentAt ? { clientSentAt: row.clientSentAt } : {}),
     ...(row.editedAt ? { editedAt: row.editedAt.toISOString() } : {}),
     ...(row.recalledAt ? { recalledAt: row.recalledAt.toISOString() } : {}),
     ...(row.reactions ? { reactions: row.reactions } : {}),
@@ -40,6 +42,7 @@ export function toEntry(row: LogRow): Entry {
     ...(row.mentions ? { mentions: row.mentions } : {}),
     ...(row.digest ? { digest: row.digest } : {}),
     ...(row.ext ? { ext: row.ext } : {}),
+    ...(row.counted ? {} : { counted: false as const }),
   }
 }
 
@@ -55,6 +58,7 @@ export function toEntryFor(userId: string, row: LogRow & { hidden: boolean }): E
     type: 'hidden',
     content: {},
     sentAt: row.sentAt.toISOString(),
+    counted: false,
   }
 }
 

@@ -19,6 +19,8 @@ export const entryColumns = [
   'replyTo',
   'mentions',
   'ext',
+  'clientSentAt',
+  'counted',
   'reactions',
   'sentAt',
   'editedAt',

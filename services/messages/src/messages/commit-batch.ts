@@ -17,6 +17,8 @@ export interface PreparedSend {
   replyTo: string | null
   mentions: string[] | null
   ext: Record<string, unknown> | null
+  /** What the client's clock said. */
+  clientSentAt: string | null
   mediaId: string | null
   /** Whether it is kept. */
   stored: boolean
@@ -32,7 +34,7 @@ export interface PreparedSend {
 
 /** What became of one send of a batch. */
 export type Standing =
-  | { kind: 'committed'; seq: number; sentAt: Date; conversation: CommittedConversation }
+  | { kind: 'committed'; seq: number; sentAt: Date; counted: boolean; conversation: CommittedConversation }
   /** The same client message id was committed before. */
   | { kind: 'known'; seq: number; sentAt: Date }
   | { kind: 'refused'; reason: Refusal }
@@ -101,6 +103,7 @@ export async function commitBatch(
       sends.map((send) => send.pushed),
       sends.map((send) => send.synced),
       sends.map((send) => send.bySystem),
+      sends.map((send) => send.clientSentAt),
     ],
   })
   const [first] = rows
@@ -122,6 +125,8 @@ interface Row {
   passes: CommittedConversation | null
   /** The number it has if its conversation advanced. */
   seq: number
+  /** By its type, its sender and its conversation. */
+  counts: boolean
   /** The conversations that advanced. */
   advanced: Advanced[] | null
   dispatch_id: number | null
@@ -138,7 +143,7 @@ function standingOf(row: Row, advanced: Advanced | undefined): Standing {
   if (row.passes)
     return { kind: 'passed', messageId: randomUUID(), sentAt: row.sent_at, conversation: row.passes }
   if (!advanced) return { kind: 'stale' }
-  return { kind: 'committed', seq: row.seq, sentAt: row.sent_at, conversation: advanced }
+  return { kind: 'committed', seq: row.seq, sentAt: row.sent_at, counted: row.counts, conversation: advanced }
 }
 
 /**
@@ -170,10 +175,11 @@ with standing as materialized (
       end as refusal
     from unnest(
       $1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::bigint[], $9::jsonb[],
-      $10::boolean[], $11::jsonb[], $12::uuid[], $13::boolean[], $14::boolean[], $15::boolean[], $16::boolean[], $17::boolean[]
+      $10::boolean[], $11::jsonb[], $12::uuid[], $13::boolean[], $14::boolean[], $15::boolean[], $16::boolean[], $17::boolean[],
+      $18::text[]
     ) with ordinality as i (
       conversation_id, sender_id, client_message_id, type, content, digest, reply_to, reply_seq, mentions,
-      mentions_all, ext, media_id, stored, counted, pushed, synced, by_system, place
+      mentions_all, ext, media_id, stored, counted, pushed, synced, by_system, client_sent_at, place
     )
     left join conversation c on c.conversation_id = i.conversation_id
     left join member m on m.conversation_id = i.conversation_id and m.user_id = i.sender_id
@@ -205,9 +211,9 @@ advanced as (
 ),
 inserted as (
   insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, digest, reply_to, mentions,
-    ext, counted, pushed, synced, count, sent_at)
+    ext, counted, pushed, synced, count, sent_at, client_sent_at)
   select s.conversation_id, s.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.digest,
-    s.reply_to, s.mentions, s.ext, s.counts, s.pushed, s.synced, s.last_count + s.nth_counted, s.sent_at
+    s.reply_to, s.mentions, s.ext, s.counts, s.pushed, s.synced, s.last_count + s.nth_counted, s.sent_at, s.client_sent_at
   from standing s
   where s.enters and (s.conversation_id in (select conversation_id from advanced)) is true
 ),
@@ -223,7 +229,7 @@ noted as (
   having count(*) > 0
   returning dispatch_id
 )
-select s.refusal, s.known_seq, s.known_at, s.sent_at, s.last_seq + s.nth as seq,
+select s.refusal, s.known_seq, s.known_at, s.sent_at, s.last_seq + s.nth as seq, s.counts,
   case when s.refusal is null and not s.stores then json_build_object('kind', s.conversation_kind, 'policy', s.policy,
     'name', s.name, 'avatarUrl', s.avatar_url, 'userIds', s.user_ids, 'membersVersion', s.members_version) end as passes,
   case when s.place = 1 then (

@@ -81,6 +81,7 @@ function prepare({ userId, draft }: SendCall, registered: MessageType | undefine
     replyTo,
     mentions: draft.mentions ?? null,
     ext: draft.ext ?? null,
+    clientSentAt: draft.clientSentAt ?? null,
     mediaId: null,
     // A sender only ever switches off.
     stored: stored && switches?.stored !== false,

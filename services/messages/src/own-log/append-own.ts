@@ -58,7 +58,7 @@ export async function appendOwn(trx: Transaction<Database>, entries: OwnEntry[])
 export function announceOwn({ dispatcher }: Pick<Context, 'dispatcher'>, appended: AppendedOwn[]): void {
   for (const { entry, seq, sentAt, dispatchId } of appended) {
     const conversationId = ownConversationId(entry.userId as UserId)
-    const { userId, senderId, kind, type, content } = entry
+    const { userId, senderId, kind, type, content, counted } = entry
     const facts = {
       conversationId,
       kind: 'self' as const,
@@ -67,7 +67,7 @@ export function announceOwn({ dispatcher }: Pick<Context, 'dispatcher'>, appende
       avatarUrl: null,
       userIds: [userId],
     }
-    const row = { ...plainEntry, conversationId, seq, sentAt, senderId, kind, type, content }
+    const row = { ...plainEntry, conversationId, seq, sentAt, senderId, kind, type, content, counted }
     dispatcher.announceEntry(row, { facts, dispatchId })
   }
 }

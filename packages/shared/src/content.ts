@@ -31,6 +31,14 @@ export const contentByType = {
     phones: z.array(z.string().max(32)).max(10).optional(),
     emails: z.array(z.string().max(254)).max(10).optional(),
   }),
+  /** What apps encrypt from end to end: nothing here reads it, and only `digest` says anything of it. */
+  encrypted: z.strictObject({
+    /** How, for the apps to know, as `mls-1` or `olm.v2`. */
+    scheme: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name of letters, digits, dots, dashes'),
+    ciphertext: z.base64().min(1).max(24_576),
+    /** Which key, session or device it is for. */
+    keyId: z.string().min(1).max(128).optional(),
+  }),
   /** For the app itself: not shown, not counted, not pushed. */
   command: z.strictObject({
     name: z.string().min(1).max(128),

@@ -49,6 +49,12 @@ test.for([
     {},
     { title: 'Ada', body: 'sent a rose' },
   ],
+  [
+    'A5.16 an encrypted message',
+    { ...entry, type: 'encrypted', content: { scheme: 'mls-1', ciphertext: 'c2VjcmV0' } },
+    { locale: 'de' },
+    { title: 'Ada', body: 'Neue Nachricht' },
+  ],
   ['a photo', { ...entry, type: 'image', content: {} }, {}, { title: 'Ada', body: 'Photo' }],
   [
     'a photo, in Chinese',

@@ -10,6 +10,7 @@ const fields: Record<BuiltInType, string[]> = {
   location: ['name', 'detail'],
   sticker: ['label'],
   contact: ['name'],
+  encrypted: [],
   command: [],
 }
 

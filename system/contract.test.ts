@@ -80,6 +80,7 @@ function script(people: { ann: Person; ben: Person; cat: Person }) {
     ['message:search', ann, () => ({ words: 'hello', limit: 5 })],
     ['receipt:deliver', ben, () => ({ conversationId, seq: 1 })],
     ['receipt:read', ben, () => ({ conversationId, seq: 2 })],
+    ['message:mark', ben, () => ({ conversationId, messageIds: [messageId], read: false })],
     ['receipt:list', ann, () => ({ conversationId, messageId })],
     ['log:read', ben, () => ({ conversationId, after: 0, limit: 10 })],
     ['log:sync', ben, () => ({ limit: 10 })],

@@ -168,4 +168,40 @@ describe('reading', () => {
     const page = (await tablet.ask<SyncPage>('log:sync', {})) as { ok: true; data: SyncPage }
     expect(page.data.conversations.find((it) => it.conversationId === conversationId)?.unread).toBe(0)
   })
+
+  test('A7.9 a message marked by itself is so on the own devices, and the peer hears only who has read', async ({
+    stack,
+    api,
+    friends: { ben, annClient, benClient },
+    connect,
+  }) => {
+    const tablet = await connect(await logIn(api, ben.userId, 'tablet'), stack.urls.gateways[0])
+    const [first, second] = [
+      await annClient.send({ userId: ben.userId }, 'text', { text: 'one' }),
+      await annClient.send({ userId: ben.userId }, 'text', { text: 'two' }),
+    ]
+    const { conversationId } = first
+    const mark = ({ messageId }: typeof first, read: boolean) =>
+      benClient.ask('message:mark', { conversationId, messageIds: [messageId], read })
+    const readUpTo = ({ seq }: typeof first) => benClient.ask('receipt:read', { conversationId, seq })
+    const heard = (client: typeof tablet) =>
+      client.events.filter(({ name }) => name === 'message:marked').map(({ payload }) => payload)
+    const news = ({ messageId }: typeof first, read: boolean) => ({
+      conversationId,
+      userId: ben.userId,
+      messageIds: [messageId],
+      read,
+    })
+    expect(await mark(second, true)).toEqual({ ok: true, data: {} })
+    await vi.waitUntil(() => heard(annClient).length === 1 && heard(tablet).length === 1)
+    await readUpTo(second)
+    await mark(first, false)
+    await readUpTo(first)
+    await vi.waitUntil(() => heard(tablet).length === 3)
+    expect(heard(tablet)).toEqual([news(second, true), news(first, false), news(first, true)])
+    // What was told of it before is there once this is.
+    const { seq } = await benClient.send({ conversationId }, 'text', { text: 'three' })
+    await vi.waitUntil(() => annClient.lastSeq(conversationId) === seq)
+    expect(heard(annClient)).toEqual([news(second, true)])
+  })
 })

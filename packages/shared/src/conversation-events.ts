@@ -25,7 +25,7 @@ export const ListedConversation = z.object({
   role: Role,
   watermarks: Watermarks,
   settings: Settings,
-  /** Counted entries of others after the read mark; 0 while the conversation is hidden. */
+  /** Counted entries of others that are not read; 0 while the conversation is hidden. */
   unread: Seq,
   lastEntry: Entry.optional(),
 })

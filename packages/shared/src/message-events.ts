@@ -47,6 +47,17 @@ export const messageEvents = {
     }),
     reply: z.object({}),
   },
+  'message:mark': {
+    about:
+      'Marks messages read or unread by themselves, on all devices; the read watermark stays. What one sent oneself is left out. Reading with `receipt:read` takes the marks up to there away; a member has at most 1,000.',
+    http: { route: 'PUT /v1/conversations/:conversationId/marks' },
+    request: z.strictObject({
+      conversationId: ConversationId,
+      messageIds: z.array(MessageId).min(1).max(100),
+      read: z.boolean(),
+    }),
+    reply: z.object({}),
+  },
   'receipt:list': {
     about: 'Who has read a message and who has it, in conversations of at most 200 people.',
     http: { route: 'GET /v1/conversations/:conversationId/messages/:messageId/receipts' },

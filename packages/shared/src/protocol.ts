@@ -61,6 +61,10 @@ export const ConversationChange = ListedConversation.extend({
   complete: z.boolean(),
   /** What the user has deleted for themselves, the newest 1,000: a device that was away takes them out of what it keeps. */
   hiddenSeqs: z.array(Seq).optional(),
+  /** Messages after the read watermark that the user has read by themselves; absent if there are none. */
+  readSeqs: z.array(Seq).optional(),
+  /** Messages up to the read watermark that the user has marked unread; absent if there are none. */
+  unreadSeqs: z.array(Seq).optional(),
 })
 export type ConversationChange = z.output<typeof ConversationChange>
 
@@ -215,6 +219,16 @@ export const serverEvents = {
   'message:hidden': z
     .object({ conversationId: z.string(), messageIds: z.array(z.string()) })
     .describe('You deleted messages for yourself, on another device.'),
+  'message:marked': z
+    .object({
+      conversationId: z.string(),
+      userId: z.string(),
+      messageIds: z.array(z.string()),
+      read: z.boolean(),
+    })
+    .describe(
+      'Messages were marked read or unread by themselves: told to the own devices, and to the other of a direct conversation what changes who has read.',
+    ),
   'log:grown': z
     .object({ conversationId: z.string(), lastSeq: Seq })
     .describe('A log has more than you have and each must read it with their own rights: `log:read`.'),
@@ -232,7 +246,7 @@ export const serverEvents = {
   'receipt:moved': z
     .object({ conversationId: z.string(), userId: z.string(), kind: z.enum(['delivered', 'read']), seq: Seq })
     .describe(
-      'A watermark moved: told to both people of a direct conversation, and of reading to the own devices.',
+      'A watermark moved: told to both people of a direct conversation, and of reading to the own devices. Reading takes away what was marked up to there.',
     ),
   'media:changed': MediaObject.describe(
     'An upload of the own went on: a stage of its processing began, or it is `ready` or `failed`. A hint; `GET /v1/media/:mediaId?format=json` tells the same.',

@@ -111,6 +111,28 @@ describe('polling', () => {
     }
   })
 
+  test('A7.9 a held poll is woken by what its user marks on another device, and not by what others mark', async ({
+    a,
+    announcer,
+    log,
+    person,
+  }) => {
+    const before = log.seen.syncs
+    const held = ask(a.url, '?wait=30', person.headers)
+    await vi.waitUntil(() => log.seen.syncs === before + 1)
+    const room = userRoom(person.userId as UserId)
+    const markedBy = (userId: string) => ({
+      room,
+      text: encodeEvent('message:marked', { conversationId: 'c', userId, messageIds: ['c.1'], read: true }),
+    })
+    await announcer.ring([markedBy('x')])
+    await announcer.ring([markedBy(person.userId)])
+    await vi.waitUntil(() => log.seen.syncs === before + 2)
+    await log.grow(person.userId)
+    expect(seqsOf((await held).body)).toEqual([1])
+    expect(log.seen.syncs).toBe(before + 3)
+  })
+
   test('A1.8 a held poll that nothing wakes is answered with an empty complete page at its end', async ({
     a,
     person,

@@ -20,6 +20,8 @@ export const tooManyReactions = (limit: number) =>
   new AppError('conflict', `a message has at most ${limit} reactions`)
 export const otherMedia = () =>
   new AppError('invalid_request', 'an edit cannot change which media a message refers to')
+export const tooManyMarked = (limit: number) =>
+  new AppError('conflict', `at most ${limit} messages of a conversation are marked by themselves`)
 export const tooManyToAsk = (limit: number) =>
   new AppError('forbidden', `who has read is told in conversations of at most ${limit} people`)
 /** One answer for a block and for a stranger: a block is not told to whom it is against. */

@@ -45,6 +45,15 @@ const stepOf = (text: fc.Arbitrary<string>) =>
     },
     { weight: 2, arbitrary: fc.record({ does: fc.constant('read' as const), by: person, message }) },
     {
+      weight: 3,
+      arbitrary: fc.record({
+        does: fc.constant('mark' as const),
+        by: person,
+        message,
+        read: fc.boolean(),
+      }),
+    },
+    {
       weight: 1,
       arbitrary: fc.record({ does: fc.constantFrom('conceal' as const, 'mute' as const), by: person, place }),
     },
@@ -191,6 +200,13 @@ async function attempt(ctx: Context, world: World, step: Step): Promise<Done | u
         return done
       case 'read':
         await ask(ctx, user(step.by), 'receipt:read', { conversationId, seq: target.seq })
+        return done
+      case 'mark':
+        await ask(ctx, user(step.by), 'message:mark', {
+          conversationId,
+          messageIds: [messageId],
+          read: step.read,
+        })
         return done
     }
   }

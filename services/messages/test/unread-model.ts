@@ -4,6 +4,8 @@ interface Member {
   /** Messages before this one, by their number in the conversation, are not this member's. */
   from: number
   read: number
+  /** What was said of single messages, whatever `read` says. */
+  marked: Map<number, boolean>
   cleared: number
   hidden: Set<number>
   concealed: boolean
@@ -19,6 +21,7 @@ interface Conversation {
 const newMember = (from: number): Member => ({
   from,
   read: 0,
+  marked: new Map(),
   cleared: 0,
   hidden: new Set(),
   concealed: false,
@@ -51,7 +54,12 @@ export function createUnreadModel(world: World) {
           for (const entry of log.slice(number, number + 1)) entry.recalled = true
           break
         case 'read':
-          if (member) member.read = Math.max(member.read, number + 1)
+          if (!member) break
+          member.read = Math.max(member.read, number + 1)
+          for (const each of member.marked.keys()) if (each <= number) member.marked.delete(each)
+          break
+        case 'mark':
+          member?.marked.set(number, step.read)
           break
         case 'clear':
           if (member) member.cleared = Math.max(member.cleared, number + 1)
@@ -86,10 +94,16 @@ export function createUnreadModel(world: World) {
       return conversations.map(({ counts, log, members }) => {
         const member = members.get(person)
         if (!member || !counts || member.concealed) return member && 0
-        const start = Math.max(member.from, member.read, member.cleared)
+        const start = Math.max(member.from, member.cleared)
+        const isRead = (number: number) => member.marked.get(number) ?? number < member.read
         return log.filter(
           ({ by, counted, recalled }, number) =>
-            number >= start && by !== person && counted && !recalled && !member.hidden.has(number),
+            number >= start &&
+            !isRead(number) &&
+            by !== person &&
+            counted &&
+            !recalled &&
+            !member.hidden.has(number),
         ).length
       })
     },

@@ -92,6 +92,12 @@ const endings: [string, (talk: Talk) => Promise<{ status: number }>, 'read' | 'g
     'gone',
     0,
   ],
+  [
+    'read by itself (A7.9)',
+    (it) => it.api.put(`${url(it)}/marks`, { messageIds: [it.messageId], read: true }, it.bob.token),
+    'gone',
+    0,
+  ],
   ['cleared by the user', (it) => it.api.post(`${url(it)}/clear`, {}, it.bob.token), 'read', 0],
   ['of a group the user left', (it) => it.api.post(`${url(it)}/leave`, {}, it.bob.token), 'read', 0],
   [

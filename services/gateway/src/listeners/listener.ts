@@ -78,9 +78,9 @@ export function createListener(id: string, identity: Identity, onEvent?: (heard:
   }
 }
 
-/** The user read something on another device, which changes what is unread here. */
+/** The user read or marked something on another device, which changes what is unread here. */
 function isOwnReading({ name, payload }: Heard, { userId }: Identity): boolean {
-  if (name !== 'receipt:moved' || !payload.includes(userId)) return false
-  const moved = JSON.parse(payload) as { userId: string; kind: string }
-  return moved.userId === userId && moved.kind === 'read'
+  if ((name !== 'receipt:moved' && name !== 'message:marked') || !payload.includes(userId)) return false
+  const told = JSON.parse(payload) as { userId: string; kind?: string }
+  return told.userId === userId && (name === 'message:marked' || told.kind === 'read')
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import { type ChangedConversation, changedColumns, unreadOf } from '../log/store.ts'
+import { type ChangedConversation, changedColumns, mayHaveUnread, unreadOf } from '../log/store.ts'
 
 export type MemberStanding = NonNullable<Awaited<ReturnType<typeof findMember>>>
 
@@ -109,6 +109,6 @@ export async function countUnread(db: Kysely<Database>, userId: string): Promise
     select coalesce(sum(${unreadOf}), 0)::bigint as total
     from member m
     join conversation c on c.conversation_id = m.conversation_id
-    where m.user_id = ${userId} and c.last_seq > m.read_seq`.execute(db)
+    where m.user_id = ${userId} and ${mayHaveUnread}`.execute(db)
   return rows[0]?.total ?? 0
 }

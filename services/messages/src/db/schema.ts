@@ -207,6 +207,10 @@ interface MemberTable {
   clearedSeq: Generated<number>
   deliveredSeq: number
   readSeq: number
+  /** Messages after `readSeq` that the user has read by themselves; those up to it say nothing. */
+  readSeqs: number[] | null
+  /** Messages up to `readSeq` that the user has marked unread; those after it say nothing. */
+  unreadSeqs: number[] | null
   /** When `deliveredSeq` and `readSeq` moved to where they are; null if before that was kept. */
   deliveredAt: Generated<Date | null>
   readAt: Generated<Date | null>

@@ -12,11 +12,12 @@ export const toldSeq = sql.raw(
 )
 
 /**
- * Whether member `m` is told of entry `e`: somebody else's, still there for them, and not silenced by what the member
- * wants to hear of this conversation. A level that has an end silences what was sent before it for good.
+ * Whether member `m` is told of entry `e`: somebody else's, still there for them, not read by itself, and not silenced
+ * by what the member wants to hear of this conversation. A level that has an end silences what was sent before it for good.
  */
 export const isTold = sql.raw(`(
   e.pushed and e.recalled_at is null and e.sender_id <> m.user_id
+  and (m.read_seqs is null or e.seq <> all(m.read_seqs))
   and (not m.hides_entries or not exists (
     select from hidden_entry h
     where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq))
@@ -72,7 +73,7 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
   const { rows } = await sql<DueRow>`
     with m as materialized (
       select m.user_id, ${toldSeq} as told_seq, m.alerted_seq, m.alerted_after, m.alerted_by,
-        m.notify_level, m.notify_until, m.mention_all, m.hides_entries
+        m.notify_level, m.notify_until, m.mention_all, m.hides_entries, m.read_seqs
       from member m
       where m.conversation_id = ${conversationId} and m.user_id = any(${userIds}) and ${toldSeq} < ${lastSeq}
       order by m.user_id

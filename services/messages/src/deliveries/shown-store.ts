@@ -2,7 +2,7 @@ import type { PushTokenKind } from '@parley/shared/protocol'
 import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import { unreadOf } from '../log/store.ts'
+import { mayHaveUnread, unreadOf } from '../log/store.ts'
 import { alertKinds, type TokenRow } from './due-store.ts'
 
 /** Each user's unread over all conversations: what an app's badge shows. */
@@ -11,7 +11,7 @@ export async function listBadges(db: Kysely<Database>, userIds: string[]): Promi
     select m.user_id, sum(${unreadOf})::bigint as unread
     from member m
     join conversation c on c.conversation_id = m.conversation_id
-    where m.user_id = any(${userIds}) and c.last_seq > m.read_seq
+    where m.user_id = any(${userIds}) and ${mayHaveUnread}
     group by m.user_id`.execute(db)
   return new Map(rows.map(({ userId, unread }) => [userId, unread]))
 }

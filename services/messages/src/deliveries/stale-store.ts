@@ -65,8 +65,8 @@ export async function passOver(
 }
 
 /**
- * Notes alerts that were just shown of what had ceased to hold while they were on their way: entries recalled
- * or hidden, of somebody who was blocked, of a conversation its user is no longer in. Names their users.
+ * Notes alerts that were just shown of what had ceased to hold while they were on their way: entries recalled,
+ * hidden or read by themselves, of somebody who was blocked, of a conversation its user is no longer in. Names their users.
  */
 export async function noteLateStale(
   db: Kysely<Database>,
@@ -87,7 +87,7 @@ export async function noteLateStale(
         select from contact r where r.user_id = i.user_id and r.other_id = e.sender_id and r.blocked
       ) as blocked
     ) b
-    where m.user_id is null or e.recalled_at is not null or b.blocked
+    where m.user_id is null or e.recalled_at is not null or b.blocked or i.seq = any(m.read_seqs)
       or (m.hides_entries and exists (
         select from hidden_entry h
         where h.user_id = i.user_id and h.conversation_id = ${conversationId} and h.seq = i.seq))

@@ -71,9 +71,7 @@ export async function explainMessage(
         at: at.toISOString(),
         ...attempt,
       })),
-      ...(member
-        ? [mark('told', seq, member.notifiedSeq, null), mark('read', seq, member.readSeq, member.readAt)]
-        : []),
+      ...(member ? [mark('told', seq, member.notifiedSeq, null), readStep(seq, member)] : []),
     ],
     notPushed: member ? whyNotPushed({ ...entry, seq, userId }, member, devices) : ['not-a-member'],
   }
@@ -82,6 +80,12 @@ export async function explainMessage(
 function mark(step: Step['step'], seq: number, upTo: number, at: Date | null): Step {
   if (upTo < seq) return { step, state: 'open', upTo }
   return { step, state: upTo === seq ? 'done' : 'by', upTo, ...(at ? { at: at.toISOString() } : {}) }
+}
+
+/** A message may be read without those before it, and marked unread again. */
+function readStep(seq: number, { marked, readSeq, readAt }: ExplainedMember): Step {
+  const step = mark('read', seq, readSeq, readAt)
+  return marked ? { ...step, state: marked === 'read' ? 'done' : 'open', marked } : step
 }
 
 interface Told {
@@ -108,7 +112,7 @@ function whyNotPushed(entry: Told, member: ExplainedMember, devices: ExplainedDe
     ['silenced-by-user', isSilenced(entry, member)],
     ['no-push-token', !reachable],
     ['delivered', seq <= member.deliveredSeq],
-    ['read', seq <= member.readSeq],
+    ['read', seq <= member.readSeq || member.marked === 'read'],
   ]
   return reasons.flatMap(([reason, holds]) => (holds ? [reason] : []))
 }

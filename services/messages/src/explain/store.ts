@@ -45,6 +45,8 @@ export interface ExplainedMember {
   deliveredAt: Date | null
   readSeq: number
   readAt: Date | null
+  /** What the user said of this message alone. */
+  marked: 'read' | 'unread' | null
   notifiedSeq: number
   notifyLevel: NotifyLevel
   notifyUntil: Date | null
@@ -59,6 +61,8 @@ export async function findMember(
   const { rows } = await sql<ExplainedMember>`
     select m.joined_seq, m.cleared_seq, m.delivered_seq, m.delivered_at, m.read_seq, m.read_at, m.notified_seq,
       m.notify_level, m.notify_until, m.mention_all,
+      case when m.read_seq < ${seq} and ${seq} = any(m.read_seqs) then 'read'
+        when m.read_seq >= ${seq} and ${seq} = any(m.unread_seqs) then 'unread' end as marked,
       exists (
         select from hidden_entry h
         where h.user_id = m.user_id and h.conversation_id = m.conversation_id and h.seq = ${seq}

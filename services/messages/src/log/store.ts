@@ -127,17 +127,33 @@ export interface ChangedConversation {
   unread: number
 }
 
+/** Whether an entry `e` is one that member `m` has to read. */
+const isToRead = sql.raw(`(
+  e.conversation_id = m.conversation_id and e.counted and e.recalled_at is null
+  and e.seq > greatest(m.joined_seq, m.cleared_seq) and e.sender_id <> m.user_id
+  and (not m.hides_entries or not exists (
+    select from hidden_entry h
+    where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq)))`)
+
 /**
- * Of a member `m` of `c`: what of others counts after the read mark, and nothing while the list does not show the
- * conversation: what cannot be seen must not be on the badge. The one place that says what unread is.
+ * Of a member `m` of `c`: what of others counts after the read watermark, without what was read by itself and with
+ * what was marked unread before it; and nothing while the list does not show the conversation: what cannot be seen
+ * must not be on the badge. The one place that says what unread is.
  */
 export const unreadOf = sql<number>`case when m.hidden_at >= c.last_at then 0 else (
-  select count(*) from entry e
-  where e.conversation_id = m.conversation_id and e.counted and e.recalled_at is null
-    and e.seq > greatest(m.read_seq, m.joined_seq, m.cleared_seq) and e.sender_id <> m.user_id
-    and (not m.hides_entries or not exists (
-      select from hidden_entry h
-      where h.user_id = m.user_id and h.conversation_id = e.conversation_id and h.seq = e.seq))) end`
+  select count(*) from entry e where e.seq > m.read_seq and ${isToRead}
+) + case when m.read_seqs is null and m.unread_seqs is null then 0 else (
+  select coalesce(sum(k.adds), 0)
+  from (
+    select seq, -1 as adds from unnest(m.read_seqs) as seq where seq > m.read_seq
+    union all
+    select seq, 1 from unnest(m.unread_seqs) as seq where seq <= m.read_seq
+  ) k
+  join entry e on e.seq = k.seq and ${isToRead}
+) end end`
+
+/** Whether `unreadOf` can be anything, said cheaply. */
+export const mayHaveUnread = sql.raw('(c.last_seq > m.read_seq or m.unread_seqs is not null)')
 
 /** Of a member `m` and their conversation `c`. */
 export const changedColumns = sql`
@@ -159,9 +175,16 @@ interface ChangesQuery {
   entriesEach: number
 }
 
+/** Single messages of a conversation that its user has as the watermarks do not say; null where there are none. */
+interface Exceptions {
+  hiddenSeqs: number[] | null
+  readSeqs: number[] | null
+  unreadSeqs: number[] | null
+}
+
 /** What one page of a sync is made of. */
 export interface Changes extends Position {
-  rows: (ChangedConversation & { entries: ReadRow[]; hiddenSeqs: number[] | null })[]
+  rows: (ChangedConversation & Exceptions & { entries: ReadRow[] })[]
 }
 
 /** More of them are told by the entries themselves, as they are read. */
@@ -177,11 +200,10 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
   const columns = sql.join(entryColumns.map((column) => sql.ref(column)))
   const asJson = sql.join(entryColumns.flatMap((column) => [sql.lit(column), sql.ref(`e.${column}`)]))
   const { rows } = await sql<
-    Position &
-      ((ChangedConversation & { entries: EntryJson[] | null; hiddenSeqs: number[] | null }) | Nothing)
+    Position & ((ChangedConversation & Exceptions & { entries: EntryJson[] | null }) | Nothing)
   >`
     with page as (
-      select ${changedColumns},
+      select ${changedColumns}, to_json(m.read_seqs) as read_seqs, to_json(m.unread_seqs) as unread_seqs,
         greatest(coalesce(k.seq, c.last_seq - ${newestOfUnknown}), m.joined_seq, m.cleared_seq) as start_seq
       from member m
       join conversation c on c.conversation_id = m.conversation_id

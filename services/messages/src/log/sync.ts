@@ -82,5 +82,7 @@ function toChange(
     entries: lacking,
     complete: reachesEnd && (known.has(row.conversationId) || after <= row.floorSeq),
     ...(row.hiddenSeqs ? { hiddenSeqs: row.hiddenSeqs } : {}),
+    ...(row.readSeqs ? { readSeqs: row.readSeqs } : {}),
+    ...(row.unreadSeqs ? { unreadSeqs: row.unreadSeqs } : {}),
   }
 }

@@ -22,6 +22,7 @@ import { readLog } from '../log/read-log.ts'
 import { sync } from '../log/sync.ts'
 import { sendMessage } from '../messages/send-message.ts'
 import { readPresence } from '../presence/read-presence.ts'
+import { markMessages } from '../receipts/mark-messages.ts'
 import { whoHasRead } from '../receipts/who-has-read.ts'
 import { searchMessages } from '../search/search-messages.ts'
 
@@ -41,6 +42,7 @@ export const operations: { [E in ClientEventName]?: Operation<E> } = {
   'message:recall': (ctx, { userId }, request) => recallMessage(ctx, userId, request),
   'message:react': (ctx, { userId }, request) => react(ctx, userId, request),
   'message:hide': (ctx, { userId }, request) => hideMessages(ctx, userId, request),
+  'message:mark': (ctx, { userId }, request) => markMessages(ctx, userId, request),
   'message:search': (ctx, { userId }, request) => searchMessages(ctx, userId, request),
 
   'receipt:deliver': (ctx, { userId }, mark) => ctx.marker.mark({ userId, kind: 'delivered', ...mark }),

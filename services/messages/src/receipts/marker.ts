@@ -8,6 +8,7 @@ import type { MarkCall } from '@parley/shared/rpc'
 import type { Pool } from 'pg'
 import type { Withdrawals } from '../deliveries/withdrawals.ts'
 import { notAMember } from '../errors.ts'
+import { markedRing } from './marked-ring.ts'
 import { type Mark, type MovedMark, moveWatermarks } from './store.ts'
 
 interface MarkerOptions {
@@ -24,7 +25,7 @@ export function createMarker({ pool, announcer, withdrawals, log }: MarkerOption
   async function run(calls: MarkCall[]): Promise<({ seq: number } | AppError)[]> {
     const standings = new Map((await moveWatermarks(pool, merge(calls))).map((mark) => [keyOf(mark), mark]))
     announce([...standings.values()])
-    const read = [...standings.values()].filter(({ readBefore, readSeq }) => readSeq > readBefore)
+    const read = [...standings.values()].filter((mark) => mark.readSeq > mark.readBefore || isReadAgain(mark))
     withdrawals.note(read.map(({ userId }) => userId))
     return calls.map((call) => {
       const standing = standings.get(keyOf(call))
@@ -34,7 +35,11 @@ export function createMarker({ pool, announcer, withdrawals, log }: MarkerOption
   }
 
   function announce(moved: MovedMark[]): void {
-    const rings = moved.flatMap((mark) => [...ringsOf(mark, 'delivered'), ...ringsOf(mark, 'read')])
+    const rings = moved.flatMap((mark) => [
+      ...ringsOf(mark, 'delivered'),
+      ...ringsOf(mark, 'read'),
+      ...ringsOfReadAgain(mark),
+    ])
     announcer.ring(rings).catch((err: unknown) => log.warn({ err }, 'receipts were not announced'))
   }
 
@@ -75,4 +80,13 @@ function ringsOf(mark: MovedMark, kind: ReceiptKind): { room: string; text: stri
   const conversationId = mark.conversationId as ConversationId
   const text = encodeEvent('receipt:moved', { conversationId, userId: mark.userId, kind, seq })
   return hearers.map((userId) => ({ room: userRoom(userId as UserId), text }))
+}
+
+const isReadAgain = ({ readAgain }: MovedMark) => readAgain !== null && readAgain.length > 0
+
+/** A watermark that moves says by itself that nothing up to it is unread; one that stays does not. */
+function ringsOfReadAgain(mark: MovedMark): { room: string; text: string }[] {
+  const { conversationId, userId, readAgain, readBefore, readSeq } = mark
+  if (readAgain === null || readAgain.length === 0 || readSeq > readBefore) return []
+  return [markedRing(userId, { conversationId, userId, seqs: readAgain, read: true })]
 }

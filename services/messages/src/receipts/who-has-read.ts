@@ -25,9 +25,11 @@ export async function whoHasRead(
   // Who came later does not have it to read.
   const others = marks.filter(({ isSender, joinedSeq }) => !isSender && joinedSeq < seq)
   const names = (some: typeof others) => some.map((mark) => mark.userId)
-  const read = others.filter(({ readSeq }) => readSeq >= seq)
-  const delivered = others.filter(({ readSeq, deliveredSeq }) => readSeq < seq && deliveredSeq >= seq)
-  const pending = others.filter(({ readSeq, deliveredSeq }) => readSeq < seq && deliveredSeq < seq)
+  // Who marked it unread after reading has read it all the same.
+  const read = others.filter(({ readSeq, readByItself }) => readSeq >= seq || readByItself)
+  const unread = others.filter((mark) => !read.includes(mark))
+  const delivered = unread.filter(({ deliveredSeq }) => deliveredSeq >= seq)
+  const pending = unread.filter(({ deliveredSeq }) => deliveredSeq < seq)
   return {
     read: names(read),
     delivered: names(delivered),

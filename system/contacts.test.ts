@@ -5,7 +5,7 @@ import { test } from './fixture.ts'
 
 const ownLogOf = ({ userId }: Person) => ownConversationId(userId as UserId)
 
-test('a request made through one gateway reaches the other person on another, and who was away, once', async ({
+test('A4.2 a request made through one gateway reaches the other person on another, and who was away, once', async ({
   api,
   stack,
   friends: { ann, ben, annClient, benClient },

@@ -81,7 +81,7 @@ async function found(by: Listener, policy: string, others: Listener[]): Promise<
   return (summary as { conversationId: string }).conversationId
 }
 
-test('P3 P9 members on two gateways hear a group change, each device all of it in order, from its joining to its end', async ({
+test('A8.14 P3 P9 members on two gateways hear a group change, each device all of it in order, from its joining to its end', async ({
   people: { phone, tablet, ben, cid },
 }) => {
   const conversationId = await found(phone, 'public', [ben])

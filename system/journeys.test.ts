@@ -94,7 +94,7 @@ describe('two people on two gateways', () => {
 })
 
 describe('somebody who is away', () => {
-  test('P6 is pushed each message once, with sender, text and badge, and has missed nothing on return', async ({
+  test('A7.1 P6 is pushed each message once, with sender, text and badge, and has missed nothing on return', async ({
     stack,
     api,
     friends: { ann, ben, annClient, benClient },
@@ -150,7 +150,7 @@ describe('somebody who is away', () => {
 })
 
 describe('reading', () => {
-  test('P5 a read mark reaches the peer and the own devices, and clears the unread', async ({
+  test('A7.8 P5 a read mark reaches the peer and the own devices, and clears the unread', async ({
     stack,
     api,
     friends: { ben, annClient, benClient },

@@ -33,7 +33,7 @@ test('A7.10 what arrives in the conversation on screen is read on all devices, a
   await vi.waitUntil(async () => Number(await unread()) === 1, { timeout: 10_000 })
 })
 
-test('A9.2 contacts on two gateways see each other come, and a stranger or a blocked one sees nobody', async ({
+test('A4.6 A9.2 contacts on two gateways see each other come, and a stranger or a blocked one sees nobody', async ({
   api,
   stack,
   friends: { ann, ben, annClient },

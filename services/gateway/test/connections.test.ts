@@ -21,7 +21,7 @@ const ring = (seq: number) =>
   })
 
 describe('handshakes', () => {
-  test('P9 without a valid token nobody gets in, and the reason is a code', async ({ a, issuer }) => {
+  test('A3.10 P9 without a valid token nobody gets in, and the reason is a code', async ({ a, issuer }) => {
     const other = await issuer.sign({ userId: 'late', expiresIn: '-5m' })
     expect((await refusedWith(a.url, {})).data?.code).toBe('unauthenticated')
     expect((await refusedWith(a.url, { token: 'nonsense' })).data?.code).toBe('unauthenticated')
@@ -121,7 +121,7 @@ describe('handshakes', () => {
 })
 
 describe('doorbells', () => {
-  test('ring at the sockets of a user on every node, over WebSocket and polling, and nowhere else', async ({
+  test('A3.13 ring at the sockets of a user on every node, over WebSocket and polling, and nowhere else', async ({
     a,
     b,
     issuer,
@@ -140,7 +140,7 @@ describe('doorbells', () => {
     expect(strayed).toEqual([])
   })
 
-  test('a group rings in its room from the moment the socket is told it is connected', async ({
+  test('A8.15 a group rings in its room from the moment the socket is told it is connected', async ({
     a,
     issuer,
     announcer,
@@ -170,7 +170,12 @@ describe('doorbells', () => {
     expect(heard).toEqual(texts)
   })
 
-  test('members added while connected hear the group on every node', async ({ a, b, issuer, announcer }) => {
+  test('A8.15 members added while connected hear the group on every node', async ({
+    a,
+    b,
+    issuer,
+    announcer,
+  }) => {
     await using phone = await connectClient(a.url, issuer, { userId: 'new-member' })
     await using tablet = await connectClient(b.url, issuer, { userId: 'new-member' })
     const heard: unknown[] = []

@@ -85,7 +85,7 @@ describe('a session that ends', () => {
 })
 
 describe('a fresh token on the same socket', () => {
-  test('P9 lets it live on, under the session it names', async ({ a, issuer, announcer }) => {
+  test('A3.7 P9 lets it live on, under the session it names', async ({ a, issuer, announcer }) => {
     const deviceId = uuid()
     await using phone = await connectClient(a.url, issuer, { deviceId, expiresIn: '40s' })
     await heardBy(phone, 'token:expiring')

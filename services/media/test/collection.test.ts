@@ -42,7 +42,7 @@ async function untilSwept({ db }: Context): Promise<void> {
 }
 
 describe('P9 media that is referred to', () => {
-  test('is read by whoever sees a message with it, months later too, and by nobody else', async ({
+  test('A6.6 is read by whoever sees a message with it, months later too, and by nobody else', async ({
     api,
     media,
     clientOf,

@@ -107,7 +107,7 @@ describe('films', () => {
     },
   )
 
-  test('a WebM stays one and is answered by range', async ({ signIn }) => {
+  test('A5.5 a WebM stays one and is answered by range', async ({ signIn }) => {
     const ann = await signIn()
     const media = await ann.ready('video/webm', await webmFilm())
     expect(media).toMatchObject({ status: 'ready', contentType: 'video/webm', width: 320, height: 180 })
@@ -164,7 +164,7 @@ describe('voice', () => {
     { from: 'wav', type: 'audio/wav', shown: 'audio/mp4', codec: 'aac', plays: 'audio/mp4' },
     { from: 'aac', type: 'audio/aac', shown: 'audio/mp4', codec: 'aac', plays: 'audio/mp4' },
   ] as const)(
-    'a note in $from has its length, its waveform and a form that plays everywhere',
+    'A5.4 a note in $from has its length, its waveform and a form that plays everywhere',
     async ({ from, type, shown, codec, plays }, { signIn }) => {
       const ann = await signIn()
       const media = await ann.ready(type, await voiceNote(from), `note.${from}`)
@@ -185,7 +185,7 @@ describe('voice', () => {
     },
   )
 
-  test('a note in AMR becomes M4A', async ({ signIn }) => {
+  test('A5.4 a note in AMR becomes M4A', async ({ signIn }) => {
     const ann = await signIn()
     const media = await ann.ready('audio/amr', amrNote(), 'old.amr')
     expect(media).toMatchObject({ status: 'ready', contentType: 'audio/mp4', fileName: 'old.m4a' })

@@ -36,7 +36,7 @@ const test = base
 const berlin = '/v1/media/maps?latitude=52.52000123&longitude=13.405'
 
 describe('a map of a place', () => {
-  test('is drawn once by the provider, with the operator’s key, and kept for everybody', async ({
+  test('A5.6 is drawn once by the provider, with the operator’s key, and kept for everybody', async ({
     maps: { ann, ctx },
     provider,
   }) => {

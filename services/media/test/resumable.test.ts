@@ -95,7 +95,7 @@ const patch = (url: string, ann: Client, offset: number, bytes: Buffer) =>
   )
 
 describe('P8 a resumable upload', () => {
-  test('is taken up where it broke off, after a restart of the service too, and ends as any other', async ({
+  test('A6.4 is taken up where it broke off, after a restart of the service too, and ends as any other', async ({
     run,
   }) => {
     const photo = await phonePhoto(2_400, 1_800)

@@ -69,7 +69,7 @@ describe('clamd', () => {
 })
 
 describe('an upload', () => {
-  test('of any kind is given out only after the scanner has nothing against it', async ({
+  test('A5.7 of any kind is given out only after the scanner has nothing against it', async ({
     clamd,
     config,
     issuer,

@@ -4,7 +4,7 @@ import { test } from './fixture.ts'
 import { animation, halves, phonePhoto, plainPng } from './images.ts'
 
 describe('the life of an image', () => {
-  test('a photo is taken in, made fit to show and given back upright, without the place it was taken at', async ({
+  test('A5.3 a photo is taken in, made fit to show and given back upright, without the place it was taken at', async ({
     signIn,
   }) => {
     const ann = await signIn()

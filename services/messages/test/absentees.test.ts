@@ -34,7 +34,7 @@ describe('offline deliveries', () => {
     ])
   })
 
-  test('P6 somebody connected who stays silent becomes a job after a wait, and one who acknowledges does not', async ({
+  test('A6.9 P6 somebody connected who stays silent becomes a job after a wait, and one who acknowledges does not', async ({
     api,
     jobs,
     redisUrl,

@@ -135,7 +135,7 @@ test('P4 a device that was away learns by its sync what its user deleted for the
   expect(hers).not.toHaveProperty('hiddenSeqs')
 })
 
-test('a list has pinned conversations first, then by activity; a hidden one is back with something new', async ({
+test('A7.3 a list has pinned conversations first, then by activity; a hidden one is back with something new', async ({
   api,
 }) => {
   const [ann, ...others] = [await signUp(api), await signUp(api), await signUp(api), await signUp(api)]
@@ -173,7 +173,7 @@ test('who has read is told by the marks', async ({ api, talk }) => {
   expect(await receipts()).toMatchObject({ read: [ben.userId], delivered: [], pending: [] })
 })
 
-test('a log is read from a time back, whatever is between', async ({ api, talk }) => {
+test('A7.5 a log is read from a time back, whatever is between', async ({ api, talk }) => {
   const { ann, ben, conversationId } = talk
   await say(api, ben, ann)
   const [, second] = await read(api, ann, conversationId)
@@ -195,7 +195,7 @@ describe('the switches of a message', () => {
     expect(await read(api, talk.ben, talk.conversationId)).toHaveLength(1)
   })
 
-  test('not counted, as commands never are: it is not unread', async ({ api, talk }) => {
+  test('A5.14 not counted, as commands never are: it is not unread', async ({ api, talk }) => {
     await say(api, talk.ann, talk.ben, { switches: { counted: false } })
     await say(api, talk.ann, talk.ben, { type: 'command', content: { name: 'refresh' } })
     expect(await unread(api, talk.ben)).toBe(1)

@@ -135,7 +135,9 @@ describe('the own log', () => {
 })
 
 describe('contacts', () => {
-  test('a request and its answer change both rosters and are told in both logs once', async ({ api }) => {
+  test('A4.3 a request and its answer change both rosters and are told in both logs once', async ({
+    api,
+  }) => {
     const [ann, ben] = await pair(api)
     expect((await ask(api, ann, ben, 'hello')).body).toMatchObject({ state: 'requested' })
     expect((await ask(api, ann, ben, 'again')).body).toMatchObject({ state: 'requested', greeting: 'hello' })
@@ -205,7 +207,7 @@ describe('contacts', () => {
     expect((await ask(api, ben, ann)).body).toMatchObject({ state: 'requested' })
   })
 
-  test('who is deleted is told, and the roster’s pull tells of removals and changes since a version', async ({
+  test('A4.5 who is deleted is told, and the roster’s pull tells of removals and changes since a version', async ({
     api,
   }) => {
     const [ann, ben, cat] = await people(api, 3)
@@ -234,7 +236,7 @@ describe('contacts', () => {
     expect(await typesOf(api, cat)).toEqual(['contact.requested', 'contact.accepted'])
   })
 
-  test('a roster is paged, and what changes meanwhile comes in a later page', async ({ api }) => {
+  test('A4.4 a roster is paged, and what changes meanwhile comes in a later page', async ({ api }) => {
     const [ann, ...others] = await people(api, 6)
     if (!ann) return expect.unreachable()
     for (const other of others) await befriend(api, ann, other)
@@ -248,7 +250,7 @@ describe('contacts', () => {
     expect(told).toEqual(new Map(others.map(({ userId }, i) => [userId, i === 0 ? 'removed' : 'contact'])))
   })
 
-  test('nobody asks more people in an hour than the limit', async ({ api, service }) => {
+  test('A4.1 nobody asks more people in an hour than the limit', async ({ api, service }) => {
     const [ann, ben] = await pair(api)
     const crowd = Array.from({ length: 60 }, () => `crowd-${uuid()}`)
     await service.ctx.pool.query(
@@ -377,7 +379,7 @@ describe('who takes messages of contacts only', () => {
     return [ann, ben] as const
   }
 
-  test('P9 hears nothing of strangers, everything of contacts, and nothing again of who was one', async ({
+  test('A4.7 P9 hears nothing of strangers, everything of contacts, and nothing again of who was one', async ({
     api,
   }) => {
     const [ann, ben] = await guarded(api)

@@ -31,7 +31,7 @@ async function ownEntries(api: Api, who: Person): Promise<Entry[]> {
 }
 
 describe('the own profile', () => {
-  test('is read and changed, and other devices of the user are told once', async ({ api }) => {
+  test('A3.11 is read and changed, and other devices of the user are told once', async ({ api }) => {
     const ann = await signUp(api, 'ann', { displayName: 'Ann' })
     expect(await me(api, ann)).toEqual({
       userId: ann.userId,
@@ -79,7 +79,7 @@ describe('the own profile', () => {
     expect((await change(api, ann, { avatar: film })).body.error?.code).toBe('invalid_request')
   })
 
-  test('a change is told soon to every contact, once, and bumps their rosters', async ({ api }) => {
+  test('A3.11 a change is told soon to every contact, once, and bumps their rosters', async ({ api }) => {
     const ann = await signUp(api, 'ann')
     const friends = await Promise.all(Array.from({ length: 3 }, () => signUp(api)))
     for (const friend of friends) await befriend(api, ann, friend)
@@ -114,7 +114,9 @@ describe('the own profile', () => {
 })
 
 describe('the directory', () => {
-  test('finds people by id, name, later words of a name, and parts of a Chinese name', async ({ api }) => {
+  test('A3.12 finds people by id, name, later words of a name, and parts of a Chinese name', async ({
+    api,
+  }) => {
     const seeker = await signUp(api, 'seeker')
     const tag = uuid().slice(0, 6)
     const ada = await signUp(api, `lady-${tag}`, { displayName: `Ada${tag} Lovelace${tag}` })
@@ -193,7 +195,7 @@ describe('the directory', () => {
     expect([reply.status, reply.body.error?.code]).toEqual([400, 'invalid_request'])
   })
 
-  test('P10 nobody copies the directory page by page', async ({ api }) => {
+  test('A3.12 P10 nobody copies the directory page by page', async ({ api }) => {
     const ann = await signUp(api)
     const replies = await Promise.all(
       Array.from({ length: 40 }, () => api.get('/v1/users?query=us', ann.token)),

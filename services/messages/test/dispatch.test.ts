@@ -40,7 +40,7 @@ describe('after a commit', () => {
     expect(echo).toEqual(heard)
   })
 
-  test('an announcement that a crash left undone is made up for', async ({ api, service, listen }) => {
+  test('A6.3 an announcement that a crash left undone is made up for', async ({ api, service, listen }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     const { conversationId } = await say(api, alice, bob)
     const heard = await listen(roomChannel(`u:${bob.userId}`))
@@ -56,7 +56,7 @@ describe('after a commit', () => {
     )
   })
 
-  test('a notice rings at new members themselves, whose sockets may not be in the room yet', async ({
+  test('A5.13 a notice rings at new members themselves, whose sockets may not be in the room yet', async ({
     api,
     listen,
   }) => {

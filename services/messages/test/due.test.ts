@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest'
 import { bind, say, test } from './delivery-fixture.ts'
 
 describe('who is still to be told', () => {
-  test('a badge is the same number as the total of unread: what a user deleted for themselves is in neither', async ({
+  test('A7.11 a badge is the same number as the total of unread: what a user deleted for themselves is in neither', async ({
     api,
     rpc,
   }) => {

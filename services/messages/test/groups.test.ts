@@ -30,7 +30,7 @@ const sync = async (api: Api, who: Person, cursor?: string) =>
   (await api.get(`/v1/sync${cursor ? `?cursor=${cursor}` : ''}`, who.token)).body as unknown as SyncPage
 
 describe('a private group', () => {
-  test('is joined by invitation only, and an outsider learns nothing of it', async ({ api }) => {
+  test('A8.9 is joined by invitation only, and an outsider learns nothing of it', async ({ api }) => {
     const [owner, stranger] = (await people(api, 2)) as [Person, Person]
     const id = await found(api, owner, [])
     expect((await api.post(`/v1/conversations/${id}/join`, {}, stranger.token)).status).toBe(403)
@@ -39,7 +39,7 @@ describe('a private group', () => {
     )
   })
 
-  test('passes to another when its owner leaves, and always has one owner', async ({ api }) => {
+  test('A8.6 A8.8 passes to another when its owner leaves, and always has one owner', async ({ api }) => {
     const [owner, bob] = (await people(api, 2)) as [Person, Person]
     const id = await found(api, owner, [bob])
     expect((await api.post(`/v1/conversations/${id}/leave`, {}, owner.token)).status).toBe(200)
@@ -48,7 +48,7 @@ describe('a private group', () => {
     expect((await say(api, owner, id)).status).toBe(403)
   })
 
-  test('P9 whoever is kicked neither sends nor reads, is told why, and learns it on return', async ({
+  test('A8.4 P9 whoever is kicked neither sends nor reads, is told why, and learns it on return', async ({
     api,
   }) => {
     const [owner, bob] = (await people(api, 2)) as [Person, Person]
@@ -74,7 +74,7 @@ describe('a private group', () => {
 })
 
 describe('a public group', () => {
-  test('lets people in after an approval, once, by those who may answer', async ({ api }) => {
+  test('A8.10 lets people in after an approval, once, by those who may answer', async ({ api }) => {
     const [owner, bob, cas] = (await people(api, 3)) as [Person, Person, Person]
     const id = await found(api, owner, [bob], { policy: 'public' })
     const asked = await api.post(`/v1/conversations/${id}/join`, { greeting: 'it is me' }, cas.token)
@@ -99,7 +99,7 @@ describe('a public group', () => {
     expect((await say(api, cas, id)).status).toBe(403)
   })
 
-  test('keeps its owner until the group is given away or dissolved', async ({ api }) => {
+  test('A8.7 keeps its owner until the group is given away or dissolved', async ({ api }) => {
     const [owner, bob] = (await people(api, 2)) as [Person, Person]
     const id = await found(api, owner, [bob], { policy: 'public' })
     expect((await api.post(`/v1/conversations/${id}/leave`, {}, owner.token)).status).toBe(403)
@@ -141,7 +141,9 @@ describe('a public group', () => {
 })
 
 describe('a chatroom', () => {
-  test('is joined freely, shows what was said before, and counts nothing as unread', async ({ api }) => {
+  test('A8.11 is joined freely, shows what was said before, and counts nothing as unread', async ({
+    api,
+  }) => {
     const [owner, cas] = (await people(api, 2)) as [Person, Person]
     const id = await found(api, owner, [], { policy: 'chatroom' })
     await say(api, owner, id)
@@ -162,7 +164,7 @@ describe('a chatroom', () => {
 })
 
 describe('a live room', () => {
-  test('keeps nothing, invites nobody, removes nobody', async ({ api }) => {
+  test('A8.12 keeps nothing, invites nobody, removes nobody', async ({ api }) => {
     const [owner, fan] = (await people(api, 2)) as [Person, Person]
     const id = await found(api, owner, [], { policy: 'live' })
     expect((await api.post(`/v1/conversations/${id}/join`, {}, fan.token)).body['result']).toBe('done')
@@ -177,7 +179,7 @@ describe('a live room', () => {
   })
 })
 
-test('a change of the profile is an entry of the log, made by the server', async ({ api }) => {
+test('A8.5 a change of the profile is an entry of the log, made by the server', async ({ api }) => {
   const [owner, bob] = (await people(api, 2)) as [Person, Person]
   const id = await found(api, owner, [bob])
   const changed = await api.patch(`/v1/conversations/${id}`, { name: 'New', notice: 'Read me' }, bob.token)
@@ -201,13 +203,13 @@ test.for([
   ['a way in that the policy has not', { name: 'G', policy: 'private', joinBy: 'free' }],
   ['admins where there are none', { name: 'G', policy: 'private', adminIds: ['ann'] }],
   ['an id that the server gives out', { name: 'G', conversationId: 'd-mine' }],
-] as const)('a group with %s is refused', async ([, draft], { api }) => {
+] as const)('A8.2 a group with %s is refused', async ([, draft], { api }) => {
   const owner = await signUp(api)
   const { status, body } = await api.post('/v1/conversations', draft, owner.token)
   expect([status, body.error?.code]).toEqual([400, 'invalid_request'])
 })
 
-test('P3 made again under its own id after a lost answer it is one group; the id is free to nobody else', async ({
+test('A8.1 P3 made again under its own id after a lost answer it is one group; the id is free to nobody else', async ({
   api,
 }) => {
   const [owner, bob, other] = [await signUp(api), await signUp(api), await signUp(api)]
@@ -219,4 +221,15 @@ test('P3 made again under its own id after a lost answer it is one group; the id
   expect((await make(other)).body['error']).toMatchObject({ code: 'conflict' })
   const entries = await api.get(`/v1/conversations/${draft.conversationId}/entries`, bob.token)
   expect(entries.body['entries']).toMatchObject([{ kind: 'created' }])
+})
+
+test('A8.16 whoever knows its id joins a group that others made; one that is not there is refused', async ({
+  api,
+}) => {
+  const [owner, cas] = (await people(api, 2)) as [Person, Person]
+  const id = await found(api, owner, [], { policy: 'chatroom' })
+  const join = (groupId: string) => api.post(`/v1/conversations/${groupId}/join`, {}, cas.token)
+  expect(await join(id)).toMatchObject({ status: 200, body: { result: 'done' } })
+  expect(await join(`g-${uuid()}`)).toMatchObject({ status: 403, body: { error: { code: 'forbidden' } } })
+  expect((await api.get('/v1/conversations', cas.token)).body['conversations']).toHaveLength(1)
 })

@@ -93,7 +93,7 @@ describe('reading a log', () => {
 })
 
 describe('syncing', () => {
-  test('P4 a returning device is told just what changed while it was away', async ({ api }) => {
+  test('A7.2 P4 a returning device is told just what changed while it was away', async ({ api }) => {
     const [alice, bob, carol] = [await signUp(api), await signUp(api), await signUp(api)]
     const first = await say(api, alice, { userId: bob.userId }, 'one')
     await say(api, carol, { userId: bob.userId }, 'other')
@@ -133,7 +133,7 @@ describe('syncing', () => {
     }
   })
 
-  test('pages hold every conversation once, newest first', async ({ api }) => {
+  test('A7.4 pages hold every conversation once, newest first', async ({ api }) => {
     const bob = await signUp(api)
     const friends = await Promise.all(Array.from({ length: 7 }, () => signUp(api)))
     for (const friend of friends) await say(api, friend, { userId: bob.userId }, 'hello')
@@ -167,7 +167,7 @@ describe('syncing', () => {
     })
   })
 
-  test('what the device knows decides which entries it is sent', async ({ rpc, api }) => {
+  test('A6.8 what the device knows decides which entries it is sent', async ({ rpc, api }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     const { conversationId } = await say(api, alice, { userId: bob.userId }, '1')
     for (let i = 2; i <= 70; i++) await say(api, alice, { userId: bob.userId }, String(i))
@@ -195,7 +195,7 @@ describe('syncing', () => {
 })
 
 describe('watermarks', () => {
-  test('P5 marks only move forward, never beyond the log, and unread follows them', async ({ api }) => {
+  test('A7.6 P5 marks only move forward, never beyond the log, and unread follows them', async ({ api }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     const { conversationId } = await say(api, alice, { userId: bob.userId }, '1')
     for (let i = 2; i <= 5; i++) await say(api, alice, { userId: bob.userId }, String(i))
@@ -224,7 +224,7 @@ describe('watermarks', () => {
 })
 
 describe('groups', () => {
-  test('begin with one entry, hold those who exist, and number on from there', async ({ api }) => {
+  test('A8.3 begin with one entry, hold those who exist, and number on from there', async ({ api }) => {
     const [owner, bob] = [await signUp(api), await signUp(api)]
     const made = await group(api, owner, [bob, { userId: 'nobody-known' }])
     expect(made).toMatchObject({

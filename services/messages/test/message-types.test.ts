@@ -30,7 +30,7 @@ const bind = (api: Api, who: Person, locale: string) =>
   api.put('/v1/devices/current/push', { kind: 'fcm', token: uuid(), locale }, who.token)
 
 describe("an app's own message type", () => {
-  test('its digest is what lists show, and alerts in the language of the device', async ({
+  test('A5.9 its digest is what lists show, and alerts in the language of the device', async ({
     api,
     service,
     rpc,
@@ -62,7 +62,7 @@ describe("an app's own message type", () => {
     expect(await listed(api, bob)).toMatchObject({ conversations: [{ lastEntry: { digest: 'voted' } }] })
   })
 
-  test('has its switches; a sender switches off and nothing on', async ({ api, service }) => {
+  test('A5.10 has its switches; a sender switches off and nothing on', async ({ api, service }) => {
     const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
     const type = (switches: object) => MessageTypeSetting.parse({ switches })
     await registerType(service.ctx, 'state.quiet', type({ counted: false, pushed: false }))
@@ -88,7 +88,7 @@ describe("an app's own message type", () => {
     expect(edited.body.error?.code).toBe('too_large')
   })
 
-  test('is stored, counted and pushed while nobody has registered it, or is refused where the operator says so', async ({
+  test('A5.8 is stored, counted and pushed while nobody has registered it, or is refused where the operator says so', async ({
     api,
     service,
     config,

@@ -39,7 +39,7 @@ async function found(
   return (body['messages'] as unknown as { messageId: string }[]).map(({ messageId }) => messageId)
 }
 
-test('a message is found by both people, with where it is and what to mark', async ({
+test('A5.1 a message is found by both people, with where it is and what to mark', async ({
   service,
   api,
   pair,

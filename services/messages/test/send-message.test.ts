@@ -59,7 +59,7 @@ describe('sending a message', () => {
     expect(seqs).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
   })
 
-  test('P2 the same client message id a hundred times is one entry and a hundred equal replies', async ({
+  test('A6.2 P2 the same client message id a hundred times is one entry and a hundred equal replies', async ({
     api,
     config,
     service,
@@ -193,7 +193,7 @@ describe('sending a message', () => {
     expect(rows).toEqual([])
   })
 
-  test('any script, emoji and an app type of its own come back byte for byte', async ({ api }) => {
+  test('A5.2 any script, emoji and an app type of its own come back byte for byte', async ({ api }) => {
     const { alice, bob } = await twoFriends(api)
     const texts = ['Grüße, 你好, שלום, नमस्ते', '👩🏽‍🚀🏳️‍🌈 e\u0301', 'line\nbreak\ttab "quotes" \\ back']
     for (const body of texts) await send(api, alice, { ...text(body), to: { userId: bob.userId } })
@@ -208,5 +208,18 @@ describe('sending a message', () => {
     const entries = page.body['entries'] as unknown as { content: { text?: string } }[]
     expect(entries.slice(0, 3).map((entry) => entry.content.text)).toEqual(texts)
     expect(entries[3]?.content).toEqual(content)
+  })
+
+  test('A5.15 data of the app comes back untouched, and more than 4 KB of it is refused and stores nothing', async ({
+    api,
+  }) => {
+    const { alice, bob, conversationId } = await twoFriends(api)
+    const ext = { 'Any Key': [1, null, { deep: 'é' }], camelCase: false, snake_case: 0.5 }
+    await send(api, alice, { ...text(), to: { userId: bob.userId }, ext })
+    const large = { ...text(), to: { userId: bob.userId }, ext: { pad: 'x'.repeat(4_096) } }
+    expect((await send(api, alice, large)).body.error?.code).toBe('invalid_request')
+    const { body } = await api.get(`/v1/conversations/${conversationId}/entries`, bob.token)
+    expect(body['entries']).toHaveLength(1)
+    expect(body['entries']).toMatchObject([{ ext }])
   })
 })

@@ -159,7 +159,7 @@ describe('a password change', () => {
 })
 
 describe('a suspended account', () => {
-  test('P9 is shut out everywhere until it is restored, and told why', async ({
+  test('A3.10 P9 is shut out everywhere until it is restored, and told why', async ({
     api,
     admin,
     rpc,

@@ -64,7 +64,7 @@ describe('which sessions go on when another begins', () => {
     expect(statuses.filter((status) => status === 200).length).toBe(1)
   })
 
-  test('P9 the displaced is told by which device, from where and when, and may take the place back', async ({
+  test('A3.9 P9 the displaced is told by which device, from where and when, and may take the place back', async ({
     withPolicy,
     orders,
   }) => {

@@ -5,7 +5,7 @@ import { test } from './fixture.ts'
 const device = { id: 'phone', platform: 'ios' }
 
 describe('accounts and sessions', () => {
-  test('an id that differs only in case from another is taken', async ({ api }) => {
+  test('A3.3 an id that differs only in case from another is taken', async ({ api }) => {
     const { userId, password } = await signUp(api, 'casey')
     expect(await api.post('/v1/accounts', { userId: userId.toUpperCase(), password })).toMatchObject({
       status: 409,
@@ -13,7 +13,7 @@ describe('accounts and sessions', () => {
     })
   })
 
-  test('a wrong password and an unknown user are answered alike', async ({ api }) => {
+  test('A3.4 a wrong password and an unknown user are answered alike', async ({ api }) => {
     const { userId } = await signUp(api)
     const wrong = await api.post('/v1/sessions', { userId, password: 'not the password', device })
     const unknown = await api.post('/v1/sessions', {
@@ -25,7 +25,7 @@ describe('accounts and sessions', () => {
     expect(unknown.body).toEqual(wrong.body)
   })
 
-  test('after ten failures in a minute the next has to wait', async ({ api }) => {
+  test('A3.4 after ten failures in a minute the next has to wait', async ({ api }) => {
     const { userId } = await signUp(api)
     for (let i = 0; i < 10; i++)
       await api.post('/v1/sessions', { userId, password: 'guess number one', device })
@@ -34,7 +34,9 @@ describe('accounts and sessions', () => {
     expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0)
   })
 
-  test('a refresh token gives new tokens, and the one before it works for a lost reply', async ({ api }) => {
+  test('A3.6 a refresh token gives new tokens, and the one before it works for a lost reply', async ({
+    api,
+  }) => {
     const person = await signUp(api)
     const first = await api.post('/v1/sessions/refresh', { refreshToken: person.refreshToken })
     expect(first.status).toBe(200)
@@ -53,7 +55,10 @@ describe('accounts and sessions', () => {
     expect((await api.get('/v1/sync', body['accessToken'])).status).toBe(401)
   })
 
-  test('P9 after logging out neither token works, and no push token is left', async ({ api, service }) => {
+  test('A3.8 P9 after logging out neither token works, and no push token is left', async ({
+    api,
+    service,
+  }) => {
     const person = await signUp(api)
     await api.put('/v1/devices/current/push', { kind: 'fcm', token: 'token-of-someone' }, person.token)
     expect((await api.delete('/v1/sessions/current', person.token)).status).toBe(204)
@@ -74,7 +79,7 @@ describe('accounts and sessions', () => {
     expect((await api.get('/v1/sync', tablet.token)).status).toBe(200)
   })
 
-  test('a push token that another user binds is taken from the one before', async ({ api, service }) => {
+  test('A3.8 a push token that another user binds is taken from the one before', async ({ api, service }) => {
     const [one, two] = [await signUp(api), await signUp(api)]
     const binding = { kind: 'apns', token: 'ab'.repeat(32), topic: 'com.example.app' }
     await api.put('/v1/devices/current/push', binding, one.token)

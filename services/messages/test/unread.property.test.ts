@@ -50,7 +50,7 @@ function unreadByPlace(
   return conversationIds.map((conversationId) => unread.get(conversationId) ?? 0)
 }
 
-test('P5 GET /v1/unread is the same total', async ({ service: { ctx }, api }) => {
+test('A7.7 P5 GET /v1/unread is the same total', async ({ service: { ctx }, api }) => {
   const ann = await signUp(api, 'ann')
   const ben = await logIn(api, (await signUp(api, 'ben')).userId)
   for (const text of ['one', 'two'])

@@ -51,7 +51,7 @@ const test = base.extend('withTokens', { scope: 'file' }, async ({ config }, { o
 })
 
 describe("tokens of the operator's own back end", () => {
-  test('P9 open a session at first sight, by secret or public key, and no other key passes', async ({
+  test('A3.5 P9 open a session at first sight, by secret or public key, and no other key passes', async ({
     withTokens,
   }) => {
     const { publicKey, privateKey } = generateKeyPairSync('ed25519')

@@ -189,7 +189,7 @@ describe('the set for a token', () => {
     ['app.two', 'sandbox', undefined],
     // The only one there is.
     [undefined, 'sandbox', 'one-sandbox'],
-  ] as const)('of the app %s in %s is %s', ([topic, environment, expected]) => {
+  ] as const)('A3.2 of the app %s in %s is %s', ([topic, environment, expected]) => {
     const chosen = chooseSet(all, 'apns', { environment, ...(topic ? { topic } : {}) })
     expect(chosen?.set.name).toBe(expected)
   })

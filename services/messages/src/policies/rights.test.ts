@@ -67,7 +67,7 @@ const rows = (text: string) =>
     .map((line) => line.split(/\s+/))
 
 describe('every role, action and kind of group', () => {
-  test.for(rows(table))('%s %s: owner %s, admin %s, member %s', ([id, action, ...allowed]) => {
+  test.for(rows(table))('A8.8 %s %s: owner %s, admin %s, member %s', ([id, action, ...allowed]) => {
     expect(roles.map((role) => (may(policyOf(id), role, action as never) ? 'yes' : 'no'))).toEqual(allowed)
   })
 
@@ -91,7 +91,7 @@ test.for([
   ['public', ['approval', 'free', 'invitation'], 'proposes', 'since-joining', true, true],
   ['chatroom', ['free', 'approval', 'invitation'], 'adds', 'all', true, false],
   ['live', ['free'], undefined, 'since-joining', false, false],
-] as const)('%s: joined by %j, members %s, history %s, kept %s, counted %s', ([id, ...expected]) => {
+] as const)('A8.13 %s: joined by %j, members %s, history %s, kept %s, counted %s', ([id, ...expected]) => {
   const { join, invite, history, stores, counts } = policyOf(id)
   expect([join, invite.member, history, stores, counts]).toEqual(expected)
 })

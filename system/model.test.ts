@@ -66,6 +66,17 @@ const command = fc.oneof(
     }),
   },
   {
+    weight: 3,
+    arbitrary: fc.record({
+      does: fc.constant('mark' as const),
+      device,
+      place,
+      back,
+      over,
+      read: fc.boolean(),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       does: fc.constantFrom('join' as const, 'leave' as const),
@@ -268,6 +279,11 @@ async function startRun(stack: Stack) {
         return agree(ask('log:clear', { seq }), model.clear(by, it.place, seq))
       case 'read':
         return agree(ask('receipt:read', { seq }), model.read(by, it.place, seq))
+      case 'mark':
+        return agree(
+          ask('message:mark', { messageIds: [messageId], read: it.read }),
+          model.mark(by, it.place, seq, it.read),
+        )
     }
   }
 
@@ -316,14 +332,19 @@ async function startRun(stack: Stack) {
           const change = told.get(conversationId)
           expect(change !== undefined).toBe(standing !== undefined)
           if (!standing || !change) continue
+          const marked = (seqs: number[] = []) => seqs.filter((seq) => seq > standing.floor)
           expect({
             ...change.watermarks,
             unread: change.unread,
+            readSeqs: marked(change.readSeqs),
+            unreadSeqs: marked(change.unreadSeqs),
             lastSeq: change.summary.lastSeq,
           }).toMatchObject({
             readSeq: standing.read,
             clearedSeq: standing.cleared,
             unread: model.unread(whose, at),
+            readSeqs: model.marked(whose, at, true),
+            unreadSeqs: model.marked(whose, at, false),
             lastSeq: model.lastSeq(at),
           })
         }

@@ -14,6 +14,8 @@ interface Member {
   read: number
   cleared: number
   hidden: Set<number>
+  /** Messages that are read, or not, whatever `read` says. */
+  marked: Map<number, boolean>
 }
 
 interface Conversation {
@@ -39,7 +41,13 @@ const line = (by: number, more: Partial<Line> = {}): Line => ({
   reactions: new Map(),
   ...more,
 })
-const member = (floor: number, read = floor): Member => ({ floor, read, cleared: 0, hidden: new Set() })
+const member = (floor: number, read = floor): Member => ({
+  floor,
+  read,
+  cleared: 0,
+  hidden: new Set(),
+  marked: new Map(),
+})
 
 /** What is to be expected of a request: no number where it is refused, that of its entry, or 0 where there is none. */
 type Expected = number | undefined
@@ -126,7 +134,26 @@ export class Model {
     const standing = members.get(by)
     if (!standing) return undefined
     standing.read = Math.max(standing.read, Math.min(seq, log.length))
+    for (const marked of standing.marked.keys()) if (marked <= seq) standing.marked.delete(marked)
     return 0
+  }
+
+  mark(by: number, place: number, seq: number, read: boolean): Expected {
+    const standing = this.#at(place).members.get(by)
+    const message = this.#message(by, place, seq)
+    if (!standing || !message || standing.hidden.has(seq)) return undefined
+    if (message.by === by) return 0
+    if (read === seq <= standing.read) standing.marked.delete(seq)
+    else standing.marked.set(seq, read)
+    return 0
+  }
+
+  /** The messages that somebody has marked read, or unread, by themselves. */
+  marked(person: number, place: number, read: boolean): number[] {
+    const { marked, floor } = this.standing(person, place) ?? member(0)
+    return [...marked.keys()]
+      .filter((seq) => marked.get(seq) === read && seq > floor)
+      .toSorted((a, b) => a - b)
   }
 
   join(by: number, place: number): Expected {
@@ -219,7 +246,8 @@ export class Model {
       kind === 'message' &&
       by !== person &&
       !recalled &&
-      index >= Math.max(standing.floor, standing.read) &&
+      index >= standing.floor &&
+      !(standing.marked.get(index + 1) ?? index < standing.read) &&
       !standing.hidden.has(index + 1)
     return log.filter(isUnread).length
   }

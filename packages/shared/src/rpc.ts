@@ -231,7 +231,7 @@ export interface DeadToken {
 export interface Withdrawal extends PushTarget {
   /** Alerts up to here are to be taken down: they were read, or their conversation was left. */
   read: ReadMark[]
-  /** Single messages whose alerts are to be taken down: they were recalled or hidden. */
+  /** Single messages whose alerts are to be taken down: they were recalled, hidden or read by themselves. */
   gone: string[]
   /** To be handed back with the report. */
   asOf: string

@@ -11,7 +11,7 @@ const draft = (text = 'hi', clientMessageId = 'c1') => ({
 })
 
 describe('whatever a client emits', () => {
-  test('A6.7 a send is answered with what messages committed, and the sender comes from the token', async ({
+  test('A5.11 A6.7 a send is answered with what messages committed, and the sender comes from the token', async ({
     a,
     issuer,
     messages,

@@ -25,7 +25,7 @@ test('breadth is limited in lists and objects', () => {
   )
 })
 
-test('binary, NUL and half surrogates are refused, in keys too', () => {
+test('A6.5 P10 binary, NUL and half surrogates are refused, in keys too', () => {
   expect([Buffer.from('x'), 'a\0', { 'a\0': 1 }, '\ud800', [{ '\udfff': 1 }]].map(codeOf)).toEqual(
     Array(5).fill('invalid_request'),
   )

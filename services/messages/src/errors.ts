@@ -4,7 +4,6 @@ import { AppError } from '@parley/shared/errors'
 export const notAMember = () => new AppError('forbidden', 'you are not a member of this conversation')
 export const notAllowed = () => new AppError('forbidden', 'your role does not allow this here')
 export const notTheirMember = () => new AppError('not_found', 'they are not a member of this conversation')
-export const invitationOnly = () => new AppError('forbidden', 'one comes into this group by invitation only')
 export const noSuchRequest = () => new AppError('not_found', 'nobody of this name waits to be let in')
 export const noSuchPolicy = () => new AppError('invalid_request', 'there is no such kind of group')
 export const noSuchJoinBy = (ways: string[]) =>

@@ -1,7 +1,7 @@
 import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
-import { groupIsFull, invitationOnly, tooManyConversations } from '../errors.ts'
+import { groupIsFull, notAMember, tooManyConversations } from '../errors.ts'
 import { toSummary } from '../log/entry.ts'
 import { admit } from './admit.ts'
 import { changeGroup, type HeldGroup } from './change-group.ts'
@@ -43,7 +43,7 @@ export async function join(
 }
 
 async function demandOpen({ trx, conversation, policy, actorId }: HeldGroup): Promise<void> {
-  if (conversation.joinBy === 'invitation') throw invitationOnly()
+  if (conversation.joinBy === 'invitation') throw notAMember()
   if (policy.kickedMayReturn) return
-  if (await requests.isExpelled(trx, conversation.conversationId, actorId)) throw invitationOnly()
+  if (await requests.isExpelled(trx, conversation.conversationId, actorId)) throw notAMember()
 }

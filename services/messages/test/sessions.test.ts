@@ -113,15 +113,19 @@ describe('accounts and sessions', () => {
     expect((await api.get('/metrics')).status).toBe(404)
   })
 
-  test('P10 a flood of log-ins is refused in part, and the service goes on', async ({ api }) => {
+  test('P10 in a flood of sign-ups each is done or refused with a code, and the service goes on', async ({
+    api,
+  }) => {
     const { userId } = await signUp(api)
     const replies = await Promise.all(
       Array.from({ length: 300 }, (_, i) =>
         api.post('/v1/accounts', { userId: `${userId}-${i}`, password: 'long enough' }),
       ),
     )
-    const statuses = new Set(replies.map(({ status }) => status))
-    expect(statuses).toEqual(new Set([201, 503]))
+    const done = replies.filter(({ status }) => status === 201)
+    const refused = replies.filter(({ body }) => body.error?.code === 'overloaded')
+    expect(done.length).toBeGreaterThan(0)
+    expect(done.length + refused.length).toBe(replies.length)
     expect((await signUp(api)).token).not.toBe('')
   })
 

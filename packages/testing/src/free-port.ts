@@ -1,12 +1,29 @@
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** A loopback port nobody listens on at this moment. Another process may still take it first. */
+// Below what Linux, macOS and Windows give to outgoing connections, any of which could take the port before the
+// server that it is for.
+const range = { first: 10_000, end: 32_000 }
+const attempts = 100
+
+/** A loopback port nobody listens on at this moment. Another process may still take it first, by a rare chance. */
 export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  for (let i = 0; i < attempts; i++) {
+    const port = randomInt(range.first, range.end)
+    if (await canListen(port)) return port
+  }
+  throw new Error(`no free port among ${attempts} tried`)
+}
+
+async function canListen(port: number): Promise<boolean> {
+  const server = createServer().listen(port, '127.0.0.1')
+  try {
+    await once(server, 'listening')
+  } catch {
+    return false
+  }
   server.close()
   await once(server, 'close')
-  return port
+  return true
 }

@@ -1,6 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type ErrorCode, catalogue } from '@parley/shared/errors'
 import type { SyncPage } from '@parley/shared/protocol'
 import { type ClientEventName, clientEvents } from '@parley/shared/protocol'
@@ -37,9 +38,11 @@ const test = base
           })
           const text = await response.text()
           const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false
-          const answer = (isJson ? JSON.parse(text) : {}) as Body & { error?: { code: ErrorCode } }
+          const answer = (isJson ? JSON.parse(text) : {}) as Body & {
+            error?: { code: ErrorCode; retryAfterMs?: number }
+          }
           if (response.status === 429) {
-            await new Promise((resolve) => setTimeout(resolve, 500))
+            await wait(answer.error?.retryAfterMs)
             continue
           }
           const fault = contract.judge(method, target, response.status, isJson ? answer : undefined)
@@ -310,7 +313,7 @@ describe('P10 bad input', () => {
       for (;;) {
         const result = await socket.ask(event, request)
         if (result.ok || result.error.code !== 'rate_limited') return result
-        await new Promise((resolve) => setTimeout(resolve, result.error.retryAfterMs))
+        await wait(result.error.retryAfterMs)
       }
     }
     for (const [event, , request] of steps) {

@@ -105,3 +105,25 @@ describe("an app's own message type", () => {
     ).toBe(201)
   })
 })
+
+test('P3 what a device sends without waiting keeps its order, whatever types it is of', async ({
+  api,
+  service,
+  rpc,
+}) => {
+  const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+  await registerType(service.ctx, 'order.placed', MessageTypeSetting.parse({}))
+  const types = ['order.placed', 'text', 'order.placed', 'text', 'never.registered', 'text']
+  const sends = types.map((type) => ({
+    userId: ada.userId,
+    deviceId: ada.deviceId,
+    draft: {
+      clientMessageId: uuid(),
+      to: { userId: bob.userId },
+      type,
+      content: type === 'text' ? { text: 'hi' } : {},
+    },
+  }))
+  const { results } = await rpc.call('messages/send', { sends } as never)
+  expect(results).toMatchObject(types.map((_, i) => ({ ok: true, data: { seq: i + 1 } })))
+})

@@ -1,10 +1,10 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { UserId } from '@parley/shared/ids'
 import { startLoop } from '@parley/shared/loop'
 import { findReach, newsChannelPrefix } from '@parley/shared/presence'
 import type { PresenceState } from '@parley/shared/presence-events'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import { Gauge } from 'prom-client'
+import { untilSubscribed } from '../connections/until-subscribed.ts'
 import type { Context } from '../context.ts'
 import { presenceBusy, presenceUnknown } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
@@ -15,7 +15,6 @@ const lookEveryMs = 500
 /** Every watched user is asked about again within this, whether there was news or not: news may be lost. */
 const roundMs = 60_000
 const askedAtOnce = 500
-const subscribedWithinMs = 1_000
 
 type WatchContext = Pick<
   Context,
@@ -102,17 +101,6 @@ export function startWatches(ctx: WatchContext) {
     return [...due]
   }
 
-  /** Redis answers in order: when the ping is back, the subscriptions before it hold. */
-  async function subscribed(): Promise<void> {
-    if (subscriber.status !== 'ready') return
-    const timeout = new AbortController()
-    await Promise.race([
-      subscriber.ping().catch(() => undefined),
-      wait(subscribedWithinMs, undefined, { signal: timeout.signal, ref: false }).catch(() => undefined),
-    ])
-    timeout.abort()
-  }
-
   async function watch(socket: ChatSocket, userIds: UserId[]): Promise<PresenceState[]> {
     if (load.isHigh()) throw presenceBusy()
     book.checkRoom(socket, userIds)
@@ -125,7 +113,7 @@ export function startWatches(ctx: WatchContext) {
       if (lastSeenAt !== undefined && (entry.lastSeenAt ?? '') < lastSeenAt) entry.lastSeenAt = lastSeenAt
       entries.set(userId, entry)
     }
-    await subscribed()
+    await untilSubscribed(subscriber)
     await learn(entries)
     return userIds.map((userId) => toState(userId, entries.get(userId) ?? newWatched()))
   }

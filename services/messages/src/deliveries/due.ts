@@ -51,7 +51,7 @@ async function toDeliveries(
     listBadges(db, [...new Set(rows.map(({ userId }) => userId))]),
     store.listAlerted(db, conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
   ])
-  const types = await Promise.all(entries.map(({ type }) => messageTypes.find(type)))
+  const types = await Promise.all(entries.map(async ({ type }) => messageTypes.find(type)))
   const entryOf = new Map(entries.map((entry, i) => [entry.seq, { ...entry, registered: types[i] }]))
   return rows.map((row) => ({
     ...toTarget(row, badges.get(row.userId) ?? 0),

@@ -8,29 +8,31 @@ import * as store from './store.ts'
 /** How long an instance may go by what a type was before, give or take a quarter. */
 const everyMs = 5_000
 
+type Types = Map<string, MessageType>
+
 /**
  * The app's own types as this instance knows them. They are read when the first is asked for and every few seconds
  * from then on, so sends wait for Postgres once and never after; while it is away the last known hold.
  */
 export function createMessageTypes({ log, db }: { log: Logger; db: Kysely<Database> }) {
-  let known: Promise<Map<string, MessageType>> | undefined
+  let known: Types | undefined
+  let loading: Promise<Types> | undefined
   let refreshing: AsyncDisposable | undefined
 
   async function refresh(): Promise<void> {
-    const types = await load()
-    known = Promise.resolve(types)
+    await load()
   }
 
-  async function load(): Promise<Map<string, MessageType>> {
-    return new Map((await store.listTypes(db)).map((type) => [type.type, type]))
+  async function load(): Promise<Types> {
+    const types = await store.listTypes(db)
+    known = new Map(types.map((type) => [type.type, type]))
+    return known
   }
 
-  function first(): Promise<Map<string, MessageType>> {
-    const loading = load()
-    known = loading
+  function first(): Promise<Types> {
     refreshing ??= startLoop({ log, name: 'message types', everyMs }, refresh)
-    loading.catch(() => {
-      if (known === loading) known = undefined
+    loading ??= load().finally(() => {
+      loading = undefined
     })
     return loading
   }
@@ -39,10 +41,14 @@ export function createMessageTypes({ log, db }: { log: Logger; db: Kysely<Databa
   void first().catch(() => undefined)
 
   return {
-    /** Undefined for a type that is not registered. */
-    async find(type: string): Promise<MessageType | undefined> {
+    /**
+     * Undefined for a type that is not registered. A promise only until the types were read: sends that were made one
+     * after the other shall not change places because of what they are.
+     */
+    find(type: string): MessageType | undefined | Promise<MessageType | undefined> {
       // Only an app's own types have a dot in their names.
-      return type.includes('.') ? (await (known ?? first())).get(type) : undefined
+      if (!type.includes('.')) return undefined
+      return known ? known.get(type) : first().then((types) => types.get(type))
     },
     /** Makes a registration hold on this instance at once. */
     refresh,

@@ -150,7 +150,9 @@ function standingOf(row: Row, advanced: Advanced | undefined): Standing {
  * Rows of the batch are joined with tables by index alone (see `plans` of the pool), and with each other not at
  * all: a batch joined with itself costs its square. What follows from a conversation's snapshot needs no join,
  * because the conversation advances from that snapshot or not at all; `is true` keeps `in` a hash table instead
- * of a join, and `limit` keeps the planner from reading a table it thinks is empty as a whole. Entries' times
+ * of a join, and `limit` keeps the planner from reading a table it thinks is empty as a whole. The row to advance is
+ * named by its ctid, which needs neither an index nor the planner's guess; after a wait for its lock Postgres looks
+ * at the row's newer version, so what the snapshot said of it is compared as well. Entries' times
  * never go back: a transaction that waited for the lock may have begun before the one it waited for.
  */
 export const commitStatement = `

@@ -19,7 +19,7 @@ export async function sendMessage(
   { bySystem = false, byOperator = false }: { bySystem?: boolean; byOperator?: boolean } = {},
 ): Promise<Sent> {
   const registered = await ctx.messageTypes.find(call.draft.type)
-  const send = { ...prepare(call, registered), bySystem }
+  const send = prepare(call, { registered, bySystem })
   const refused = refusalByType(ctx, call.draft, registered)
   if (refused) return sentBefore(ctx, send, refused)
   const mediaId = mediaIdOf(call.draft)
@@ -61,7 +61,10 @@ function refusalByType(
   return maxBytes !== null && !jsonAtMost(maxBytes)(content) ? contentTooLarge(maxBytes) : undefined
 }
 
-function prepare({ userId, draft }: SendCall, registered: MessageType | undefined): PreparedSend {
+function prepare(
+  { userId, draft }: SendCall,
+  { registered, bySystem }: { registered: MessageType | undefined; bySystem: boolean },
+): PreparedSend {
   const direct = 'userId' in draft.to ? draft.to.userId : null
   if (direct === userId) throw noSelfChat()
   const conversationId: ConversationId =
@@ -88,7 +91,7 @@ function prepare({ userId, draft }: SendCall, registered: MessageType | undefine
     counted: counted && switches?.counted !== false,
     pushed: pushed && switches?.pushed !== false,
     synced: synced && switches?.synced !== false,
-    bySystem: false,
+    bySystem,
   }
 }
 

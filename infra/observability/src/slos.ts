@@ -36,6 +36,13 @@ export const slos: Slo[] = [
     runbook: 'sends-are-slow',
   },
   {
+    name: 'Deliveries',
+    says: 'entries are written to sockets later than a second after they were stored',
+    objective: 0.999,
+    badRatio: slowerThan('parley_gateway_delivery_seconds', 1, ''),
+    runbook: 'doorbells-are-late',
+  },
+  {
     name: 'Connects',
     says: 'people who connect wait longer than 3 s',
     objective: 0.999,

@@ -1,9 +1,16 @@
-import { Registry, collectDefaultMetrics } from 'prom-client'
+import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import manifest from '../package.json' with { type: 'json' }
 
 /** The process's metrics: Node's own, labelled with the service, and what the service adds. */
 export function createMetrics(service: string): Registry {
   const registry = new Registry()
   registry.setDefaultLabels({ service })
   collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: 'parley_build_info',
+    help: 'Always 1; what runs is in the labels. All packages of a release have one version',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  }).set({ version: manifest.version, node: process.version }, 1)
   return registry
 }

@@ -12,6 +12,7 @@ import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
 import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
+import type { FanoutMetrics } from './fanout/fanout-metrics.ts'
 import { type Heard, hearDoorbells } from './fanout/hear-doorbells.ts'
 import { bindProfiles, type Engine } from './heartbeats/bind-profiles.ts'
 import { countMisses } from './heartbeats/count-misses.ts'
@@ -28,6 +29,8 @@ export interface SocketData {
   /** Refusals in a row; many of them are a flood. */
   refused: number
   warnedOfExpiry: boolean
+  /** With which this node closed it. */
+  closeCode?: number
   appState: AppState
   heartbeat: HeartbeatProfile
   /** The conversation on the device's screen. */
@@ -44,6 +47,7 @@ interface RealtimeOptions {
   app: HttpApp
   config: Config
   metrics: Metrics
+  fanoutMetrics: FanoutMetrics
   publisher: Redis
   subscriber: Redis
   isDraining: () => boolean
@@ -60,6 +64,7 @@ export function createRealtime({
   app,
   config,
   metrics,
+  fanoutMetrics,
   publisher,
   subscriber,
   isDraining,
@@ -81,7 +86,7 @@ export function createRealtime({
     ...optionsOf('foreground'),
     adapter: function adapter(nsp: Namespace) {
       const made = sharded(nsp)
-      hearDoorbells(made, nsp, { onNotice, tell, sheds })
+      hearDoorbells(made, nsp, { metrics: fanoutMetrics, onNotice, tell, sheds })
       return made
     },
     serveClient: false,

@@ -16,6 +16,7 @@ import { createContext, type Overrides } from './context.ts'
 import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
 import { startDoorbellLag } from './fanout/doorbell-lag.ts'
+import { createFanoutMetrics } from './fanout/fanout-metrics.ts'
 import { heartbeatOf } from './heartbeats/profiles.ts'
 import { createListeners } from './listeners/listeners.ts'
 import { listenerRoutes } from './listeners/routes.ts'
@@ -54,8 +55,8 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
 
   const disconnects = new Counter({
     name: 'parley_gateway_disconnects_total',
-    help: 'Ends of sockets, in the words of Socket.IO',
-    labelNames: ['reason'],
+    help: 'Ends of sockets, in the words of Socket.IO, and the code where this node closed it',
+    labelNames: ['reason', 'code'],
     registers: [ctx.metrics],
   })
   new Gauge({
@@ -71,10 +72,12 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     server.close(),
   )
   const twins = createTwins(ctx)
+  const fanoutMetrics = createFanoutMetrics(ctx.metrics)
   const { io, engines } = createRealtime({
     app,
     config,
     metrics: ctx.metrics,
+    fanoutMetrics,
     publisher: ctx.publisher,
     subscriber,
     isDraining: () => readiness.leaving,
@@ -91,7 +94,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       this.set(listeners.count)
     },
   })
-  listenerRoutes(app, { ...ctx, listeners, isDraining: () => readiness.leaving })
+  listenerRoutes(app, { ...ctx, listeners, fanoutMetrics, isDraining: () => readiness.leaving })
   // Fastify waits for open connections and sockets never end by themselves.
   // `local` because the adapter would pass the order on to every other node.
   app.addHook('preClose', async () => {
@@ -136,7 +139,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       time: new Date().toISOString(),
     })
     socket.on('disconnect', (reason) => {
-      disconnects.inc({ reason })
+      disconnects.inc({ reason, code: socket.data.closeCode ?? 'none' })
       registry.remove(socket)
       watches.drop(socket)
       presence.changed(userId)

@@ -223,6 +223,9 @@ describe('doorbells', () => {
       { timeout: 20_000, interval: 20 },
     )
     raw.terminate()
+    const metrics = await node.ctx.metrics.metrics()
+    expect(metrics).toMatch(/^parley_gateway_slow_consumers_total\{reason="queue",.*\} 1$/m)
+    expect(metrics).toMatch(/^parley_gateway_disconnects_total\{reason="[^"]+",code="4508",.*\} 1$/m)
   })
 })
 

@@ -375,6 +375,9 @@ describe('server-sent events', () => {
     await vi.waitUntil(() => !a.io.of('/').adapter.rooms.has(userRoom(person.userId as UserId)), {
       timeout: 10_000,
     })
+    expect(await a.ctx.metrics.metrics()).toMatch(
+      /^parley_gateway_slow_consumers_total\{reason="stream",.*\} 1$/m,
+    )
     using again = await openEvents(`${a.url}/v1/events`, { ...person.headers, 'last-event-id': cursor })
     await vi.waitUntil(() => again.events.length === 1, { timeout: 10_000 })
     expect(seqsOf(again.events[0]?.data as never)[0]).toBe(1)

@@ -1,3 +1,4 @@
+import { encodeEvent, userRoom } from '@parley/shared/realtime'
 import { expect, vi } from 'vitest'
 import { connectClient, test } from './fixture.ts'
 
@@ -26,4 +27,33 @@ test('counts ends of sockets by reason, and shows that it drains', async ({ star
   await vi.waitUntil(async () => (await metricOf(node.internalUrl, ended)) === 1)
   expect(await metricOf(node.internalUrl, /^parley_gateway_draining\{.*\} (\S+)$/m)).toBe(0)
   await node[Symbol.asyncDispose]()
+})
+
+test('measures how long after its commit an entry is written to sockets, by the time it carries', async ({
+  start,
+  issuer,
+  announcer,
+}) => {
+  await using node = await start('measuring')
+  await using client = await connectClient(node.url, issuer)
+  const heard = new Promise((resolve) => client.socket.once('entry:new', resolve))
+  const entry = {
+    conversationId: 'c',
+    seq: 1,
+    clientMessageId: '"sentAt":"2001-01-01T00:00:00.000Z"',
+    sentAt: new Date(Date.now() - 20_000).toISOString(),
+    content: { sentAt: '2001-01-01T00:00:00.000Z' },
+  }
+  const text = encodeEvent('entry:new', { entry, summary: {} } as never)
+  await announcer.ring([
+    { room: userRoom(client.userId), text },
+    { room: userRoom('nobody-here' as never), text },
+  ])
+  await heard
+  const metrics = await node.ctx.metrics.metrics()
+  expect(metrics).toMatch(/^parley_gateway_delivery_seconds_bucket\{le="15",.*\} 0$/m)
+  expect(metrics).toMatch(/^parley_gateway_delivery_seconds_bucket\{le="60",.*\} 1$/m)
+  expect(metrics).toMatch(
+    /^parley_build_info\{version="\d+\.\d+\.\d+",node="v\d+\.[^"]+",service="gateway"\} 1$/m,
+  )
 })

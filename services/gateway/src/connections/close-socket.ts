@@ -15,6 +15,7 @@ export function closeSocket(
   { forGood = false }: { forGood?: boolean } = {},
 ): void {
   const { conn } = socket
+  socket.data.closeCode = code
   socket.emit('session:closing', { code, reason })
   if (forGood) socket.disconnect()
   onceWritten(conn, () => {

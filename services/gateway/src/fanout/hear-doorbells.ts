@@ -1,10 +1,13 @@
+import { closeCodes } from '@parley/shared/protocol'
 import { decodeEvent, roomOfChannel } from '@parley/shared/realtime'
 import type { Namespace } from 'socket.io'
 import type { Adapter } from 'socket.io-adapter'
 import { noticeMark } from '../connections/twins.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { decodeDroppable, droppableMark } from './droppable.ts'
+import type { FanoutMetrics } from './fanout-metrics.ts'
 import { closeIfTooSlow } from './slow-readers.ts'
+import { storedAt } from './stored-at.ts'
 import { textFrame } from './text-frame.ts'
 
 /** Every encoded Socket.IO event begins with 42; the adapter's own messages begin with `{` or are MessagePack. */
@@ -18,6 +21,7 @@ const droppableBehind = 32
 export type Heard = ReturnType<typeof decodeEvent>
 
 interface HearOptions {
+  metrics: FanoutMetrics
   /** What another gateway says on the channel of a user who is here. */
   onNotice: (notice: string) => void
   /** Tells a member of a room that has no socket; those with one are told here. */
@@ -38,7 +42,7 @@ interface ShardedAdapter extends Adapter {
 export function hearDoorbells(
   adapter: Adapter,
   nsp: Namespace,
-  { onNotice, tell, sheds }: HearOptions,
+  { metrics, onNotice, tell, sheds }: HearOptions,
 ): void {
   const sharded = adapter as ShardedAdapter
   const stock = sharded.onRawMessage.bind(sharded)
@@ -59,19 +63,26 @@ export function hearDoorbells(
     let text: string | undefined
     let heard: Heard | undefined
     for (const sid of sids) {
-      const socket = nsp.sockets.get(sid)
+      const socket = nsp.sockets.get(sid) as ChatSocket | undefined
       if (!socket) {
         heard ??= decodeEvent(message)
         tell(sid, heard)
         continue
       }
-      if (causedBy !== undefined && isLeftOut(socket as ChatSocket, causedBy)) continue
-      const { conn } = socket
-      if (conn.readyState !== 'open' || closeIfTooSlow(conn)) continue
+      if (causedBy !== undefined && isLeftOut(socket, causedBy)) continue
+      const { conn, data } = socket
+      if (conn.readyState !== 'open' || data.closeCode === closeCodes.slowConsumer) continue
+      if (closeIfTooSlow(conn)) {
+        data.closeCode = closeCodes.slowConsumer
+        metrics.slowConsumers.inc({ reason: 'queue' })
+        continue
+      }
       // A WebSocket takes the frame. Polling takes the text, without the 4 that Engine.IO puts before it.
       text ??= conn.transport.name === 'websocket' ? undefined : message.toString('utf8', 1)
       conn.write(text ?? '2', options as never)
     }
+    const storedMs = storedAt(message)
+    if (storedMs !== undefined) metrics.delivery.observe(Math.max(0, Date.now() - storedMs) / 1_000)
   }
 }
 

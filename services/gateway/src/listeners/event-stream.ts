@@ -4,6 +4,7 @@ import { AppError } from '@parley/shared/errors'
 import { closeCodes, type ServerEvent, type ServerEventName, type SyncPage } from '@parley/shared/protocol'
 import type { Identity } from '@parley/shared/tokens'
 import type { Context } from '../context.ts'
+import type { FanoutMetrics } from '../fanout/fanout-metrics.ts'
 import type { Heard } from '../fanout/hear-doorbells.ts'
 import type { Ending } from './listener.ts'
 import type { Listeners, OpenListener } from './listeners.ts'
@@ -22,6 +23,7 @@ const longestTimerMs = 2 ** 31 - 1
 
 interface StreamContext extends Pick<Context, 'log' | 'messages'> {
   listeners: Listeners
+  fanoutMetrics: FanoutMetrics
 }
 
 /**
@@ -57,7 +59,9 @@ export async function streamEvents(
   stream.retryAfter(retryMs)
   const expires = endAtExpiry(listener)
   const beat = setInterval(() => {
-    if (!stream.keepAlive()) listener.end({ code: closeCodes.slowConsumer, reason: 'slow consumer' })
+    if (response.destroyed || stream.keepAlive()) return
+    ctx.fanoutMetrics.slowConsumers.inc({ reason: 'stream' })
+    listener.end({ code: closeCodes.slowConsumer, reason: 'slow consumer' })
   }, keepAliveMs)
   try {
     await stream.page(first)

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
 import { nodeDrains } from '../errors.ts'
+import type { FanoutMetrics } from '../fanout/fanout-metrics.ts'
 import { streamEvents } from './event-stream.ts'
 import type { Listeners } from './listeners.ts'
 import { poll } from './poll.ts'
@@ -33,6 +34,7 @@ const Stream = z.strictObject({
 
 interface RoutesContext extends Pick<Context, 'config' | 'log' | 'messages' | 'verifyToken'> {
   listeners: Listeners
+  fanoutMetrics: FanoutMetrics
   isDraining: () => boolean
 }
 

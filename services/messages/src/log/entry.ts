@@ -32,8 +32,9 @@ export function toEntry(row: LogRow): Entry {
     ...(row.clientMessageId === null ? {} : { clientMessageId: row.clientMessageId }),
     senderId: row.senderId,
     type: row.type,
-    content: row.content,
+    // Before the content, which may say anything: gateways find it in the text, to measure how late it is.
     sentAt: row.sentAt.toISOString(),
+    content: row.content,
     ...(row.clientSentAt ? { clientSentAt: row.clientSentAt } : {}),
     ...(row.editedAt ? { editedAt: row.editedAt.toISOString() } : {}),
     ...(row.recalledAt ? { recalledAt: row.recalledAt.toISOString() } : {}),

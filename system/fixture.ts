@@ -10,7 +10,9 @@ import { test as base } from 'vitest'
 
 /** The whole product as `npm start` runs it, each part a process of its own, once per test file. */
 export const test = base
-  .extend('stack', { scope: 'file' }, async ({}, { onCleanup }) => {
+  /** What a test file sets beside the rest. */
+  .extend('env', { scope: 'file' }, (): Record<string, string> => ({}))
+  .extend('stack', { scope: 'file' }, async ({ env }, { onCleanup }) => {
     const opened = new AsyncDisposableStack()
     onCleanup(() => opened.disposeAsync())
     const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-system-'))
@@ -25,6 +27,7 @@ export const test = base
       // On a machine that is busy with tests, typing and presence would be left out.
       SHED_LAG_MS: '10000',
       ...operatorTokenEnv,
+      ...env,
     }
     return opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides }))
   })

@@ -175,6 +175,7 @@ export async function createWorld({ db, messageTypes, pool, redis, scheduler, ne
       providers: { for: () => provider },
       // Nothing is given up here.
       deadLetters: { async add() {} },
+      tracing: undefined,
       metrics: { attempted() {}, withdrew() {} },
     } satisfies Record<keyof NotifyContext, unknown>
     return context as unknown as NotifyContext

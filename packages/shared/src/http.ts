@@ -13,6 +13,8 @@ import { z } from 'zod'
 import { checkBounds } from './bounds.ts'
 import { watchConnections } from './close-connections.ts'
 import { AppError } from './errors.ts'
+import { spanOf, traceRequests } from './tracing-http.ts'
+import type { Tracing } from './tracing.ts'
 
 export type HttpApp = FastifyInstance<
   RawServerDefault,
@@ -31,12 +33,19 @@ interface HttpOptions {
   trustedProxies?: string[]
   /** Of web apps that may ask and read the answers; without any, a browser gives answers to pages of this origin alone. */
   allowedOrigins?: string[]
+  tracing?: Tracing | undefined
 }
 
 /** The HTTP server every service starts from: bounds and zod at the edges, one error shape. */
 export function createHttpApp(
   log: FastifyBaseLogger,
-  { bodyLimit = 100 * 1024, trusted = false, trustedProxies = [], allowedOrigins = [] }: HttpOptions = {},
+  {
+    bodyLimit = 100 * 1024,
+    trusted = false,
+    trustedProxies = [],
+    allowedOrigins = [],
+    tracing,
+  }: HttpOptions = {},
 ): HttpApp {
   const app = fastify({
     loggerInstance: log,
@@ -53,12 +62,14 @@ export function createHttpApp(
 
   const connections = watchConnections(app.server)
   app.addHook('preClose', async () => connections.closeIdle())
+  traceRequests(app, { tracing, trusted })
   if (!trusted) guardAndLog(app)
   if (allowedOrigins.length > 0) allowOrigins(app, allowedOrigins)
 
   app.setErrorHandler<FastifyError>((cause, request, reply) => {
     const error = fromFastify(cause)
-    if (error.code === 'internal') request.log.error({ err: error }, 'request failed')
+    if (error.code === 'internal')
+      request.log.error({ err: error, traceId: spanOf(request)?.traceId }, 'request failed')
     if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1_000))
     return reply.status(error.status).send({ error: error.toJSON() })
   })

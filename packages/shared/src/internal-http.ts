@@ -4,6 +4,8 @@ import { AppError } from './errors.ts'
 import { createHttpApp, type HttpApp } from './http.ts'
 import type { Logger } from './log.ts'
 import type { Rpc } from './rpc.ts'
+import { spanOf } from './tracing-http.ts'
+import type { TraceSpan, Tracing } from './tracing.ts'
 
 interface InternalOptions {
   log: Logger
@@ -12,16 +14,18 @@ interface InternalOptions {
   secret: string
   /** Throws while the service should get no new work. */
   ready: () => Promise<void>
+  tracing?: Tracing | undefined
 }
 
 /**
  * The listener no ingress may reach: probes, metrics and calls between services.
  * `/livez` depends on nothing but the event loop, so an outage of a database never restarts the pods.
  */
-export function createInternalApp({ log, metrics, secret, ready }: InternalOptions): HttpApp {
+export function createInternalApp({ log, metrics, secret, ready, tracing }: InternalOptions): HttpApp {
   const app = createHttpApp(log.child({ component: 'internal' }), {
     bodyLimit: 16 * 1024 * 1024,
     trusted: true,
+    tracing,
   })
   app.get('/livez', async () => ({ ok: true }))
   app.get('/startupz', async () => ({ ok: true }))
@@ -48,13 +52,13 @@ function sameSecret(given: unknown, secret: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** Answers one of the calls of the contract in `rpc.ts`. */
+/** Answers one of the calls of the contract in `rpc.ts`; with a span, if the trace it belongs to is recorded. */
 export function serveRpc<M extends keyof Rpc>(
   app: HttpApp,
   method: M,
-  handle: (request: Rpc[M]['request']) => Promise<Rpc[M]['reply']>,
+  handle: (request: Rpc[M]['request'], span?: TraceSpan) => Promise<Rpc[M]['reply']>,
 ): void {
   app.post(`/rpc/${method}`, async (request, reply) =>
-    reply.send(await handle(request.body as Rpc[M]['request'])),
+    reply.send(await handle(request.body as Rpc[M]['request'], spanOf(request))),
   )
 }

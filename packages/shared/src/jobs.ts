@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
+import { during, traceIdOf, type Tracing } from './tracing.ts'
 
 /** A kind of background job: its queue, what it carries, how it is retried. Producer and worker import the same value. */
 export interface JobKind<Data extends z.ZodType> {
@@ -137,12 +138,24 @@ export interface JobInHand {
   attempt: number
   /** Whether a failure of this attempt is the job's end. */
   lastAttempt: boolean
+  /** What follows from it, for the trace of what added it. */
+  trace?: string | undefined
+}
+
+/** Data of a job with this in it carries the trace of what added it, if that is recorded. */
+export const traced = { trace: z.string().max(64).optional() }
+
+interface WorkerOptions {
+  connection: Redis
+  log: Logger
+  concurrency?: number
+  tracing?: Tracing | undefined
 }
 
 /** Disposing waits for the jobs in hand. Data that does not parse will never parse, so it is failed at once. */
 export function startWorker<Data extends z.ZodType>(
   kind: JobKind<Data>,
-  { connection, log, concurrency = 8 }: { connection: Redis; log: Logger; concurrency?: number },
+  { connection, log, concurrency = 8, tracing }: WorkerOptions,
   work: (data: z.output<Data>, job: JobInHand) => Promise<void>,
 ): AsyncDisposable {
   const worker = new Worker<unknown>(
@@ -150,21 +163,36 @@ export function startWorker<Data extends z.ZodType>(
     async (job) => {
       const data = kind.data.safeParse(job.data)
       if (!data.success) throw new UnrecoverableError(z.prettifyError(data.error))
-      await work(data.data, {
+      const attempt = job.attemptsMade + 1
+      const span = tracing?.follow(traceOf(job.data), kind.queue, {
+        kind: 'consumer',
+        attributes: { 'parley.job.attempt': attempt, 'parley.job.age_ms': Date.now() - job.timestamp },
+      })
+      const inHand = {
         id: job.id ?? '',
         claim: `${job.id}@${job.timestamp}`,
-        attempt: job.attemptsMade + 1,
-        lastAttempt: job.attemptsMade + 1 >= (job.opts.attempts ?? 1),
-      })
+        attempt,
+        lastAttempt: attempt >= (job.opts.attempts ?? 1),
+        trace: span?.traceparent,
+      }
+      await during(span, () => work(data.data, inHand))
     },
     { connection, prefix: queuePrefix, concurrency, settings: { backoffStrategy } },
   )
   worker.on('failed', (job, err) =>
-    log.warn({ err, jobId: job?.id, attempt: job?.attemptsMade }, 'job failed'),
+    log.warn(
+      { err, jobId: job?.id, attempt: job?.attemptsMade, traceId: traceIdOf(traceOf(job?.data)) },
+      'job failed',
+    ),
   )
   worker.on('error', (err) => log.error({ err, queue: kind.queue }, 'worker error'))
   return {
     // BullMQ would wait for ever for a Redis that is away; what is in hand is then handed out again by it.
     [Symbol.asyncDispose]: () => worker.close(connection.status !== 'ready'),
   }
+}
+
+function traceOf(data: unknown): string | undefined {
+  const { trace } = (data ?? {}) as { trace?: unknown }
+  return typeof trace === 'string' ? trace : undefined
 }

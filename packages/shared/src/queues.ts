@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CallNotice } from './call-notice.ts'
 import { ConversationId, DeviceId, MediaId, UserId } from './ids.ts'
-import { jobKind, patientBackoff } from './jobs.ts'
+import { jobKind, patientBackoff, traced } from './jobs.ts'
 
 const forgetful = {
   removeOnComplete: { age: 3_600, count: 10_000 },
@@ -19,6 +19,7 @@ export const chatPush = jobKind({
     firstSeq: z.int().positive(),
     lastSeq: z.int().positive(),
     userIds: z.array(UserId).min(1).max(100),
+    ...traced,
   }),
   // Each push has a few attempts of its own; the job comes back for whichever is next.
   options: { attempts: 64, backoff: patientBackoff(1_000), ...forgetful },
@@ -63,6 +64,6 @@ export const callPush = jobKind({
 /** Make what a chat shows of an upload: pixel size, thumbnail, then `ready`. media adds it and does it. */
 export const mediaProcessing = jobKind({
   queue: 'media-process',
-  data: z.object({ mediaId: MediaId }),
+  data: z.object({ mediaId: MediaId, ...traced }),
   options: { attempts: 4, backoff: { type: 'exponential', delay: 500, jitter: 0.5 }, ...forgetful },
 })

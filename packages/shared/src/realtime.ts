@@ -28,6 +28,16 @@ export function decodeEvent(message: Buffer): { name: string; payload: string } 
   return { name: text.slice(0, nameEnds), payload: text.slice(nameEnds + 2, -1) }
 }
 
+/** Stands before an event whose way is traced: `^<traceparent> <event>`. */
+export const tracedMark = '^'
+
+export const encodeTraced = (traceparent: string, event: string) => `${tracedMark}${traceparent} ${event}`
+
+export function decodeTraced(message: Buffer): { traceparent: string; event: Buffer } {
+  const ends = message.indexOf(0x20)
+  return { traceparent: message.toString('latin1', 1, ends), event: message.subarray(ends + 1) }
+}
+
 /** Why a session ended: `revoked` by logging out or by command, `replaced` by another log-in, `suspended` with its account. */
 export type EndReason = 'revoked' | 'replaced' | 'suspended'
 

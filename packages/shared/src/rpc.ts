@@ -5,6 +5,7 @@ import type { MediaFacts } from './media.ts'
 import type { MessageDraft, PushTokenKind, ReceiptKind } from './protocol.ts'
 import type { EndReason, Replacement } from './realtime.ts'
 import type { Identity } from './tokens.ts'
+import { during, type Tracing } from './tracing.ts'
 
 /**
  * What services ask of each other on their internal ports: `POST /rpc/<method>`, JSON both ways.
@@ -95,6 +96,8 @@ export interface SendCall {
   userId: UserId
   deviceId: DeviceId
   draft: MessageDraft
+  /** W3C `traceparent`, if its trace is recorded. */
+  trace?: string
 }
 
 export interface Sent {
@@ -258,18 +261,20 @@ interface RpcOptions {
   baseUrl: string
   secret: string
   connections?: number
+  tracing?: Tracing | undefined
 }
 
 export interface RpcClient extends AsyncDisposable {
   call<M extends keyof Rpc>(
     method: M,
     request: Rpc[M]['request'],
-    options?: { deadlineMs?: number },
+    /** `trace`: the `traceparent` of what asks, if its trace is recorded. */
+    options?: { deadlineMs?: number; trace?: string | undefined },
   ): Promise<Rpc[M]['reply']>
 }
 
 /** Calls to one instance of a service. What its handler throws is thrown here again, with its code. */
-export function openRpc({ baseUrl, secret, connections = 16 }: RpcOptions): RpcClient {
+export function openRpc({ baseUrl, secret, connections = 16, tracing }: RpcOptions): RpcClient {
   const pool = new Pool(baseUrl, {
     connections,
     pipelining: 1,
@@ -277,11 +282,15 @@ export function openRpc({ baseUrl, secret, connections = 16 }: RpcOptions): RpcC
     connect: { timeout: 2_000 },
   })
   /** An answer that breaks off half-way is none. */
-  async function ask(path: string, text: string, deadlineMs: number) {
+  async function ask(path: string, text: string, deadlineMs: number, traceparent: string | undefined) {
     const { statusCode, body } = await pool.request({
       method: 'POST',
       path,
-      headers: { 'content-type': 'application/json', 'x-parley-internal': secret },
+      headers: {
+        'content-type': 'application/json',
+        'x-parley-internal': secret,
+        ...(traceparent === undefined ? {} : { traceparent }),
+      },
       body: text,
       headersTimeout: deadlineMs,
       bodyTimeout: deadlineMs,
@@ -289,14 +298,16 @@ export function openRpc({ baseUrl, secret, connections = 16 }: RpcOptions): RpcC
     return { status: statusCode, body: await body.json() }
   }
   return {
-    async call(method, request, { deadlineMs = 10_000 } = {}) {
-      const { status, body } = await ask(`/rpc/${method}`, JSON.stringify(request), deadlineMs).catch(
-        (cause: unknown) => {
+    call(method, request, { deadlineMs = 10_000, trace } = {}) {
+      const span = tracing?.follow(trace, method, { kind: 'client' })
+      return during(span, async () => {
+        const asked = ask(`/rpc/${method}`, JSON.stringify(request), deadlineMs, span?.traceparent)
+        const { status, body } = await asked.catch((cause: unknown) => {
           throw new AppError('unavailable', 'a service cannot be reached', { cause, retryAfterMs: 500 })
-        },
-      )
-      if (status >= 400) throw AppError.fromBody((body as { error: ErrorBody }).error)
-      return body as never
+        })
+        if (status >= 400) throw AppError.fromBody((body as { error: ErrorBody }).error)
+        return body as never
+      })
     },
     [Symbol.asyncDispose]: () => pool.destroy(),
   }

@@ -11,6 +11,7 @@ import {
   positiveInt,
   redisUrl,
 } from '@parley/shared/env'
+import { loadTracing, tracingEnv } from '@parley/shared/tracing'
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 import { heartbeatEnv, loadHeartbeats } from './heartbeats/profiles.ts'
@@ -22,6 +23,7 @@ export const Env = z.object({
   PORT: port.default(8081),
   INTERNAL_PORT: port.default(3111),
   LOG_LEVEL: logLevel,
+  ...tracingEnv,
   GATEWAY_ID: z
     .string()
     .regex(/^[A-Za-z0-9-]{1,63}$/)
@@ -60,6 +62,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
   return {
     http: { host: parsed.HOST, port: parsed.PORT, internalPort: parsed.INTERNAL_PORT },
     log: { level: parsed.LOG_LEVEL },
+    tracing: loadTracing(parsed),
     /** Stands in front of every Engine.IO session id, so that a balancer can send polling requests to their node. */
     gatewayId: parsed.GATEWAY_ID,
     redis: { url: parsed.REDIS_URL },

@@ -2,6 +2,7 @@ import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
 import { openRedis } from '@parley/shared/redis'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
+import { openTracing, type Tracing } from '@parley/shared/tracing'
 import type { Redis } from 'ioredis'
 import type { Registry as Metrics } from 'prom-client'
 import type { Config } from './config.ts'
@@ -18,6 +19,8 @@ export interface Context {
   config: Config
   log: Logger
   metrics: Metrics
+  /** Undefined where nothing is recorded. */
+  tracing: Tracing | undefined
   /** Presence. */
   redis: Redis
   /** The adapter's two: one that fails at once when Redis is away, one that only listens. */
@@ -45,6 +48,15 @@ export async function createContext(
   await using opened = new AsyncDisposableStack()
   const log = createLogger('gateway', config.log).child({ gatewayId: config.gatewayId })
   const metrics = createMetrics('gateway')
+  const tracing = opened.use(
+    await openTracing({
+      config: config.tracing,
+      service: 'gateway',
+      instance: config.gatewayId,
+      log,
+      metrics,
+    }),
+  )
 
   const open = (use: 'request' | 'publish' | 'worker') =>
     opened.adopt(openRedis({ url: config.redis.url, use }, log), (client) => client.disconnect())
@@ -54,7 +66,7 @@ export async function createContext(
   await Promise.allSettled([redis, publisher, subscriber].map((client) => client.connect()))
 
   const messages = opened.use(
-    openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
+    openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret, tracing }),
   )
   const deliveryMarks = opened.use(createDeliveryMarks(messages))
   const verifyToken = createTokenVerifier(remoteKeys(config.jwksUrl), config.userTokens)
@@ -70,6 +82,7 @@ export async function createContext(
     config,
     log,
     metrics,
+    tracing,
     redis,
     publisher,
     subscriber,

@@ -16,15 +16,22 @@ import {
   type VisibleAsk,
   type VisibleUser,
 } from '@parley/shared/rpc'
+import { during, type Tracing } from '@parley/shared/tracing'
 import { messagesUnavailable } from './errors.ts'
 
 const maxQueued = 10_000
 /** An instance that restarts is back within moments. Every call here is safe to repeat. */
 const retryDelaysMs = [100, 400, 1_000, 2_000]
 
+interface MessagesClientOptions {
+  urls: string[]
+  secret: string
+  tracing?: Tracing | undefined
+}
+
 /** Calls to messages: batched by nature, each conversation to the instance it belongs to, another if that is away. */
-export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
-  const instances = urls.map((baseUrl) => openInstance(baseUrl, secret))
+export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
+  const instances = urls.map((baseUrl) => openInstance({ baseUrl, secret, tracing }))
 
   async function patiently<T>(key: () => string, call: (instance: Instance) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
@@ -40,11 +47,17 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
   }
 
   return {
-    send: (call: SendCall): Promise<Sent> =>
-      patiently(
-        () => conversationOf(call),
-        (instance) => instance.sends.add(call),
-      ),
+    /** In a batch, so the trace it belongs to goes with the send and not with the call that carries it. */
+    send(call: SendCall, trace?: string): Promise<Sent> {
+      const span = tracing?.follow(trace, 'messages/send', { kind: 'client' })
+      const told = span ? { ...call, trace: span.traceparent } : call
+      return during(span, () =>
+        patiently(
+          () => conversationOf(call),
+          (instance) => instance.sends.add(told),
+        ),
+      )
+    },
     mark: (call: MarkCall) =>
       patiently(
         () => call.conversationId,
@@ -81,10 +94,10 @@ export function openMessagesClient({ urls, secret }: { urls: string[]; secret: s
             ...(operatorToken ? { operatorToken } : {}),
           }),
       ),
-    ask: (caller: Caller, event: string, request: unknown) =>
+    ask: (caller: Caller, event: string, request: unknown, trace?: string) =>
       patiently(
         () => caller.userId,
-        ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request }),
+        ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request }, { trace }),
       ),
     findEnded: (sessionIds: Caller['sessionId'][]) =>
       patiently(
@@ -101,10 +114,10 @@ export type MessagesClient = ReturnType<typeof openMessagesClient>
 
 type Instance = ReturnType<typeof openInstance>
 
-function openInstance(baseUrl: string, secret: string) {
-  const rpc = openRpc({ baseUrl, secret })
+function openInstance(options: Parameters<typeof openRpc>[0]) {
+  const rpc = openRpc(options)
   return {
-    name: baseUrl,
+    name: options.baseUrl,
     rpc,
     sends: createBatcher<SendCall, Sent>({
       maxBatch: 256,

@@ -5,6 +5,7 @@ import type { ConversationId } from '@parley/shared/ids'
 import type { AppState, HeartbeatProfile } from '@parley/shared/presence-events'
 import type { ClientToServer, ServerToClient } from '@parley/shared/protocol'
 import type { Identity } from '@parley/shared/tokens'
+import type { Tracing } from '@parley/shared/tracing'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Redis } from 'ioredis'
 import type { Registry as Metrics } from 'prom-client'
@@ -48,6 +49,7 @@ interface RealtimeOptions {
   config: Config
   metrics: Metrics
   fanoutMetrics: FanoutMetrics
+  tracing: Tracing | undefined
   publisher: Redis
   subscriber: Redis
   isDraining: () => boolean
@@ -65,6 +67,7 @@ export function createRealtime({
   config,
   metrics,
   fanoutMetrics,
+  tracing,
   publisher,
   subscriber,
   isDraining,
@@ -86,7 +89,7 @@ export function createRealtime({
     ...optionsOf('foreground'),
     adapter: function adapter(nsp: Namespace) {
       const made = sharded(nsp)
-      hearDoorbells(made, nsp, { metrics: fanoutMetrics, onNotice, tell, sheds })
+      hearDoorbells(made, nsp, { metrics: fanoutMetrics, tracing, onNotice, tell, sheds })
       return made
     },
     serveClient: false,

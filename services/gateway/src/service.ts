@@ -41,6 +41,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       metrics: ctx.metrics,
       secret: config.internalSecret,
       ready: () => readiness.ready(),
+      tracing: ctx.tracing,
     }),
     (server) => server.close(),
   )
@@ -78,6 +79,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     config,
     metrics: ctx.metrics,
     fanoutMetrics,
+    tracing: ctx.tracing,
     publisher: ctx.publisher,
     subscriber,
     isDraining: () => readiness.leaving,
@@ -120,6 +122,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   const answer = createAnswer({
     log,
     metrics: ctx.metrics,
+    tracing: ctx.tracing,
     registry,
     handlers: createHandlers({ ...ctx, presence, typing, watches }),
   })

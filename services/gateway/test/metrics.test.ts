@@ -1,4 +1,4 @@
-import { encodeEvent, userRoom } from '@parley/shared/realtime'
+import { encodeEvent, encodeTraced, userRoom } from '@parley/shared/realtime'
 import { expect, vi } from 'vitest'
 import { connectClient, test } from './fixture.ts'
 
@@ -56,4 +56,17 @@ test('measures how long after its commit an entry is written to sockets, by the 
   expect(metrics).toMatch(
     /^parley_build_info\{version="\d+\.\d+\.\d+",node="v\d+\.[^"]+",service="gateway"\} 1$/m,
   )
+})
+
+test('a doorbell whose trace is recorded elsewhere is heard as any other', async ({
+  a,
+  issuer,
+  announcer,
+}) => {
+  await using client = await connectClient(a.url, issuer)
+  const heard = new Promise((resolve) => client.socket.once('log:stale', resolve))
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const text = encodeTraced(traceparent, encodeEvent('log:stale', { withinMs: 5 }))
+  await announcer.ring([{ room: userRoom(client.userId), text }])
+  expect(await heard).toEqual({ withinMs: 5 })
 })

@@ -12,6 +12,7 @@ import {
   postgresUrl,
   redisUrl,
 } from '@parley/shared/env'
+import { loadTracing, tracingEnv } from '@parley/shared/tracing'
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 
@@ -57,6 +58,7 @@ export const Env = z
     PORT: port.default(3002),
     INTERNAL_PORT: port.default(3102),
     LOG_LEVEL: logLevel,
+    ...tracingEnv,
     ...database,
     REDIS_URL: redisUrl,
     INTERNAL_SECRET: internalSecret,
@@ -114,6 +116,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       allowedOrigins: parsed.ALLOWED_ORIGINS,
     },
     log: { level: parsed.LOG_LEVEL },
+    tracing: loadTracing(parsed),
     database: databaseOf(parsed),
     redis: { url: parsed.REDIS_URL },
     internalSecret: parsed.INTERNAL_SECRET,

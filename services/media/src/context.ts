@@ -9,6 +9,7 @@ import { mediaProcessing } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { openRedis } from '@parley/shared/redis'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
+import { openTracing, type Tracing } from '@parley/shared/tracing'
 import type { Locker } from '@tus/server'
 import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
@@ -30,6 +31,8 @@ export interface Context {
   log: Logger
   registry: Registry
   metrics: MediaMetrics
+  /** Undefined where nothing is recorded. */
+  tracing: Tracing | undefined
   pool: Pool
   db: Kysely<Database>
   storage: Storage
@@ -45,7 +48,7 @@ export interface Context {
   /** Whether films and sounds are taken, which needs ffmpeg. */
   filmsAndSounds: boolean
   /** Best effort: Postgres says what is to be processed, and the sweep finds what the queue has lost. */
-  enqueue: (jobs: { mediaId: MediaId; id: string }[]) => Promise<void>
+  enqueue: (jobs: { mediaId: MediaId; id: string; trace?: string | undefined }[]) => Promise<void>
 }
 
 /**
@@ -58,6 +61,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
 
   const log = createLogger('media', config.log)
   const registry = createMetrics('media')
+  const tracing = opened.use(
+    await openTracing({ config: config.tracing, service: 'media', log, metrics: registry }),
+  )
   const pool = opened.adopt(openPool(config.database, log), (client) => client.end())
   observePool(pool, registry)
   const redis = opened.adopt(openRedis(config.redis, log), (client) => client.disconnect())
@@ -71,7 +77,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const { storage, serveLinks } = await openStorage(config.storage, log)
   opened.use(storage)
   const messages = opened.use(
-    openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret }),
+    openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret, tracing }),
   )
 
   const { timeLimitMs, memoryLimitBytes } = config.processing
@@ -87,6 +93,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     log,
     registry,
     metrics: createMediaMetrics(registry),
+    tracing,
     pool,
     db: queryBuilder<Database>(pool),
     storage,
@@ -100,7 +107,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     filmsAndSounds: missing === undefined,
     async enqueue(jobs) {
       if (jobs.length === 0) return
-      const added = queue.add(jobs.map(({ mediaId, id }) => ({ data: { mediaId }, id })))
+      const added = queue.add(jobs.map(({ id, ...data }) => ({ data, id })))
       await within(enqueueDeadlineMs, added).catch((err: unknown) => {
         log.warn({ err, count: jobs.length }, 'uploads are left to the sweep')
       })

@@ -2,13 +2,20 @@ import { AppError } from '@parley/shared/errors'
 import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
 import { onInstanceOf } from '@parley/shared/instances'
 import { type Caller, openRpc, type PictureOf, type Rpc } from '@parley/shared/rpc'
+import type { Tracing } from '@parley/shared/tracing'
 import { mediaNotFound, messagesUnavailable } from './errors.ts'
 
 const deadlineMs = 3_000
 
+interface MessagesClientOptions {
+  urls: string[]
+  secret: string
+  tracing?: Tracing | undefined
+}
+
 /** What this service asks of messages. All of it only reads, so another instance may be asked when one is away. */
-export function openMessagesClient({ urls, secret }: { urls: string[]; secret: string }) {
-  const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret }) }))
+export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
+  const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret, tracing }) }))
 
   const ask = <M extends keyof Rpc>(
     key: string,

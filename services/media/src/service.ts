@@ -24,12 +24,15 @@ export async function startMedia(config: Config) {
       metrics: ctx.registry,
       secret: config.internalSecret,
       ready: () => readiness.ready(),
+      tracing: ctx.tracing,
     }),
     (server) => server.close(),
   )
   serveMediaAdmin(internal, ctx, readiness)
   mediaRpc(internal, ctx)
-  const app = opened.adopt(createHttpApp(ctx.log, config.http), (server) => server.close())
+  const app = opened.adopt(createHttpApp(ctx.log, { ...config.http, tracing: ctx.tracing }), (server) =>
+    server.close(),
+  )
   clientRoutes(app, ctx)
   resumableRoutes(app, ctx)
   ctx.serveLinks(app)

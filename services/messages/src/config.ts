@@ -13,6 +13,7 @@ import {
   redisUrl,
   trustedProxies,
 } from '@parley/shared/env'
+import { loadTracing, tracingEnv } from '@parley/shared/tracing'
 import { loadUserTokens, userTokenEnv } from '@parley/shared/user-tokens'
 import { z } from 'zod'
 import { loadApiKeys } from './server-api/api-keys.ts'
@@ -32,6 +33,7 @@ export const Env = z.object({
   PORT: port.default(3001),
   INTERNAL_PORT: port.default(3101),
   DRAIN_WAIT_MS: drainWaitMs,
+  ...tracingEnv,
   ALLOWED_ORIGINS: allowedOrigins,
   ...database,
   DATABASE_POOL_SIZE: positiveInt.default(10),
@@ -99,6 +101,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
       trustedProxies: parsed.TRUSTED_PROXIES,
     },
     log: { level: parsed.LOG_LEVEL },
+    tracing: loadTracing(parsed),
     database: { url: parsed.DATABASE_URL, poolSize: parsed.DATABASE_POOL_SIZE },
     redis: { url: parsed.REDIS_URL },
     internalSecret: parsed.INTERNAL_SECRET,

@@ -8,6 +8,7 @@ import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { openRedis } from '@parley/shared/redis'
 import { openRpc, type RpcClient } from '@parley/shared/rpc'
 import { createTokenVerifier, type VerifyToken } from '@parley/shared/tokens'
+import { openTracing, type Tracing } from '@parley/shared/tracing'
 import type { Redis } from 'ioredis'
 import { createLocalJWKSet } from 'jose'
 import type { Kysely } from 'kysely'
@@ -51,6 +52,8 @@ export interface Context {
   config: Config
   log: Logger
   metrics: Registry
+  /** Undefined where nothing is recorded. */
+  tracing: Tracing | undefined
   pool: Pool
   db: Kysely<Database>
   redis: Redis
@@ -90,6 +93,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
 
   const log = createLogger('messages', config.log)
   const metrics = createMetrics('messages')
+  const tracing = opened.use(await openTracing({ config: config.tracing, service: 'messages', log, metrics }))
   const policies = loadPolicies(config.groupPoliciesFile)
   const signingKey = await loadSigningKey(config.tokens.signingKey)
   const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks), config.userTokens)
@@ -107,7 +111,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const pushQueue = opened.use(openQueue(chatPush, redis, log))
   const withdrawalQueue = opened.use(openQueue(withdrawal, redis, log))
   const media = opened.use(
-    openRpc({ baseUrl: config.mediaUrl, secret: config.internalSecret, connections: 8 }),
+    openRpc({ baseUrl: config.mediaUrl, secret: config.internalSecret, connections: 8, tracing }),
   )
 
   const messageTypes = opened.use(createMessageTypes({ log, db }))
@@ -126,13 +130,14 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     createDispatcher({
       log,
       metrics,
+      tracing,
       db,
       announcer,
       absentees,
       heirs: { toIndex: config.search.enabled, toWebhooks: config.webhooks.endpoints.length > 0 },
     }),
   )
-  const committer = opened.use(createCommitter({ config, log, metrics, dispatcher }))
+  const committer = opened.use(createCommitter({ config, log, metrics, tracing, dispatcher }))
   opened.use(startAttemptDays({ log, db }))
   const withdrawals = createWithdrawals({ db, queue: withdrawalQueue })
   opened.use(startWithdrawals(withdrawals, log))
@@ -146,6 +151,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     config,
     log,
     metrics,
+    tracing,
     pool,
     db,
     redis,

@@ -31,10 +31,13 @@ export async function startMessages(config: Config) {
       metrics: ctx.metrics,
       secret: config.internalSecret,
       ready: () => readiness.ready(),
+      tracing: ctx.tracing,
     }),
     (server) => server.close(),
   )
-  const app = opened.adopt(createHttpApp(ctx.log, config.http), (server) => server.close())
+  const app = opened.adopt(createHttpApp(ctx.log, { ...config.http, tracing: ctx.tracing }), (server) =>
+    server.close(),
+  )
   clientRoutes(app, ctx)
 
   const serverApi =

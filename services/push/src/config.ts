@@ -8,6 +8,7 @@ import {
   positiveInt,
   redisUrl,
 } from '@parley/shared/env'
+import { loadTracing, tracingEnv } from '@parley/shared/tracing'
 import { z } from 'zod'
 import { type ReadSets, readCredentialFiles } from './credentials/credential-files.ts'
 import { readEnvCredentials } from './credentials/env-credentials.ts'
@@ -19,6 +20,7 @@ export const Env = z.object({
   HOST: host,
   INTERNAL_PORT: port.default(3103),
   LOG_LEVEL: logLevel,
+  ...tracingEnv,
   REDIS_URL: redisUrl,
   INTERNAL_SECRET: internalSecret,
   MESSAGES_URLS: httpUrls,
@@ -50,6 +52,7 @@ export function loadConfig(env: NodeJS.ProcessEnv) {
   return {
     http: { host: parsed.HOST, internalPort: parsed.INTERNAL_PORT },
     log: { level: parsed.LOG_LEVEL },
+    tracing: loadTracing(parsed),
     redis: { url: parsed.REDIS_URL },
     internalSecret: parsed.INTERNAL_SECRET,
     messages: { urls: parsed.MESSAGES_URLS },

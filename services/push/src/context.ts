@@ -2,6 +2,7 @@ import { observeQueues } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { callPush, chatPush, withdrawal } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
+import { openTracing, type Tracing } from '@parley/shared/tracing'
 import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -15,6 +16,8 @@ import { openProviders, type Providers } from './providers/providers.ts'
 export interface Context {
   log: Logger
   metrics: PushMetrics
+  /** Undefined where nothing is recorded. */
+  tracing: Tracing | undefined
   redis: Redis
   /** For the queue: it waits for Redis where `redis` gives up. */
   queueRedis: Redis
@@ -39,13 +42,16 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
 
   const log = createLogger('push', config.log)
   const metrics = createPushMetrics()
+  const tracing = opened.use(
+    await openTracing({ config: config.tracing, service: 'push', log, metrics: metrics.registry }),
+  )
   const redis = opened.adopt(openRedis(config.redis, log), (client) => client.disconnect())
   const queueRedis = opened.adopt(openRedis({ ...config.redis, use: 'worker' }, log), (client) =>
     client.disconnect(),
   )
   await Promise.all([redis.connect(), queueRedis.connect()])
   const messages = opened.use(
-    openMessagesClient({ urls: config.messages.urls, secret: config.internalSecret }),
+    openMessagesClient({ urls: config.messages.urls, secret: config.internalSecret, tracing }),
   )
 
   const providers = opened.use(openProviders({ redis, log, metrics }))
@@ -63,6 +69,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   return {
     log,
     metrics,
+    tracing,
     redis,
     queueRedis,
     messages,

@@ -1,9 +1,11 @@
 import { onInstanceOf } from '@parley/shared/instances'
 import { openRpc, type Rpc } from '@parley/shared/rpc'
+import type { Tracing } from '@parley/shared/tracing'
 
 interface MessagesClientOptions {
   urls: string[]
   secret: string
+  tracing?: Tracing | undefined
 }
 
 type Method =
@@ -19,15 +21,21 @@ type Method =
 const deadlineMs = 10_000
 
 /** Asks the instance that prefers the key, a conversation or user, and the next one if that cannot be reached. */
-export function openMessagesClient({ urls, secret }: MessagesClientOptions) {
-  const instances = urls.map((url) => ({ name: url, rpc: openRpc({ baseUrl: url, secret }) }))
+export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
+  const instances = urls.map((url) => ({ name: url, rpc: openRpc({ baseUrl: url, secret, tracing }) }))
 
   return {
-    call: <M extends Method>(method: M, key: string, request: Rpc[M]['request']): Promise<Rpc[M]['reply']> =>
+    /** `trace`: the `traceparent` of what asks, if its trace is recorded. */
+    call: <M extends Method>(
+      method: M,
+      key: string,
+      request: Rpc[M]['request'],
+      trace?: string,
+    ): Promise<Rpc[M]['reply']> =>
       onInstanceOf(
         instances,
         () => key,
-        ({ rpc }) => rpc.call(method, request, { deadlineMs }),
+        ({ rpc }) => rpc.call(method, request, { deadlineMs, trace }),
       ),
     async [Symbol.asyncDispose](): Promise<void> {
       await Promise.all(instances.map(({ rpc }) => rpc[Symbol.asyncDispose]()))

@@ -34,6 +34,9 @@ const reasons = new Set([
   'unknown-disconnected',
 ])
 
+/** A reason as it may be shown where not every text may be. */
+export const knownReason = (reason: string) => (reasons.has(reason) ? reason : 'other')
+
 export function createPushMetrics() {
   const registry = createMetrics('push')
   const attempts = new Counter({
@@ -119,7 +122,7 @@ export function createPushMetrics() {
       attempts.inc({
         provider,
         result: verdict.result,
-        reason: reason === '' || reasons.has(reason) ? reason : 'other',
+        reason: reason === '' ? '' : knownReason(reason),
       })
       if (verdict.result === 'accepted') {
         delay.observe({ provider }, Math.max(0, (Date.now() - Date.parse(sentAt)) / 1_000))

@@ -20,6 +20,7 @@ export async function startPush(config: Config) {
       metrics: ctx.metrics.registry,
       secret: config.internalSecret,
       ready: () => readiness.ready(),
+      tracing: ctx.tracing,
     }),
     (server) => server.close(),
   )

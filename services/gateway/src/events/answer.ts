@@ -8,6 +8,7 @@ import {
   closeCodes,
   type Result,
 } from '@parley/shared/protocol'
+import type { TraceSpan, Tracing } from '@parley/shared/tracing'
 import { Counter, Histogram, type Registry as Metrics } from 'prom-client'
 import { z } from 'zod'
 import { closeSocket } from '../connections/close-socket.ts'
@@ -28,11 +29,28 @@ const ownRates: { [E in ClientEventName]?: 'sends' | 'typing' } = {
   'typing:set': 'typing',
 }
 
+/** Come often, end here or in a batch of their own, and are nobody's question. */
+const untraced: ReadonlySet<string> = new Set<ClientEventName>([
+  'typing:set',
+  'presence:watch',
+  'app:state',
+  'receipt:deliver',
+])
+
 interface AnswerOptions {
   log: Logger
   metrics: Metrics
+  tracing: Tracing | undefined
   registry: Registry
   handlers: Handlers
+}
+
+interface Asked {
+  /** Undefined if there is no such event. */
+  event: ClientEventName | undefined
+  payloads: unknown[]
+  hasAck: boolean
+  span: TraceSpan | undefined
 }
 
 /**
@@ -40,7 +58,7 @@ interface AnswerOptions {
  * within the rate, the payload within bounds and of its shape. Then the client hears back exactly once, within
  * the deadline, whatever the handler does; nothing that is thrown leaves here.
  */
-export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions) {
+export function createAnswer({ log, metrics, tracing, registry, handlers }: AnswerOptions) {
   const inTime = createDeadlines(deadlineMs)
   const seconds = new Histogram({
     name: 'parley_gateway_event_duration_seconds',
@@ -65,10 +83,14 @@ export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions
     const observe = seconds.startTimer({ event: event ?? 'unknown' })
     socket.data.inFlight++
 
-    const result = await respond(socket, event, payloads, ack !== undefined)
+    const span =
+      tracing && event && !untraced.has(event) ? tracing.begin(event, { kind: 'server' }) : undefined
+
+    const result = await respond(socket, { event, payloads, hasAck: ack !== undefined, span })
 
     socket.data.inFlight--
     observe()
+    span?.end(result.ok ? undefined : new AppError(result.error.code, ''))
     count.inc({ event: event ?? 'unknown', outcome: result.ok ? 'ok' : result.error.code })
     if (ack) ack(result)
     else if (!result.ok) socket.emit('request:refused', { event: shown(name), error: { ...result.error } })
@@ -77,9 +99,7 @@ export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions
 
   async function respond(
     socket: ChatSocket,
-    event: ClientEventName | undefined,
-    payloads: unknown[],
-    hasAck: boolean,
+    { event, payloads, hasAck, span }: Asked,
   ): Promise<Result<unknown>> {
     try {
       const waitMs = takeToken(socket, event)
@@ -89,13 +109,18 @@ export function createAnswer({ log, metrics, registry, handlers }: AnswerOptions
       if (payloads.length > 1) throw onePayload()
       checkBounds(payloads[0])
       // Each event's handler takes what its own schema gives, which a table indexed by name cannot say.
-      const handle = handlers[event] as (socket: ChatSocket, request: unknown) => Promise<unknown>
+      const handle = handlers[event] as (
+        socket: ChatSocket,
+        request: unknown,
+        trace?: string,
+      ) => Promise<unknown>
       const request = clientEvents[event].request.safeParse(payloads[0])
       if (!request.success) throw malformed(z.prettifyError(request.error))
-      return { ok: true, data: await inTime(handle(socket, request.data)) }
+      return { ok: true, data: await inTime(handle(socket, request.data, span?.traceparent)) }
     } catch (cause) {
       const error = AppError.from(cause)
-      if (error.code === 'internal') log.error({ err: error, event }, 'socket request failed')
+      if (error.code === 'internal')
+        log.error({ err: error, event, traceId: span?.traceId }, 'socket request failed')
       return { ok: false, error: error.toJSON() }
     }
   }

@@ -13,7 +13,12 @@ import type { ChatSocket } from '../realtime.ts'
 import type { Typing } from '../typing/typing.ts'
 
 export type Handlers = {
-  [E in ClientEventName]: (socket: ChatSocket, request: ClientRequest<E>) => Promise<ClientReply<E>>
+  [E in ClientEventName]: (
+    socket: ChatSocket,
+    request: ClientRequest<E>,
+    /** The `traceparent` of what is asked, if its trace is recorded. */
+    trace?: string,
+  ) => Promise<ClientReply<E>>
 }
 
 interface Parts {
@@ -29,9 +34,9 @@ export function createHandlers(
   const { messages, deliveryMarks } = ctx
   return {
     ...passedOn(ctx),
-    'message:send': (socket, draft) => {
+    'message:send': (socket, draft, trace) => {
       const { userId, deviceId } = socket.data.identity
-      return messages.send({ userId, deviceId, draft })
+      return messages.send({ userId, deviceId, draft }, trace)
     },
     'receipt:deliver': (socket, { conversationId, seq }) =>
       deliveryMarks.add({
@@ -54,7 +59,8 @@ function passedOn({ messages }: Pick<Context, 'messages'>): Handlers {
   const names = Object.keys(clientEvents) as ClientEventName[]
   const handlers = names.map((event) => [
     event,
-    (socket: ChatSocket, request: unknown) => messages.ask(socket.data.identity, event, request),
+    (socket: ChatSocket, request: unknown, trace?: string) =>
+      messages.ask(socket.data.identity, event, request, trace),
   ])
   return Object.fromEntries(handlers) as Handlers
 }

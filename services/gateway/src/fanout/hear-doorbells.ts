@@ -1,5 +1,6 @@
 import { closeCodes } from '@parley/shared/protocol'
-import { decodeEvent, roomOfChannel } from '@parley/shared/realtime'
+import { decodeEvent, decodeTraced, roomOfChannel, tracedMark } from '@parley/shared/realtime'
+import type { Tracing } from '@parley/shared/tracing'
 import type { Namespace } from 'socket.io'
 import type { Adapter } from 'socket.io-adapter'
 import { noticeMark } from '../connections/twins.ts'
@@ -14,6 +15,7 @@ import { textFrame } from './text-frame.ts'
 const firstByteOfEvent = 0x34
 const firstByteOfNotice = noticeMark.charCodeAt(0)
 const firstByteOfDroppable = droppableMark.charCodeAt(0)
+const firstByteOfTraced = tracedMark.charCodeAt(0)
 /** A socket with more packets than this waiting has better things to read. */
 const droppableBehind = 32
 
@@ -22,6 +24,7 @@ export type Heard = ReturnType<typeof decodeEvent>
 
 interface HearOptions {
   metrics: FanoutMetrics
+  tracing: Tracing | undefined
   /** What another gateway says on the channel of a user who is here. */
   onNotice: (notice: string) => void
   /** Tells a member of a room that has no socket; those with one are told here. */
@@ -42,12 +45,13 @@ interface ShardedAdapter extends Adapter {
 export function hearDoorbells(
   adapter: Adapter,
   nsp: Namespace,
-  { metrics, onNotice, tell, sheds }: HearOptions,
+  { metrics, tracing, onNotice, tell, sheds }: HearOptions,
 ): void {
   const sharded = adapter as ShardedAdapter
   const stock = sharded.onRawMessage.bind(sharded)
   sharded.onRawMessage = (message, channel) => {
-    if (message[0] === firstByteOfEvent) return ring(message, channel)
+    if (message[0] === firstByteOfEvent) return void ring(message, channel)
+    if (message[0] === firstByteOfTraced) return ringTraced(message, channel)
     if (message[0] === firstByteOfNotice) return onNotice(message.toString())
     if (message[0] !== firstByteOfDroppable) return stock(message, channel)
     if (sheds()) return
@@ -55,10 +59,19 @@ export function hearDoorbells(
     ring(event, channel, causedBy)
   }
 
-  /** `causedBy` marks an event that its own author does not hear, nor a socket that is behind. */
-  function ring(message: Buffer, channel: Buffer, causedBy?: string): void {
+  function ringTraced(message: Buffer, channel: Buffer): void {
+    const { traceparent, event } = decodeTraced(message)
+    const span = tracing?.follow(traceparent, 'emit', { kind: 'consumer' })
+    const sockets = ring(event, channel)
+    span?.set({ 'parley.sockets': sockets })
+    span?.end()
+  }
+
+  /** `causedBy` marks an event that its own author does not hear, nor a socket that is behind. Returns to how many sockets it was written. */
+  function ring(message: Buffer, channel: Buffer, causedBy?: string): number {
     const sids = adapter.rooms.get(roomOfChannel(channel.toString()))
-    if (sids === undefined) return
+    if (sids === undefined) return 0
+    let written = 0
     const options = { preEncoded: true, compress: false, wsPreEncodedFrame: [textFrame(message)] }
     let text: string | undefined
     let heard: Heard | undefined
@@ -80,9 +93,11 @@ export function hearDoorbells(
       // A WebSocket takes the frame. Polling takes the text, without the 4 that Engine.IO puts before it.
       text ??= conn.transport.name === 'websocket' ? undefined : message.toString('utf8', 1)
       conn.write(text ?? '2', options as never)
+      written++
     }
     const storedMs = storedAt(message)
     if (storedMs !== undefined) metrics.delivery.observe(Math.max(0, Date.now() - storedMs) / 1_000)
+    return written
   }
 }
 

@@ -29,8 +29,9 @@ export function startProcessing(ctx: Context): AsyncDisposable {
   // One file may be before it in the process.
   const leaseMs = (contentType: string) =>
     2 * (isImage(contentType) ? timeLimitMs : runsOfFfmpeg * filmTimeLimitMs) + scanTimeLimitMs + 10_000
+  const { log, tracing } = ctx
   owned.use(
-    startWorker(mediaProcessing, { connection, log: ctx.log, concurrency: inHand }, ({ mediaId }) =>
+    startWorker(mediaProcessing, { connection, log, concurrency: inHand, tracing }, ({ mediaId }) =>
       processMedia({ ...ctx, tools, leaseMs }, mediaId),
     ),
   )

@@ -19,21 +19,25 @@ import { maxBytesOf } from './size-limits.ts'
 /** Longer than copying and looking at an object ever takes. */
 const unsparedMs = 3_600_000
 
+interface Completion {
+  ownerId: UserId
+  mediaId: MediaId
+  /** The `traceparent` of what asks, if its trace is recorded. */
+  trace?: string | undefined
+}
+
 /**
  * Checks what arrived and moves it to where its upload link cannot reach. Completing again gives the same
  * answer, a refusal included. Pictures, films and sounds still have to be processed; a plain file is ready.
  */
-export async function completeUpload(
-  ctx: Context,
-  { ownerId, mediaId }: { ownerId: UserId; mediaId: MediaId },
-): Promise<Media> {
+export async function completeUpload(ctx: Context, { ownerId, mediaId, trace }: Completion): Promise<Media> {
   const pending = await findMedia(ctx.db, mediaId)
   if (!pending || pending.ownerId !== ownerId) throw mediaNotFound()
   if (pending.status !== 'pending') return answer(pending)
 
   const completed = await checkAndMove(ctx, pending)
   if (completed.objectKey !== null) await removeIncoming(ctx, completed)
-  if (completed.status === 'processing') await ctx.enqueue([{ mediaId, id: mediaId }])
+  if (completed.status === 'processing') await ctx.enqueue([{ mediaId, id: mediaId, trace }])
   return answer(completed)
 }
 

@@ -5,7 +5,9 @@ import path from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import multipart, { type MultipartFile } from '@fastify/multipart'
 import type { HttpApp } from '@parley/shared/http'
+import type { UserId } from '@parley/shared/ids'
 import { MediaObject } from '@parley/shared/media'
+import { spanOf } from '@parley/shared/tracing-http'
 import { authenticate } from '../authenticate.ts'
 import { unknownType } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
@@ -39,7 +41,7 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
       try {
         const part = request.isMultipart() ? await request.file() : undefined
         if (!part) throw noFile()
-        const media = await receive(part, ownerId)
+        const media = await receive(part, ownerId, spanOf(request)?.traceparent)
         return await reply.removeHeader('connection').status(201).send(mediaObject(media))
       } finally {
         arriving -= 1
@@ -47,7 +49,7 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
     })
   })
 
-  async function receive(part: MultipartFile, ownerId: Parameters<typeof completeUpload>[1]['ownerId']) {
+  async function receive(part: MultipartFile, ownerId: UserId, trace: string | undefined) {
     await using directory = await mkdtempDisposable(path.join(tmpdir(), 'parley-form-'))
     const file = path.join(directory.path, 'file')
     await pipeline(part.file, createWriteStream(file), { signal: AbortSignal.timeout(deadlineMs) })
@@ -60,6 +62,6 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
     const request = { ownerId, fileName, contentType, sizeBytes }
     const { mediaId, incomingKey } = await openTicket(ctx, request, { area: 'incoming', ttlSeconds })
     await ctx.storage.putFile(incomingKey, file)
-    return await completeUpload(ctx, { ownerId, mediaId })
+    return await completeUpload(ctx, { ownerId, mediaId, trace })
   }
 }

@@ -1,6 +1,7 @@
 import type { HttpApp } from '@parley/shared/http'
 import { MediaId } from '@parley/shared/ids'
 import { MediaObject } from '@parley/shared/media'
+import { spanOf } from '@parley/shared/tracing-http'
 import { z } from 'zod'
 import { authenticate } from '../authenticate.ts'
 import type { Context } from '../context.ts'
@@ -62,7 +63,9 @@ export function uploadRoutes(app: HttpApp, ctx: Context): void {
     { schema: { params: Params, response: { 200: MediaObject } } },
     async (request) => {
       const { userId: ownerId } = await authenticate(ctx, request)
-      return mediaObject(await completeUpload(ctx, { ownerId, mediaId: request.params.mediaId }))
+      const { mediaId } = request.params
+      const trace = spanOf(request)?.traceparent
+      return mediaObject(await completeUpload(ctx, { ownerId, mediaId, trace }))
     },
   )
 

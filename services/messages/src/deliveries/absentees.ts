@@ -108,11 +108,11 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     await announcer.ring([...rooms].map((room) => ({ room, text })))
   }
 
-  async function deliver(unreached: Absentee[], spans: Span[]): Promise<void> {
+  async function deliver(unreached: Absentee[], spans: NotedSpan[]): Promise<void> {
     const byConversation = Map.groupBy(unreached, ({ conversationId }) => conversationId)
-    const deliveries = spans.flatMap(({ conversationId, firstSeq, lastSeq }) => {
+    const deliveries = spans.flatMap(({ conversationId, firstSeq, lastSeq, trace }) => {
       const userIds = byConversation.get(conversationId)?.map(({ userId }) => userId)
-      return userIds ? [{ conversationId, firstSeq, lastSeq, userIds }] : []
+      return userIds ? [{ conversationId, firstSeq, lastSeq, userIds, trace }] : []
     })
     await enqueuePushes(pushQueue, deliveries)
   }

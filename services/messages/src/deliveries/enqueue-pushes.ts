@@ -10,6 +10,8 @@ export type PushQueue = JobQueue<typeof chatPush.data>
 /** Entries of a conversation and who is to be told of them, if they still are when the job runs. */
 export interface OfflineDelivery extends Span {
   userIds: string[]
+  /** The `traceparent` of what they follow from. */
+  trace?: string | undefined
 }
 
 /**
@@ -22,7 +24,7 @@ export async function enqueuePushes(
   deliveries: OfflineDelivery[],
   round = '',
 ): Promise<void> {
-  const jobs = deliveries.flatMap(({ conversationId, firstSeq, lastSeq, userIds }) =>
+  const jobs = deliveries.flatMap(({ conversationId, firstSeq, lastSeq, userIds, trace }) =>
     chunks(userIds, usersPerJob).map((chunk) => ({
       // Named by its people: of the same entries those who are away and those who stay silent get jobs in turn.
       id: [conversationId, firstSeq, lastSeq, uuidFrom(...chunk), round].join('_'),
@@ -31,6 +33,7 @@ export async function enqueuePushes(
         firstSeq,
         lastSeq,
         userIds: chunk as UserId[],
+        trace,
       },
     })),
   )

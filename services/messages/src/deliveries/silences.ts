@@ -3,6 +3,8 @@ import type { Span } from '../dispatch/store.ts'
 /** Entries that were just committed, and the version of the members they were committed under, where it is known. */
 export interface NotedSpan extends Span {
   membersVersion: number | undefined
+  /** The `traceparent` of the first of them whose trace is recorded. */
+  trace?: string | undefined
 }
 
 /** Entries whose silence is waited out, and those that came meanwhile, whose wait begins when this one ends. */
@@ -46,15 +48,17 @@ export function createSilences({ waitMs, most }: { waitMs: number; most: number 
   }
 }
 
-const spanOf = ({ conversationId, firstSeq, lastSeq, membersVersion }: NotedSpan): NotedSpan => ({
+const spanOf = ({ conversationId, firstSeq, lastSeq, membersVersion, trace }: NotedSpan): NotedSpan => ({
   conversationId,
   firstSeq,
   lastSeq,
   membersVersion,
+  trace,
 })
 
 export function widen(known: NotedSpan, span: NotedSpan): void {
   known.firstSeq = Math.min(known.firstSeq, span.firstSeq)
   known.lastSeq = Math.max(known.lastSeq, span.lastSeq)
   known.membersVersion = span.membersVersion
+  known.trace ??= span.trace
 }

@@ -1,11 +1,13 @@
 import { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
-import type { Announcer } from '@parley/shared/realtime'
+import { type Announcer, encodeTraced } from '@parley/shared/realtime'
+import { during, type TraceSpan, type Tracing } from '@parley/shared/tracing'
 import type { Kysely } from 'kysely'
 import { Gauge, type Registry } from 'prom-client'
 import type { Database } from '../db/schema.ts'
 import type { Absentees } from '../deliveries/absentees.ts'
 import { type ConversationFacts, type LogRow, messageKind, plainEntry } from '../log/entry.ts'
+import type { PreparedSend } from '../messages/commit-batch.ts'
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
 import { doorbellsOf, passingBellsOf, type Ring } from './doorbell.ts'
 import { createForgetter } from './forget.ts'
@@ -17,6 +19,7 @@ const countedTo = 10_000
 interface DispatcherOptions {
   log: Logger
   metrics: Registry
+  tracing: Tracing | undefined
   db: Kysely<Database>
   announcer: Announcer
   absentees: Absentees
@@ -29,7 +32,15 @@ interface DispatcherOptions {
  * that the commit left. Whatever stops this half-way leaves the row, and a sweep does it again: a doorbell that
  * rings twice is harmless.
  */
-export function createDispatcher({ log, metrics, db, announcer, absentees, heirs }: DispatcherOptions) {
+export function createDispatcher({
+  log,
+  metrics,
+  tracing,
+  db,
+  announcer,
+  absentees,
+  heirs,
+}: DispatcherOptions) {
   const forgetting = createForgetter({ log, db, heirs })
 
   async function ringAndForget(rings: Ring[], dispatchIds: number[]): Promise<void> {
@@ -50,28 +61,42 @@ export function createDispatcher({ log, metrics, db, announcer, absentees, heirs
   const unsent = (err: unknown) => log.warn({ err }, 'dispatch is left to the sweep')
   const sweep = startSweep({ log, db, absentees, ringAndForget })
 
+  /** The rings of a send, which carry its trace on to gateways if that is recorded. */
+  function withTrace(rings: Ring[], { span }: PreparedSend, bells: TraceSpan[]): Ring[] {
+    const attributes = { 'parley.rooms': rings.length }
+    const bell = tracing?.follow(span?.traceparent, 'doorbell', { kind: 'producer', attributes })
+    if (!bell) return rings
+    bells.push(bell)
+    return rings.map(({ room, text }) => ({ room, text: encodeTraced(bell.traceparent, text) }))
+  }
+
   return {
     /** Announces what a lane has committed. Never throws: the commit is done, and its senders have their answer. */
     announce({ sends, outcomes, dispatches }: SettledBatch): void {
       const rings: Ring[] = []
+      const bells: TraceSpan[] = []
       for (const [i, send] of sends.entries()) {
         const outcome = outcomes[i]
         if (outcome === undefined || outcome instanceof AppError || outcome.kind === 'known') continue
         const facts = { ...outcome.conversation, conversationId: send.conversationId }
         if (outcome.kind === 'passed') {
-          rings.push(...passingBellsOf(send, { ...outcome, facts }))
+          rings.push(...withTrace(passingBellsOf(send, { ...outcome, facts }), send, bells))
           continue
         }
         const { seq, sentAt, counted } = outcome
-        rings.push(...doorbellsOf({ ...plainEntry, ...send, kind: messageKind, seq, sentAt, counted }, facts))
+        const row = { ...plainEntry, ...send, kind: messageKind, seq, sentAt, counted }
+        rings.push(...withTrace(doorbellsOf(row, facts), send, bells))
         absentees.note({
           conversationId: send.conversationId,
           firstSeq: seq,
           lastSeq: seq,
           membersVersion: outcome.conversation.membersVersion,
+          trace: send.span?.traceparent,
         })
       }
-      ringAndForget(rings, dispatches).catch(unsent)
+      const ringing = ringAndForget(rings, dispatches)
+      ringing.catch(unsent)
+      for (const bell of bells) during(bell, () => ringing).catch(() => {})
     },
 
     /**

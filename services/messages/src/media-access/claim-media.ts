@@ -17,9 +17,11 @@ export async function claimMedia(
   { media }: Pick<Context, 'media'>,
   userId: UserId,
   mediaId: MediaId,
+  /** The `traceparent` of what asks. */
+  trace?: string,
 ): Promise<MediaFacts> {
   const [facts] = fromBatchReply(
-    await media.call('media/claim', { claims: [{ userId, mediaId }] }, { deadlineMs }),
+    await media.call('media/claim', { claims: [{ userId, mediaId }] }, { deadlineMs, trace }),
   )
   if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
   if (facts instanceof AppError) throw facts

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { everybody } from '@parley/shared/content'
 import { seqOfMessage } from '@parley/shared/ids'
+import type { TraceSpan } from '@parley/shared/tracing'
 import type { Pool } from 'pg'
 import type { ConversationKind } from '../db/schema.ts'
 
@@ -30,6 +31,8 @@ export interface PreparedSend {
   synced: boolean
   /** From the operator's own systems, which need no membership. */
   bySystem: boolean
+  /** Of which it is a part, if its trace is recorded. */
+  span?: TraceSpan | undefined
 }
 
 /** What became of one send of a batch. */

@@ -5,6 +5,7 @@ import { laneOf } from '@parley/shared/instances'
 import type { Logger } from '@parley/shared/log'
 import { openPool } from '@parley/shared/postgres'
 import type { Sent } from '@parley/shared/rpc'
+import type { TraceSpan, Tracing } from '@parley/shared/tracing'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import type { Config } from '../config.ts'
 import { schema } from '../db/database.ts'
@@ -20,6 +21,7 @@ interface CommitterOptions {
   config: Config
   log: Logger
   metrics: Registry
+  tracing: Tracing | undefined
   dispatcher: Dispatcher
 }
 
@@ -28,7 +30,7 @@ interface CommitterOptions {
  * arrives meanwhile makes the next batch. So two batches of one instance never wait for each other's rows.
  * The promise of a send is kept after its commit; announcing it to others happens after that.
  */
-export function createCommitter({ config, log, metrics, dispatcher }: CommitterOptions) {
+export function createCommitter({ config, log, metrics, tracing, dispatcher }: CommitterOptions) {
   const pool = openPool(
     { url: config.database.url, poolSize: config.commitLanes, schema, plans: 'by-index' },
     log,
@@ -53,8 +55,13 @@ export function createCommitter({ config, log, metrics, dispatcher }: CommitterO
   async function commitLane(sends: PreparedSend[]): Promise<(Sent | AppError)[]> {
     const { distinct, places } = firstOfEach(sends)
     const observe = seconds.startTimer()
-    const settled = await commitUntilSettled(pool, distinct, { log, messagesFrom: config.messagesFrom })
+    const span = tracing && beginCommit(tracing, distinct)
+    const settled = await commitUntilSettled(pool, distinct, {
+      log: span ? log.child({ traceId: span.traceId }) : log,
+      messagesFrom: config.messagesFrom,
+    })
     observe()
+    span?.end()
     if (settled.outcomes.some(isNews)) setImmediate(() => dispatcher.announce(settled))
     const results = distinct.map((send, i) => resultOf(send, settled.outcomes[i]))
     countOutcomes(settled)
@@ -82,6 +89,18 @@ export function createCommitter({ config, log, metrics, dispatcher }: CommitterO
 
 export type Committer = ReturnType<typeof createCommitter>
 
+/** One span for the batch: caused by the first send whose trace is recorded, and linked with the others, both ways. */
+function beginCommit(tracing: Tracing, sends: PreparedSend[]): TraceSpan | undefined {
+  const [first, ...others] = sends.flatMap(({ span }) => span ?? [])
+  const attributes = { 'parley.sends': sends.length }
+  const commit = tracing.follow(first?.traceparent, 'commit', { attributes })
+  for (const other of commit ? others : []) {
+    commit?.link(other.traceparent)
+    if (commit) other.link(commit.traceparent)
+  }
+  return commit
+}
+
 /** The same send twice in one batch is one send: the distinct ones, and the place among them of each. */
 function firstOfEach(sends: PreparedSend[]): { distinct: PreparedSend[]; places: number[] } {
   const placeOf = new Map<string, number>()
@@ -102,10 +121,12 @@ function resultOf(
 ): Sent | AppError {
   if (outcome === undefined) return notAMember()
   if (outcome instanceof AppError) return outcome
-  const { conversationId } = send
+  const { conversationId, span } = send
   const sentAt = outcome.sentAt.toISOString()
   if (outcome.kind === 'passed') return { messageId: outcome.messageId, conversationId, seq: 0, sentAt }
-  return { messageId: messageIdOf(conversationId, outcome.seq), conversationId, seq: outcome.seq, sentAt }
+  const messageId = messageIdOf(conversationId, outcome.seq)
+  span?.set({ 'parley.message_id': messageId })
+  return { messageId, conversationId, seq: outcome.seq, sentAt }
 }
 
 const isNews = (outcome: SettledBatch['outcomes'][number]) =>

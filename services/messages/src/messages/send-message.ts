@@ -2,6 +2,7 @@ import { builtInSwitches, isBuiltIn, jsonAtMost, mediaIdOf } from '@parley/share
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, directConversationId, seqOfMessage } from '@parley/shared/ids'
 import type { SendCall, Sent } from '@parley/shared/rpc'
+import { during, type TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { contentTooLarge, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
 import { claimMedia } from '../media-access/claim-media.ts'
@@ -10,22 +11,35 @@ import type { MessageType } from '../message-types/message-type.ts'
 import type { PreparedSend } from './commit-batch.ts'
 import { findSent } from './store.ts'
 
-type SendContext = Pick<Context, 'beforeSend' | 'committer' | 'config' | 'db' | 'media' | 'messageTypes'>
+type SendContext = Pick<
+  Context,
+  'beforeSend' | 'committer' | 'config' | 'db' | 'media' | 'messageTypes' | 'tracing'
+>
+
+interface SendOptions {
+  bySystem?: boolean
+  byOperator?: boolean
+  /** Of which it is a part. */
+  span?: TraceSpan | undefined
+}
 
 /** Sending the same draft twice returns the first message. The promise is kept only after the commit. */
 export async function sendMessage(
   ctx: SendContext,
   call: SendCall,
-  { bySystem = false, byOperator = false }: { bySystem?: boolean; byOperator?: boolean } = {},
+  { bySystem = false, byOperator = false, span }: SendOptions = {},
 ): Promise<Sent> {
   const registered = await ctx.messageTypes.find(call.draft.type)
   const send = prepare(call, { registered, bySystem })
+  if (span) send.span = span
   const refused = refusalByType(ctx, call.draft, registered)
   if (refused) return sentBefore(ctx, send, refused)
   const mediaId = mediaIdOf(call.draft)
   if (mediaId !== undefined) {
     // What a message says of its media comes from the media service, never from the sender.
-    const facts = await claimMedia(ctx, call.userId, mediaId).catch((cause: unknown) => AppError.from(cause))
+    const facts = await claimMedia(ctx, call.userId, mediaId, span?.traceparent).catch((cause: unknown) =>
+      AppError.from(cause),
+    )
     if (facts instanceof AppError) return sentBefore(ctx, send, facts)
     send.content = { ...call.draft.content, ...facts }
     send.mediaId = mediaId
@@ -38,7 +52,12 @@ export async function sendMessage(
 /** Each send by itself: one that fails leaves the others alone. */
 export function sendMessages(ctx: SendContext, calls: SendCall[]): Promise<(Sent | AppError)[]> {
   return Promise.all(
-    calls.map((call) => sendMessage(ctx, call).catch((cause: unknown) => AppError.from(cause))),
+    calls.map((call) => {
+      const span = ctx.tracing?.follow(call.trace, 'messages/send', { kind: 'server' })
+      return during(span, () => sendMessage(ctx, call, { span })).catch((cause: unknown) =>
+        AppError.from(cause),
+      )
+    }),
   )
 }
 

@@ -1,5 +1,6 @@
 import type { ClientEventName, ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Caller } from '@parley/shared/rpc'
+import type { TraceSpan } from '@parley/shared/tracing'
 import { editMessage } from '../changes/edit-message.ts'
 import { react } from '../changes/react.ts'
 import { recallMessage } from '../changes/recall-message.ts'
@@ -30,6 +31,7 @@ type Operation<E extends ClientEventName> = (
   ctx: Context,
   caller: Caller,
   request: ClientRequest<E>,
+  span?: TraceSpan,
 ) => Promise<ClientReply<E>>
 
 /**
@@ -37,7 +39,8 @@ type Operation<E extends ClientEventName> = (
  * who asks is known and the request is of its shape.
  */
 export const operations: { [E in ClientEventName]?: Operation<E> } = {
-  'message:send': (ctx, { userId, deviceId }, draft) => sendMessage(ctx, { userId, deviceId, draft }),
+  'message:send': (ctx, { userId, deviceId }, draft, span) =>
+    sendMessage(ctx, { userId, deviceId, draft }, { span }),
   'message:edit': (ctx, { userId }, request) => editMessage(ctx, userId, request),
   'message:recall': (ctx, { userId }, request) => recallMessage(ctx, userId, request),
   'message:react': (ctx, { userId }, request) => react(ctx, userId, request),
@@ -84,6 +87,7 @@ export function answer(
   caller: Caller,
   event: string,
   request: unknown,
+  span?: TraceSpan,
 ): Promise<unknown> | undefined {
   // Each operation takes what its own schema gives, which a table indexed by name cannot say.
   const operation = Object.hasOwn(operations, event)
@@ -91,7 +95,8 @@ export function answer(
         ctx: Context,
         caller: Caller,
         request: unknown,
+        span?: TraceSpan,
       ) => Promise<unknown>)
     : undefined
-  return operation?.(ctx, caller, request)
+  return operation?.(ctx, caller, request, span)
 }

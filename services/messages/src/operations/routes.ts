@@ -1,6 +1,7 @@
 import type { HttpApp } from '@parley/shared/http'
 import { type ClientEventName, clientEvents } from '@parley/shared/protocol'
 import type { Caller } from '@parley/shared/rpc'
+import { spanOf } from '@parley/shared/tracing-http'
 import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
@@ -63,7 +64,8 @@ export function addOperation(
       }
       // Once more as a whole: what fields ask of each other is a rule of the request, not of its parts.
       const request: unknown = schema.parse(given)
-      return response.status(status).send((await answer(ctx, caller as Caller, event, request)) as never)
+      const answered = await answer(ctx, caller as Caller, event, request, spanOf(http))
+      return response.status(status).send(answered as never)
     },
   })
 }

@@ -6,7 +6,8 @@ import { answer } from './operations.ts'
 
 /** What gateways pass on, already parsed there by the protocol table. */
 export function operationRpc(app: HttpApp, ctx: Context): void {
-  serveRpc(app, 'events/ask', async ({ identity, event, request }) => {
+  serveRpc(app, 'events/ask', async ({ identity, event, request }, span) => {
+    span?.set({ 'parley.event': event })
     const answered = answer(ctx, identity, event, request)
     if (!answered) throw new AppError('unknown_event', 'messages knows no such event')
     return answered

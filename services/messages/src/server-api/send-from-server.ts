@@ -1,6 +1,7 @@
 import { type ConversationId, type DeviceId, ownConversationId, type UserId } from '@parley/shared/ids'
 import type { MessageDraft } from '@parley/shared/protocol'
 import type { Sent } from '@parley/shared/rpc'
+import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { accountSuspended, noSuchConversation, unknownUser } from '../errors.ts'
 import { sendMessage } from '../messages/send-message.ts'
@@ -13,6 +14,8 @@ interface ServerSend {
   message: MessageDraft
   /** Whether it is stored although the sender may not write there. */
   override?: boolean
+  /** Of which it is a part. */
+  span?: TraceSpan | undefined
 }
 
 const deviceId = 'server' as DeviceId
@@ -25,25 +28,25 @@ const deviceId = 'server' as DeviceId
  */
 export async function sendFromServer(
   ctx: Context,
-  { senderId, message, override = false }: ServerSend,
+  { senderId, message, override = false, span }: ServerSend,
 ): Promise<Sent> {
-  if (senderId === undefined) return sendAsSystem(ctx, message)
+  if (senderId === undefined) return sendAsSystem(ctx, message, span)
   const sender = await store.findUser(ctx.db, senderId)
   if (!sender) throw unknownUser()
   if (sender.suspendedAt && !override) throw accountSuspended()
   return sendMessage(
     ctx,
     { userId: senderId, deviceId, draft: message },
-    { bySystem: override, byOperator: true },
+    { bySystem: override, byOperator: true, span },
   )
 }
 
-async function sendAsSystem(ctx: Context, message: MessageDraft): Promise<Sent> {
+async function sendAsSystem(ctx: Context, message: MessageDraft, span: TraceSpan | undefined): Promise<Sent> {
   const conversationId =
     'userId' in message.to ? await openOwnLog(ctx, message.to.userId) : message.to.conversationId
   await demandConversation(ctx, conversationId)
   const draft = { ...message, to: { conversationId } }
-  return sendMessage(ctx, { userId: systemId, deviceId, draft }, { bySystem: true, byOperator: true })
+  return sendMessage(ctx, { userId: systemId, deviceId, draft }, { bySystem: true, byOperator: true, span })
 }
 
 async function openOwnLog({ db }: Context, userId: UserId): Promise<ConversationId> {

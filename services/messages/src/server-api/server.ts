@@ -29,7 +29,10 @@ const bodyLimit = 1024 * 1024
  */
 export function createServerApi(ctx: Context): HttpApp {
   const { keys, requestsPerSecond } = ctx.config.serverApi
-  const app = createHttpApp(ctx.log.child({ component: 'server-api' }), { bodyLimit })
+  const app = createHttpApp(ctx.log.child({ component: 'server-api' }), {
+    bodyLimit,
+    tracing: ctx.tracing,
+  })
   const check = createKeyCheck(keys)
   const rate = { perSecond: requestsPerSecond, burst: 4 * requestsPerSecond }
   const buckets = new Map(keys.map(({ id }) => [id, createTokenBucket(rate)]))

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts'
 import { forEachAtMost } from './for-each-at-most.ts'
 import { openLedger } from './ledger.ts'
 import { ledgerIds, pushUser } from './push-user.ts'
+import { traceRequests } from './trace-requests.ts'
 
 // More than one connection needs to be kept busy, and few enough to leave room for other jobs.
 const usersAtOnce = 256
@@ -15,8 +16,11 @@ const elsewhereMs = 2_000
 const elsewhereAttempts = 3
 
 type ChatPush = z.output<typeof chatPush.data>
-type NotifyContext = Pick<Context, 'redis' | 'messages' | 'providers' | 'deadLetters' | 'metrics' | 'log'>
-type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt'>
+type NotifyContext = Pick<
+  Context,
+  'redis' | 'messages' | 'providers' | 'deadLetters' | 'metrics' | 'tracing' | 'log'
+>
+type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt' | 'trace'>
 
 /**
  * Tells the users that are still to be told, oldest entries first, and reports what became of each push. Asked
@@ -29,13 +33,9 @@ export async function notify(ctx: NotifyContext, data: ChatPush, job: Job): Prom
   let retryAt: number | undefined
   let elsewhere = false
   while (userIds.length > 0) {
-    const due = await ctx.messages.call('deliveries/due', data.conversationId, {
-      conversationId: data.conversationId,
-      firstSeq: data.firstSeq,
-      lastSeq: data.lastSeq,
-      userIds,
-      claim: job.claim,
-    })
+    const { conversationId, firstSeq, lastSeq } = data
+    const query = { conversationId, firstSeq, lastSeq, userIds, claim: job.claim }
+    const due = await ctx.messages.call('deliveries/due', conversationId, query, job.trace)
     if (due.deliveries.length === 0) break
     const round = await tell({ ...ctx, log }, data, job, due)
     if (round.nextTryAt !== undefined) retryAt = Math.min(retryAt ?? Infinity, round.nextTryAt)
@@ -57,12 +57,20 @@ async function tell(ctx: NotifyContext, { conversationId }: ChatPush, job: Job, 
   const users = [...Map.groupBy(due.deliveries, ({ userId }) => userId).values()]
   const ledger = openLedger(ctx.redis, conversationId, job.claim)
   const entries = await ledger.take(users.flatMap(ledgerIds))
+  const begin = traceRequests(ctx.tracing, job.trace)
   const outcomes: PushOutcome[] = []
   let nextTryAt: number | undefined
   let elsewhere = false
   await forEachAtMost(usersAtOnce, users, async (devices) => {
     const { lastAttempt } = job
-    const result = await pushUser(ctx, { conversationId, devices, ledger, entries, lastAttempt })
+    const result = await pushUser(ctx, {
+      conversationId,
+      devices,
+      ledger,
+      entries,
+      lastAttempt,
+      begin,
+    })
     outcomes.push(...result.outcomes)
     elsewhere ||= result.elsewhere
     if (result.nextTryAt !== undefined) nextTryAt = Math.min(nextTryAt ?? Infinity, result.nextTryAt)
@@ -72,7 +80,7 @@ async function tell(ctx: NotifyContext, { conversationId }: ChatPush, job: Job, 
   await ctx.deadLetters.add(conversationId, outcomes)
   for (const some of inReports(outcomes)) {
     const report = { conversationId, asOf: due.asOf, outcomes: some }
-    await ctx.messages.call('deliveries/report', conversationId, report)
+    await ctx.messages.call('deliveries/report', conversationId, report, job.trace)
   }
   return { outcomes, nextTryAt, elsewhere }
 }

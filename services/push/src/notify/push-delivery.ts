@@ -1,11 +1,14 @@
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, uuidFrom } from '@parley/shared/ids'
 import type { Alert, Delivery, PushOutcome } from '@parley/shared/rpc'
+import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
+import { knownReason } from '../metrics.ts'
 import type { Push, PushProvider, TraceStep, Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 import { maxAttempts, nextTryAt } from './attempts.ts'
 import type { Ledger, LedgerEntry, Settled } from './ledger.ts'
+import type { BeginRequest } from './trace-requests.ts'
 
 export interface DeliveryResult {
   /** One for each alert, also those settled before, so that a report says all there is to say of a user. */
@@ -26,6 +29,7 @@ interface PushDeliveryOptions {
   /** Whether no other device of the user has sounded for these alerts. */
   maySound: boolean
   lastAttempt: boolean
+  begin: BeginRequest | undefined
 }
 
 /**
@@ -45,7 +49,7 @@ export function pushId(
  */
 export async function pushDelivery(
   ctx: Pick<Context, 'providers' | 'metrics' | 'log'>,
-  { conversationId, delivery, ledger, entries, maySound, lastAttempt }: PushDeliveryOptions,
+  { conversationId, delivery, ledger, entries, maySound, lastAttempt, begin }: PushDeliveryOptions,
 ): Promise<DeliveryResult> {
   const { deviceId, token, badge } = delivery
   const provider = ctx.providers.for(token.kind)
@@ -76,15 +80,8 @@ export async function pushDelivery(
     const audible = alert.audible && maySound && !done.sounded && !held?.maybeShown
     let attempt: PushOutcome['attempt']
     if (verdict.result === 'accepted' || verdict.result === 'refused') {
-      verdict = await send(ctx, provider, {
-        kind: 'alert',
-        id,
-        conversationId,
-        deviceId,
-        token,
-        badge,
-        alert: { ...alert, audible },
-      })
+      const push = { id, conversationId, deviceId, token, badge, alert: { ...alert, audible } }
+      verdict = await sendTraced(ctx, provider, { kind: 'alert', ...push }, begin?.(provider.name))
       ctx.metrics.attempted(provider.name, verdict, alert.sentAt)
       if (audible && mayHaveArrived(verdict)) done.sounded = true
       attempt = attemptOf(verdict, { audible, badge })
@@ -118,6 +115,23 @@ function mayHaveArrived(verdict: Verdict): boolean {
 function attemptOf(verdict: Verdict, { audible, badge }: { audible: boolean; badge: number }) {
   const providerId = verdict.result === 'accepted' ? verdict.providerId : undefined
   return { audible, badge, ...(providerId === undefined ? {} : { providerId }) }
+}
+
+/** Hands a push to its provider, and has its span, if there is one, say what came of it. */
+async function sendTraced(
+  ctx: Pick<Context, 'log'>,
+  provider: PushProvider,
+  push: Push,
+  span: TraceSpan | undefined,
+): Promise<Verdict> {
+  if (!span) return send(ctx, provider, push)
+  const verdict = await send(ctx, provider, push, (step) => {
+    if (step.step === 'answered') span.set({ 'http.response.status_code': step.status })
+  })
+  span.set({ 'parley.push.result': verdict.result })
+  if ('reason' in verdict) span.set({ 'error.type': knownReason(verdict.reason) })
+  span.end()
+  return verdict
 }
 
 /** Hands a push to its provider; one that cannot be sent at all must not take the others of its job with it. */

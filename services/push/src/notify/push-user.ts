@@ -3,6 +3,7 @@ import type { Alert, Delivery, PushOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { pushDelivery, pushId } from './push-delivery.ts'
+import type { BeginRequest } from './trace-requests.ts'
 
 export interface UserResult {
   outcomes: PushOutcome[]
@@ -17,6 +18,7 @@ interface PushUserOptions {
   ledger: Ledger
   entries: ReadonlyMap<string, LedgerEntry>
   lastAttempt: boolean
+  begin: BeginRequest | undefined
 }
 
 /** Every name the ledger needs to know for a user: a push for each alert and device, and who sounds. */

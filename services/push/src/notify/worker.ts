@@ -7,7 +7,8 @@ import { withdraw } from './withdraw.ts'
 
 /** Takes pushes off their queues. Disposing waits for those in hand. */
 export function startNotifier(ctx: Context, { concurrency }: Pick<Config, 'concurrency'>): AsyncDisposable {
-  const options = { connection: ctx.queueRedis, log: ctx.log.child({ component: 'notifier' }), concurrency }
+  const { queueRedis: connection, tracing } = ctx
+  const options = { connection, log: ctx.log.child({ component: 'notifier' }), concurrency, tracing }
   const workers = [
     startWorker(chatPush, options, (data, job) => notify(ctx, data, job)),
     startWorker(withdrawal, options, (data, job) => withdraw(ctx, data, job)),

@@ -16,9 +16,9 @@ import type { Config } from './config.ts'
 export async function startBullBoard(config: Config) {
   await using opened = new AsyncDisposableStack()
   const log = createLogger('bull-board', config.log)
-  const redis = opened.adopt(openRedis({ url: config.redis.url }, log), (it) => it.disconnect())
+  const redis = opened.adopt(openRedis(config.redis, log), (it) => it.disconnect())
   const queues = Object.values(kinds).map(({ queue }) =>
-    opened.adopt(new Queue(queue, { connection: redis, prefix: queuePrefix }), (it) => it.close()),
+    opened.adopt(new Queue(queue, { connection: redis, prefix: queuePrefix(queue) }), (it) => it.close()),
   )
 
   const board = new FastifyAdapter()

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { parseRedisUrl } from './redis-address.ts'
 
 export class ConfigError extends Error {
   override name = 'ConfigError'
@@ -44,7 +45,14 @@ export const host = z.string().default('0.0.0.0')
 export const logLevel = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info')
 export const positiveInt = z.coerce.number().int().positive()
 export const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ })
-export const redisUrl = z.url({ protocol: /^rediss?$/ })
+/** Where Redis is, in the notation of `parseRedisUrl`. */
+export const redisUrl = z.string().superRefine((url, ctx) => {
+  try {
+    parseRedisUrl(url)
+  } catch (cause) {
+    ctx.addIssue({ code: 'custom', message: (cause as Error).message })
+  }
+})
 export const httpUrl = z.url({ protocol: /^https?$/ })
 /** One or more base URLs, separated by commas. */
 export const httpUrls = z

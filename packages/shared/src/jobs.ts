@@ -1,8 +1,8 @@
 import { type JobsOptions, type MinimalJob, Queue, UnrecoverableError, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
+import type { RedisClient } from './redis.ts'
 import { during, traceIdOf, type Tracing } from './tracing.ts'
 
 /** A kind of background job: its queue, what it carries, how it is retried. Producer and worker import the same value. */
@@ -14,8 +14,8 @@ export interface JobKind<Data extends z.ZodType> {
 
 export const jobKind = <Data extends z.ZodType>(kind: JobKind<Data>): JobKind<Data> => kind
 
-/** Stands before every key of a queue; the braces keep them in one slot of a Redis Cluster. */
-export const queuePrefix = '{parley}'
+/** Stands before every key of a queue: in a Redis Cluster its keys share a slot, and queues need not share a node. */
+export const queuePrefix = (queue: string) => `{parley:${queue}}`
 
 export interface JobToAdd<Data> {
   data: Data
@@ -24,10 +24,10 @@ export interface JobToAdd<Data> {
   delayMs?: number
 }
 
-export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connection: Redis, log: Logger) {
+export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connection: RedisClient, log: Logger) {
   const queue = new Queue<unknown, void, string>(kind.queue, {
     connection,
-    prefix: queuePrefix,
+    prefix: queuePrefix(kind.queue),
     defaultJobOptions: kind.options,
   })
   queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
@@ -51,10 +51,10 @@ export function openQueue<Data extends z.ZodType>(kind: JobKind<Data>, connectio
  */
 export function observeQueues(
   kinds: Pick<JobKind<z.ZodType>, 'queue'>[],
-  { connection, registry, log }: { connection: Redis; registry: Registry; log: Logger },
+  { connection, registry, log }: { connection: RedisClient; registry: Registry; log: Logger },
 ): AsyncDisposable {
   const queues = kinds.map((kind) => {
-    const queue = new Queue(kind.queue, { connection, prefix: queuePrefix })
+    const queue = new Queue(kind.queue, { connection, prefix: queuePrefix(kind.queue) })
     queue.on('error', (err) => log.error({ err, queue: kind.queue }, 'queue error'))
     return queue
   })
@@ -146,7 +146,7 @@ export interface JobInHand {
 export const traced = { trace: z.string().max(64).optional() }
 
 interface WorkerOptions {
-  connection: Redis
+  connection: RedisClient
   log: Logger
   concurrency?: number
   tracing?: Tracing | undefined
@@ -177,7 +177,14 @@ export function startWorker<Data extends z.ZodType>(
       }
       await during(span, () => work(data.data, inHand))
     },
-    { connection, prefix: queuePrefix, concurrency, settings: { backoffStrategy } },
+    {
+      connection,
+      prefix: queuePrefix(kind.queue),
+      concurrency,
+      settings: { backoffStrategy },
+      // Asks again soon where BullMQ would wait 15 s: a primary is replaced in less.
+      runRetryDelay: 1_000,
+    },
   )
   worker.on('failed', (job, err) =>
     log.warn(

@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis'
 import type { UserId } from './ids.ts'
 import { laneOf } from './instances.ts'
 import type { AppState } from './presence-events.ts'
+import type { RedisClient } from './redis.ts'
 
 /** How long a gateway's word holds without being renewed. A gateway that dies takes its users offline after this. */
 export const leaseMs = 15_000
@@ -26,7 +26,7 @@ export interface UserAtGateway {
 
 /** A gateway's side: what it says of its own users. `everybody` gives them all, for when Redis has lost them. */
 export function createPresenceLease(
-  redis: Redis,
+  redis: RedisClient,
   gatewayId: string,
   everybody: () => Iterable<[UserId, UserAtGateway]>,
   holdsMs: number = leaseMs,
@@ -70,7 +70,10 @@ const textOf = ({ sockets, foreground }: UserAtGateway) => `${sockets}${foregrou
  * devices. One round trip to find the gateways, one to ask them. Undefined where no gateway is known at all: Redis
  * has just lost its memory, and nothing can be said of anybody.
  */
-export async function findReach(redis: Redis, userIds: UserId[]): Promise<Map<UserId, AppState> | undefined> {
+export async function findReach(
+  redis: RedisClient,
+  userIds: UserId[],
+): Promise<Map<UserId, AppState> | undefined> {
   if (userIds.length === 0) return new Map()
   const gateways = await redis.zrangebyscore(gatewaysKey, Date.now(), '+inf')
   if (gateways.length === 0) return undefined
@@ -88,14 +91,16 @@ export async function findReach(redis: Redis, userIds: UserId[]): Promise<Map<Us
  * As `findReach`, for those who decide whom to push: where nothing can be said all count as connected, so that those
  * who do not acknowledge are told a little later, and nobody twice.
  */
-export async function findConnected(redis: Redis, userIds: UserId[]): Promise<Map<UserId, AppState>> {
+export async function findConnected(redis: RedisClient, userIds: UserId[]): Promise<Map<UserId, AppState>> {
   return (
     (await findReach(redis, userIds)) ?? new Map(userIds.map((userId) => [userId, 'background' as const]))
   )
 }
 
 /** Gateways whose lease ended without a word. */
-export async function listDeadGateways(redis: Redis): Promise<{ gatewayId: string; leaseEndedAt: number }[]> {
+export async function listDeadGateways(
+  redis: RedisClient,
+): Promise<{ gatewayId: string; leaseEndedAt: number }[]> {
   const found = await redis.zrangebyscore(gatewaysKey, '-inf', `(${Date.now()}`, 'WITHSCORES')
   return Array.from({ length: found.length / 2 }, (_, i) => ({
     gatewayId: found[2 * i] ?? '',
@@ -104,12 +109,12 @@ export async function listDeadGateways(redis: Redis): Promise<{ gatewayId: strin
 }
 
 /** Whether the caller is the one to speak for a dead gateway; for half a minute nobody else is. */
-export async function claimGateway(redis: Redis, gatewayId: string): Promise<boolean> {
+export async function claimGateway(redis: RedisClient, gatewayId: string): Promise<boolean> {
   return (await redis.set(`parley:presence-claim:${gatewayId}`, '1', 'PX', 30_000, 'NX')) === 'OK'
 }
 
 /** The users a gateway had, in pages. One may come twice. */
-export async function* listUsersOf(redis: Redis, gatewayId: string): AsyncGenerator<UserId> {
+export async function* listUsersOf(redis: RedisClient, gatewayId: string): AsyncGenerator<UserId> {
   let cursor = '0'
   do {
     const [next, fields] = await redis.hscan(usersKey(gatewayId), cursor, 'COUNT', 1_000)
@@ -118,7 +123,7 @@ export async function* listUsersOf(redis: Redis, gatewayId: string): AsyncGenera
   } while (cursor !== '0')
 }
 
-export async function forgetGateway(redis: Redis, gatewayId: string): Promise<void> {
+export async function forgetGateway(redis: RedisClient, gatewayId: string): Promise<void> {
   await Promise.all([redis.del(usersKey(gatewayId)), redis.zrem(gatewaysKey, gatewayId)])
 }
 

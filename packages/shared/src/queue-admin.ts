@@ -1,10 +1,10 @@
 import { type Job, Queue } from 'bullmq'
-import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import { AppError } from './errors.ts'
 import type { HttpApp } from './http.ts'
 import { queuePrefix } from './jobs.ts'
 import type { Logger } from './log.ts'
+import type { RedisClient } from './redis.ts'
 
 const states = ['waiting', 'prioritized', 'active', 'delayed', 'failed', 'completed'] as const
 /** Failed jobs that one request shows or sends back to work. */
@@ -30,7 +30,7 @@ const Retry = z.strictObject({ id: z.string().max(256).optional() })
 
 interface QueueAdminOptions {
   kinds: { queue: string }[]
-  connection: Redis
+  connection: RedisClient
   log: Logger
 }
 
@@ -41,7 +41,7 @@ export function serveQueueAdmin(
 ): AsyncDisposable {
   const queues = new Map(
     kinds.map(({ queue: name }) => {
-      const queue = new Queue(name, { connection, prefix: queuePrefix })
+      const queue = new Queue(name, { connection, prefix: queuePrefix(name) })
       queue.on('error', (err) => log.error({ err, queue: name }, 'queue error'))
       return [name, queue]
     }),

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis'
 import type { ConversationId, SessionId, UserId } from './ids.ts'
 import type { ServerEvent, ServerEventName } from './protocol.ts'
+import type { RedisClient } from './redis.ts'
 
 /** Sockets of a user. */
 export const userRoom = (userId: UserId) => `u:${userId}`
@@ -60,7 +60,7 @@ export const gatewayOrders = 'parley:gateway-orders'
  * Speaks to gateways from a service that holds no socket. Everything here is best effort: a Redis that is
  * away loses it, and what must not be lost is found again in Postgres.
  */
-export function createAnnouncer(redis: Redis) {
+export function createAnnouncer(redis: RedisClient) {
   return {
     /** One pipelined round trip for all of them. */
     async ring(rings: { room: string; text: string }[]): Promise<void> {

@@ -1,6 +1,6 @@
-import type { Redis } from 'ioredis'
 import { z } from 'zod'
 import type { UserId } from './ids.ts'
+import type { RedisClient } from './redis.ts'
 
 const keyOf = (callId: string) => `parley:call:{${callId}}:ringing`
 
@@ -9,7 +9,7 @@ const keyOf = (callId: string) => `parley:call:{${callId}}:ringing`
  * became of the gateway that started it. A wiped Redis rings nobody.
  */
 export async function startRinging(
-  redis: Redis,
+  redis: RedisClient,
   { callId, ringUntil }: { callId: string; ringUntil: string },
   userIds: UserId[],
 ): Promise<void> {
@@ -22,12 +22,12 @@ export async function startRinging(
 }
 
 /** Answered, declined, cancelled: it rings for them no more. */
-export async function stopRinging(redis: Redis, callId: string, userIds: UserId[]): Promise<void> {
+export async function stopRinging(redis: RedisClient, callId: string, userIds: UserId[]): Promise<void> {
   await redis.srem(keyOf(callId), ...userIds)
 }
 
 /** Those of the users for whom it still rings. */
-export async function listRung(redis: Redis, callId: string, userIds: UserId[]): Promise<UserId[]> {
+export async function listRung(redis: RedisClient, callId: string, userIds: UserId[]): Promise<UserId[]> {
   const found = z.array(z.number()).parse(await redis.smismember(keyOf(callId), ...userIds))
   return userIds.filter((_, i) => found[i] === 1)
 }

@@ -1,4 +1,5 @@
 import { serveAdmin } from '@parley/shared/admin'
+import { checkRedis } from '@parley/shared/check-redis'
 import type { HttpApp } from '@parley/shared/http'
 import { UserId } from '@parley/shared/ids'
 import { z } from 'zod'
@@ -41,9 +42,7 @@ export function serveGatewayAdmin(
       redis: redis.status,
     }),
     checks: {
-      async redis() {
-        return redis.ping()
-      },
+      redis: () => checkRedis(redis),
       async messages() {
         await messages.findEnded([])
         return 'answers'

@@ -1,9 +1,9 @@
 import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
-import { openRedis } from '@parley/shared/redis'
+import { openRedis, type RedisClient } from '@parley/shared/redis'
+import { openSubscriber, type Subscriber } from '@parley/shared/subscriber'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
-import type { Redis } from 'ioredis'
 import type { Registry as Metrics } from 'prom-client'
 import type { Config } from './config.ts'
 import { watchLag } from './connections/event-loop-lag.ts'
@@ -22,10 +22,10 @@ export interface Context {
   /** Undefined where nothing is recorded. */
   tracing: Tracing | undefined
   /** Presence. */
-  redis: Redis
+  redis: RedisClient
   /** The adapter's two: one that fails at once when Redis is away, one that only listens. */
-  publisher: Redis
-  subscriber: Redis
+  publisher: RedisClient
+  subscriber: Subscriber
   verifyToken: VerifyToken
   messages: MessagesClient
   deliveryMarks: DeliveryMarks
@@ -58,12 +58,12 @@ export async function createContext(
     }),
   )
 
-  const open = (use: 'request' | 'publish' | 'worker') =>
-    opened.adopt(openRedis({ url: config.redis.url, use }, log), (client) => client.disconnect())
+  const open = (use: 'request' | 'publish') =>
+    opened.adopt(openRedis({ ...config.redis, use }, log), (client) => client.disconnect())
   const redis = open('request')
   const publisher = open('publish')
-  const subscriber = swallowRejections(open('worker'), log)
-  await Promise.allSettled([redis, publisher, subscriber].map((client) => client.connect()))
+  const subscriber = opened.use(openSubscriber(config.redis, log))
+  await Promise.allSettled([redis, publisher].map((client) => client.connect()))
 
   const messages = opened.use(
     openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret, tracing }),
@@ -95,14 +95,4 @@ export async function createContext(
     load,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-/** The adapter neither awaits nor catches its subscriptions, so one that fails would end the process. */
-function swallowRejections(subscriber: Redis, log: Logger): Redis {
-  for (const command of ['ssubscribe', 'sunsubscribe'] as const) {
-    const stock = subscriber[command].bind(subscriber) as (...channels: string[]) => Promise<unknown>
-    subscriber[command] = ((...channels: string[]) =>
-      stock(...channels).catch((err: unknown) => log.warn({ err, command }, 'subscription failed'))) as never
-  }
-  return subscriber
 }

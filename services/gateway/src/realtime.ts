@@ -4,10 +4,11 @@ import type { HttpApp } from '@parley/shared/http'
 import type { ConversationId } from '@parley/shared/ids'
 import type { AppState, HeartbeatProfile } from '@parley/shared/presence-events'
 import type { ClientToServer, ServerToClient } from '@parley/shared/protocol'
+import type { RedisClient } from '@parley/shared/redis'
+import type { Subscriber } from '@parley/shared/subscriber'
 import type { Identity } from '@parley/shared/tokens'
 import type { Tracing } from '@parley/shared/tracing'
 import { createShardedAdapter } from '@socket.io/redis-adapter'
-import type { Redis } from 'ioredis'
 import type { Registry as Metrics } from 'prom-client'
 import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
@@ -50,8 +51,8 @@ interface RealtimeOptions {
   metrics: Metrics
   fanoutMetrics: FanoutMetrics
   tracing: Tracing | undefined
-  publisher: Redis
-  subscriber: Redis
+  publisher: RedisClient
+  subscriber: Subscriber
   isDraining: () => boolean
   /** What another gateway says on the channel of a user who is here. */
   onNotice: (notice: string) => void

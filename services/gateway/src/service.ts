@@ -2,6 +2,7 @@ import { createHttpApp } from '@parley/shared/http'
 import { createInternalApp } from '@parley/shared/internal-http'
 import { closeCodes } from '@parley/shared/protocol'
 import { createReadiness } from '@parley/shared/readiness'
+import { gatewayOrders } from '@parley/shared/realtime'
 import { Counter, Gauge } from 'prom-client'
 import { serveGatewayAdmin } from './admin.ts'
 import type { Config } from './config.ts'
@@ -17,6 +18,7 @@ import { createAnswer } from './events/answer.ts'
 import { createHandlers } from './events/handlers.ts'
 import { startDoorbellLag } from './fanout/doorbell-lag.ts'
 import { createFanoutMetrics } from './fanout/fanout-metrics.ts'
+import { tellStale } from './fanout/tell-stale.ts'
 import { heartbeatOf } from './heartbeats/profiles.ts'
 import { createListeners } from './listeners/listeners.ts'
 import { listenerRoutes } from './listeners/routes.ts'
@@ -24,9 +26,6 @@ import { startPresence } from './presence/presence.ts'
 import { startWatches } from './presence/watches.ts'
 import { createRealtime } from './realtime.ts'
 import { createTyping } from './typing/typing.ts'
-
-/** Doorbells that were missed while Redis was away are asked for within this time, each client at its own moment. */
-const staleWithinMs = 5_000
 
 export async function startGateway(config: Config, overrides: Overrides = {}) {
   await using opened = new AsyncDisposableStack()
@@ -110,10 +109,10 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   opened.use(watchSessions(sessions))
   const typing = createTyping(ctx)
   const watches = opened.use(startWatches(ctx))
-  await followOrders({ ...sessions, io, typing, watches })
-  subscriber.on('ready', () => {
-    io.local.emit('log:stale', { withinMs: staleWithinMs })
-    listeners.wakeAll({ withinMs: staleWithinMs })
+  followOrders({ ...sessions, io, typing, watches })
+  subscriber.on('healed', (channels) => {
+    tellStale(channels, { io, listeners })
+    if (!channels.has(gatewayOrders)) return
     renewRooms(ctx).catch((err: unknown) => log.warn({ err }, 'rooms were not renewed'))
     closeEnded(sessions).catch((err: unknown) => log.warn({ err }, 'ended sessions were not looked for'))
   })

@@ -341,12 +341,13 @@ describe('server-sent events', () => {
     log,
     messages,
     person,
+    redis,
   }) => {
     expect(log).toBeDefined()
     using stream = await openEvents(`${a.url}/v1/events`, person.headers)
     await vi.waitUntil(() => stream.events.length === 1)
     messages.ended.add(person.sessionId)
-    a.ctx.subscriber.disconnect(true)
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await vi.waitUntil(() => stream.isOver(), { timeout: 15_000 })
     expect(stream.events.at(-1)).toMatchObject({ event: 'session:closing', data: { code: 4401 } })
   })

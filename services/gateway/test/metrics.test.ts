@@ -15,7 +15,7 @@ test('shows how long a doorbell takes through Redis, and longer with each moment
   const lag = () => metricOf(node.internalUrl, /^parley_gateway_doorbell_lag_seconds\{.*\} (\S+)$/m)
   await vi.waitUntil(async () => (await lag()) > 0, { timeout: 15_000, interval: 100 })
   expect(await lag()).toBeLessThan(2)
-  node.ctx.subscriber.disconnect()
+  await ownRedis[Symbol.asyncDispose]()
   await vi.waitUntil(async () => (await lag()) > 1, { timeout: 15_000, interval: 100 })
 })
 

@@ -1,6 +1,6 @@
 import { randomUUID as uuid } from 'node:crypto'
 import type { DeviceId, SessionId } from '@parley/shared/ids'
-import { encodeEvent, type GatewayOrder } from '@parley/shared/realtime'
+import { encodeEvent, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import { startTokenIssuer } from '@parley/testing/token-issuer'
 import { describe, expect, vi } from 'vitest'
 import { closeCodeOf, connectClient, refusedWith, test, type TestClient } from './fixture.ts'
@@ -77,7 +77,7 @@ describe('a session that ends', () => {
     await using phone = await connectClient(node.url, issuer)
     await using other = await connectClient(node.url, issuer)
     await ownRedis[Symbol.asyncDispose]()
-    await vi.waitUntil(() => node.ctx.subscriber.status !== 'ready')
+    await vi.waitUntil(() => !node.ctx.subscriber.hears(gatewayOrders))
     messages.ended.add(phone.sessionId)
     expect(await closeCodeOf(phone)).toBe(4401)
     expect(other.socket.connected).toBe(true)

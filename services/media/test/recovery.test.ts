@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import type { MediaId } from '@parley/shared/ids'
+import { queuePrefix } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { mediaProcessing } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
@@ -35,7 +36,10 @@ describe('P1: what Redis forgets', () => {
     await using service = await run()
     const { ann } = service
     const redis = openRedis(config.redis, log)
-    const queue = new Queue(mediaProcessing.queue, { connection: redis, prefix: '{parley}' })
+    const queue = new Queue(mediaProcessing.queue, {
+      connection: redis,
+      prefix: queuePrefix(mediaProcessing.queue),
+    })
     await queue.pause()
     const { body } = await ann.upload('image/png', await plainPng())
     expect(body.status).toBe('processing')

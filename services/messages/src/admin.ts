@@ -1,4 +1,5 @@
 import { serveAdmin } from '@parley/shared/admin'
+import { checkRedis } from '@parley/shared/check-redis'
 import type { HttpApp } from '@parley/shared/http'
 import { serveQueueAdmin } from '@parley/shared/queue-admin'
 import * as kinds from '@parley/shared/queues'
@@ -33,14 +34,7 @@ export function serveMessagesAdmin(
         if (pending.length > 0) throw new Error(`still to be applied: ${pending.join(', ')}`)
         return 'current'
       },
-      async redis() {
-        const policy = await redis.config('GET', 'maxmemory-policy').catch(() => undefined)
-        const [, value = 'not to be asked here'] = Array.isArray(policy) ? policy.map(String) : []
-        await redis.ping()
-        if (value !== 'noeviction' && policy !== undefined)
-          throw new Error(`maxmemory-policy is ${value}, not noeviction`)
-        return `maxmemory-policy ${value}`
-      },
+      redis: () => checkRedis(redis),
       async media() {
         const response = await fetch(new URL('/readyz', config.mediaUrl))
         if (!response.ok) throw new Error(`answers ${response.status}`)

@@ -5,11 +5,10 @@ import { observePool } from '@parley/shared/observe-pool'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { chatPush, withdrawal } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
-import { openRedis } from '@parley/shared/redis'
+import { openRedis, type RedisClient } from '@parley/shared/redis'
 import { openRpc, type RpcClient } from '@parley/shared/rpc'
 import { createTokenVerifier, type VerifyToken } from '@parley/shared/tokens'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
-import type { Redis } from 'ioredis'
 import { createLocalJWKSet } from 'jose'
 import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
@@ -56,7 +55,7 @@ export interface Context {
   tracing: Tracing | undefined
   pool: Pool
   db: Kysely<Database>
-  redis: Redis
+  redis: RedisClient
   announcer: Announcer
   media: RpcClient
   pushQueue: JobQueue<typeof chatPush.data>
@@ -101,10 +100,8 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const pool = opened.adopt(openPool({ ...config.database, schema }, log), (it) => it.end())
   observePool(pool, metrics)
   const db = queryBuilder<Database>(pool)
-  const redis = opened.adopt(openRedis({ url: config.redis.url }, log), (it) => it.disconnect())
-  const publisher = opened.adopt(openRedis({ url: config.redis.url, use: 'publish' }, log), (it) =>
-    it.disconnect(),
-  )
+  const redis = opened.adopt(openRedis(config.redis, log), (it) => it.disconnect())
+  const publisher = opened.adopt(openRedis({ ...config.redis, use: 'publish' }, log), (it) => it.disconnect())
   // Redis may be away at start as at any other time; what needs it then fails on its own and is found again.
   await Promise.allSettled([redis.connect(), publisher.connect()])
   const announcer = createAnnouncer(publisher)

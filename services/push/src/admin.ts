@@ -1,4 +1,5 @@
 import { serveAdmin } from '@parley/shared/admin'
+import { checkRedis } from '@parley/shared/check-redis'
 import type { HttpApp } from '@parley/shared/http'
 import type { Context } from './context.ts'
 
@@ -20,9 +21,7 @@ export function servePushAdmin(
       redis: redis.status,
     }),
     checks: {
-      async redis() {
-        return redis.ping()
-      },
+      redis: () => checkRedis(redis),
       async credentials() {
         const wrong = known().filter(({ state }) => state !== 'loaded')
         if (wrong.length > 0)

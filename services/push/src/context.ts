@@ -1,9 +1,8 @@
 import { observeQueues } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { callPush, chatPush, withdrawal } from '@parley/shared/queues'
-import { openRedis } from '@parley/shared/redis'
+import { openRedis, type RedisClient } from '@parley/shared/redis'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
-import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { keepCredentials } from './credentials/keep-credentials.ts'
@@ -18,9 +17,9 @@ export interface Context {
   metrics: PushMetrics
   /** Undefined where nothing is recorded. */
   tracing: Tracing | undefined
-  redis: Redis
+  redis: RedisClient
   /** For the queue: it waits for Redis where `redis` gives up. */
-  queueRedis: Redis
+  queueRedis: RedisClient
   messages: MessagesClient
   providers: Providers
   /** For calls alone, over connections of their own: what is queued before a chat never stands before a call. */

@@ -1,7 +1,7 @@
 import { directConversationId, type UserId } from '@parley/shared/ids'
 import type { Logger } from '@parley/shared/log'
 import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
-import type { Redis } from 'ioredis'
+import type { Subscriber } from '@parley/shared/subscriber'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { Watches } from '../presence/watches.ts'
 import type { ChatServer } from '../realtime.ts'
@@ -10,7 +10,7 @@ import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
 
 interface OrdersOptions {
-  subscriber: Redis
+  subscriber: Subscriber
   log: Logger
   io: ChatServer
   registry: Registry
@@ -21,7 +21,7 @@ interface OrdersOptions {
 }
 
 /** Carries out what messages asks of all gateways, on the sockets of this one. */
-export async function followOrders({
+export function followOrders({
   subscriber,
   log,
   io,
@@ -30,7 +30,7 @@ export async function followOrders({
   endedSessions,
   typing,
   watches,
-}: OrdersOptions): Promise<void> {
+}: OrdersOptions): void {
   // As bytes: a listener for text would turn every doorbell into a string that nobody reads.
   const ordersChannel = Buffer.from(gatewayOrders)
   subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) => {
@@ -41,7 +41,7 @@ export async function followOrders({
       log.warn({ err }, 'an order could not be followed')
     }
   })
-  await subscriber.ssubscribe(gatewayOrders)
+  subscriber.ssubscribe(gatewayOrders)
 
   function recheck(userIds: UserId[]): void {
     watches.recheck(userIds).catch((err: unknown) => log.warn({ err }, 'who may be seen was not asked anew'))

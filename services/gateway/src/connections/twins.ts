@@ -1,6 +1,6 @@
 import { closeCodes } from '@parley/shared/protocol'
 import { roomChannel, userRoom } from '@parley/shared/realtime'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import { z } from 'zod'
 import type { ChatSocket } from '../realtime.ts'
 import { closeSocket } from './close-socket.ts'
@@ -20,7 +20,7 @@ type Newcomer = z.output<typeof Newcomer>
 
 interface TwinsOptions {
   registry: Registry
-  publisher: Redis
+  publisher: RedisClient
 }
 
 /**

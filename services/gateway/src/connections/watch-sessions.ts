@@ -1,8 +1,8 @@
 import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import { closeCodes } from '@parley/shared/protocol'
-import { conversationRoom } from '@parley/shared/realtime'
-import type { Redis } from 'ioredis'
+import { conversationRoom, gatewayOrders } from '@parley/shared/realtime'
+import type { Subscriber } from '@parley/shared/subscriber'
 import type { Listeners } from '../listeners/listeners.ts'
 import type { MessagesClient } from '../messages-client.ts'
 import { closeSocket } from './close-socket.ts'
@@ -22,7 +22,7 @@ interface WatchOptions {
   listeners: Pick<Listeners, 'sessionIds'>
   endedSessions: EndedSessions
   messages: MessagesClient
-  subscriber: Redis
+  subscriber: Subscriber
 }
 
 /**
@@ -45,7 +45,7 @@ export function watchSessions(options: WatchOptions): AsyncDisposable {
   })
   let askedAt = performance.now()
   const ended = startLoop({ log, name: 'ended sessions', everyMs: deafAskEveryMs }, async () => {
-    if (subscriber.status === 'ready' && performance.now() - askedAt < askEveryMs) return
+    if (subscriber.hears(gatewayOrders) && performance.now() - askedAt < askEveryMs) return
     askedAt = performance.now()
     await closeEnded(options)
   })

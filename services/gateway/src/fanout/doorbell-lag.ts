@@ -1,16 +1,19 @@
 import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
+import type { Subscriber } from '@parley/shared/subscriber'
 import { Gauge, type Registry as Metrics } from 'prom-client'
 
 const everyMs = 5_000
+/** Rung one after the other: so many lie on every primary of a cluster of usual size. */
+const probes = 16
 
 interface DoorbellLagOptions {
   gatewayId: string
   log: Logger
   metrics: Metrics
-  publisher: Redis
-  subscriber: Redis
+  publisher: RedisClient
+  subscriber: Subscriber
 }
 
 /**
@@ -24,8 +27,9 @@ export function startDoorbellLag({
   publisher,
   subscriber,
 }: DoorbellLagOptions): AsyncDisposable {
-  const channel = `parley:probe:${gatewayId}`
-  const ownChannel = Buffer.from(channel)
+  const channels = Array.from({ length: probes }, (_, i) => `parley:probe:${gatewayId}:${i}`)
+  const prefix = Buffer.from(`parley:probe:${gatewayId}:`)
+  let next = 0
   let lastMs = 0
   let askedAt: number | undefined
 
@@ -33,6 +37,7 @@ export function startDoorbellLag({
     if (askedAt === undefined || Number(message.toString()) !== askedAt) return
     lastMs = performance.now() - askedAt
     askedAt = undefined
+    next = (next + 1) % probes
   }
 
   new Gauge({
@@ -43,12 +48,21 @@ export function startDoorbellLag({
       this.set(Math.max(lastMs, askedAt === undefined ? 0 : performance.now() - askedAt) / 1_000)
     },
   })
-  subscriber.on('smessageBuffer', (on: Buffer, message: Buffer) => {
-    if (on.equals(ownChannel)) heard(message)
+  new Gauge({
+    name: 'parley_gateway_channels_missing',
+    help: 'Channels of Redis that this node should hear and does not at this moment',
+    registers: [metrics],
+    collect() {
+      this.set(subscriber.missing)
+    },
   })
-  void subscriber.ssubscribe(channel)
+  subscriber.on('smessageBuffer', (on: Buffer, message: Buffer) => {
+    // Doorbells come by here as well; the first byte tells them apart.
+    if (on[0] === prefix[0] && on.subarray(0, prefix.length).equals(prefix)) heard(message)
+  })
+  for (const channel of channels) subscriber.ssubscribe(channel)
   return startLoop({ log, name: 'doorbell lag', everyMs }, async () => {
     askedAt ??= performance.now()
-    await publisher.spublish(channel, String(askedAt))
+    await publisher.spublish(channels[next] ?? '', String(askedAt))
   })
 }

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { ConversationId, SessionId, UserId } from '@parley/shared/ids'
 import { conversationRoom, userRoom } from '@parley/shared/realtime'
+import type { Subscriber } from '@parley/shared/subscriber'
 import type { Identity } from '@parley/shared/tokens'
-import type { Redis } from 'ioredis'
 import type { Adapter } from 'socket.io-adapter'
 import type { Config } from '../config.ts'
-import { untilSubscribed } from '../connections/until-subscribed.ts'
 import { nodeDrains, nodeFull, tooManyListeners } from '../errors.ts'
 import type { Heard } from '../fanout/hear-doorbells.ts'
 import { createListener, type Ending, type Listener } from './listener.ts'
@@ -13,7 +12,7 @@ import { createListener, type Ending, type Listener } from './listener.ts'
 interface ListenersOptions {
   limits: Config['limits']
   adapter: Adapter
-  subscriber: Redis
+  subscriber: Subscriber
 }
 
 /**
@@ -68,7 +67,7 @@ export function createListeners({ limits, adapter, subscriber }: ListenersOption
             listener.id,
             new Set([userRoom(userId), ...conversationIds.map(conversationRoom)]),
           )
-          await untilSubscribed(subscriber)
+          await subscriber.settled()
         },
         [Symbol.dispose]: () => remove(listener),
       }
@@ -94,10 +93,12 @@ export function createListeners({ limits, adapter, subscriber }: ListenersOption
     endSession(sessionId: SessionId, ending: Ending): void {
       for (const { identity, end } of byId.values()) if (identity.sessionId === sessionId) end(ending)
     },
-    /** Doorbells may have been lost: all look for themselves, each at a moment of its own. */
-    wakeAll({ withinMs }: { withinMs: number }): void {
-      for (const listener of byId.values())
-        setTimeout(() => listener.missedSome(), Math.random() * withinMs).unref()
+    /** Doorbells of these rooms may have been lost: who is in one looks, each at a moment of its own. */
+    wake(rooms: ReadonlySet<string>, { withinMs }: { withinMs: number }): void {
+      for (const listener of byId.values()) {
+        if (adapter.sids.get(listener.id)?.isDisjointFrom(rooms) === false)
+          setTimeout(() => listener.missedSome(), Math.random() * withinMs).unref()
+      }
     },
     /** Sends all of them elsewhere; there will be no others. */
     endAll(ending: () => Ending): void {

@@ -1,10 +1,10 @@
 import { claimGateway, forgetGateway, listDeadGateways, listUsersOf } from '@parley/shared/presence'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import type { LastSeen } from './last-seen.ts'
 import type { News } from './news.ts'
 
 interface BurialOptions {
-  redis: Redis
+  redis: RedisClient
   leaseMs: number
   news: News
   lastSeen: LastSeen

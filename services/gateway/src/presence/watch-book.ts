@@ -1,6 +1,6 @@
 import type { UserId } from '@parley/shared/ids'
 import { newsChannelOf } from '@parley/shared/presence'
-import type { Redis } from 'ioredis'
+import type { Subscriber } from '@parley/shared/subscriber'
 import { presenceBusy, tooManyWatched } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { newWatched, type Watched } from './watched.ts'
@@ -10,7 +10,7 @@ export const watchedForMs = 600_000
 const maxWatches = 200_000
 
 interface BookOptions {
-  subscriber: Redis
+  subscriber: Subscriber
   watchesPerSocket: number
 }
 
@@ -26,8 +26,8 @@ export function createWatchBook({ subscriber, watchesPerSocket }: BookOptions) {
     const count = (channels.get(channel) ?? 0) + by
     if (count === 0) channels.delete(channel)
     else channels.set(channel, count)
-    if (count === 0) void subscriber.sunsubscribe(channel)
-    else if (count === 1 && by === 1) void subscriber.ssubscribe(channel)
+    if (count === 0) subscriber.sunsubscribe(channel)
+    else if (count === 1 && by === 1) subscriber.ssubscribe(channel)
   }
 
   /** Gives what is known of the user, for the last time if nobody else watches. */

@@ -1,10 +1,9 @@
 import type { UserId } from '@parley/shared/ids'
 import { startLoop } from '@parley/shared/loop'
-import { findReach, newsChannelPrefix } from '@parley/shared/presence'
+import { findReach, newsChannelOf, newsChannelPrefix } from '@parley/shared/presence'
 import type { PresenceState } from '@parley/shared/presence-events'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import { Gauge } from 'prom-client'
-import { untilSubscribed } from '../connections/until-subscribed.ts'
 import type { Context } from '../context.ts'
 import { presenceBusy, presenceUnknown } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
@@ -40,11 +39,11 @@ export function startWatches(ctx: WatchContext) {
     if (channel[0] !== prefix[0] || !channel.subarray(0, prefix.length).equals(prefix)) return
     for (const userId of parseNews(message)) if (watched.has(userId)) changed.add(userId)
   }
-  const onReady = () => {
-    for (const userId of watched.keys()) changed.add(userId)
+  const onHealed = (channels: ReadonlySet<string>) => {
+    for (const userId of watched.keys()) if (channels.has(newsChannelOf(userId))) changed.add(userId)
   }
   subscriber.on('smessageBuffer', onMessage)
-  subscriber.on('ready', onReady)
+  subscriber.on('healed', onHealed)
   new Gauge({
     name: 'parley_gateway_presence_watches',
     help: 'Pairs of a socket and a user it watches',
@@ -113,7 +112,7 @@ export function startWatches(ctx: WatchContext) {
       if (lastSeenAt !== undefined && (entry.lastSeenAt ?? '') < lastSeenAt) entry.lastSeenAt = lastSeenAt
       entries.set(userId, entry)
     }
-    await untilSubscribed(subscriber)
+    await subscriber.settled()
     await learn(entries)
     return userIds.map((userId) => toState(userId, entries.get(userId) ?? newWatched()))
   }
@@ -179,7 +178,7 @@ export function startWatches(ctx: WatchContext) {
     },
     async [Symbol.asyncDispose]() {
       subscriber.off('smessageBuffer', onMessage)
-      subscriber.off('ready', onReady)
+      subscriber.off('healed', onHealed)
       await Promise.all([looking, expiring].map((loop) => loop[Symbol.asyncDispose]()))
     },
   }

@@ -3,7 +3,7 @@ import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import { findConnected } from '@parley/shared/presence'
 import { type Announcer, encodeEvent, userRoom } from '@parley/shared/realtime'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import type { Kysely } from 'kysely'
 import type { Config } from '../config.ts'
 import type { Database } from '../db/schema.ts'
@@ -24,7 +24,7 @@ interface AbsenteesOptions {
   config: Pick<Config, 'ackWaitMs' | 'backgroundAckWaitMs'>
   log: Logger
   db: Kysely<Database>
-  redis: Redis
+  redis: RedisClient
   pushQueue: PushQueue
   announcer: Announcer
 }

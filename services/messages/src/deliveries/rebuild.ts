@@ -1,6 +1,8 @@
+import { queuePrefix } from '@parley/shared/jobs'
 import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
-import type { Redis } from 'ioredis'
+import { chatPush } from '@parley/shared/queues'
+import type { RedisClient } from '@parley/shared/redis'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import { listUntold } from './absentees-store.ts'
@@ -8,12 +10,12 @@ import { enqueuePushes, type PushQueue } from './enqueue-pushes.ts'
 
 const everyMs = 30_000
 const pageSize = 1_000
-/** Present as long as Redis remembers what was added to its queues. */
-const memoryKey = 'parley:epoch'
+/** Present as long as Redis remembers what was added to the queue, in whose slot it is. */
+const memoryKey = `${queuePrefix(chatPush.queue)}:epoch`
 
 interface RebuildOptions {
   db: Kysely<Database>
-  redis: Redis
+  redis: RedisClient
   pushQueue: PushQueue
 }
 

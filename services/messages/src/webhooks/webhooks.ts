@@ -1,8 +1,7 @@
 import { openQueue, startWorker } from '@parley/shared/jobs'
 import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
-import { openRedis } from '@parley/shared/redis'
-import type { Redis } from 'ioredis'
+import { openRedis, type RedisClient } from '@parley/shared/redis'
 import type { Kysely } from 'kysely'
 import type { Registry } from 'prom-client'
 import type { Config } from '../config.ts'
@@ -24,7 +23,7 @@ interface WebhookOptions {
   config: Config
   log: Logger
   db: Kysely<Database>
-  redis: Redis
+  redis: RedisClient
   registry: Registry
 }
 

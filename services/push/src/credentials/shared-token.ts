@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { AppError } from '@parley/shared/errors'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import { z } from 'zod'
 
 const Token = z.object({
@@ -14,7 +14,7 @@ const Token = z.object({
 export type Token = z.output<typeof Token>
 
 interface SharedTokenOptions {
-  redis: Redis
+  redis: RedisClient
   /** Names the credential the token is made from; the same in every worker. */
   name: string
   mint: () => Promise<Token>

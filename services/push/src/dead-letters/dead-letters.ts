@@ -1,7 +1,7 @@
 import { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { PushTokenKind } from '@parley/shared/protocol'
+import type { RedisClient } from '@parley/shared/redis'
 import type { PushOutcome } from '@parley/shared/rpc'
-import type { Redis } from 'ioredis'
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
 
@@ -31,7 +31,7 @@ const notWorthKeeping = new Set(['not-configured', 'not-silent', 'calls-alone'])
 /**
  * Pushes whose every try failed, the newest ten thousand, kept in Redis for an operator who has mended the cause.
  */
-export function openDeadLetters(redis: Redis, registry: Registry) {
+export function openDeadLetters(redis: RedisClient, registry: Registry) {
   new Gauge({
     name: 'parley_push_dead_letters',
     help: 'Pushes that were given up and are kept to be sent again. Every worker shows the same: take the highest.',

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '@parley/shared/errors'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import { z } from 'zod'
 
 /** What became of a push for good. */
@@ -69,7 +69,7 @@ interface Write {
  * more than once: by a job that is tried again, by one whose worker was killed, and by another job made from
  * the watermarks because the user is still untold. This is what keeps it at one alert.
  */
-export function openLedger(redis: Redis, scope: string, claim: string) {
+export function openLedger(redis: RedisClient, scope: string, claim: string) {
   // All keys of a job in one slot of a Redis Cluster, so that a script may touch them together.
   const keyOf = (id: string) => `parley:push:{${scope}}:${id}`
   // A run that finds the mark of an earlier one of the same job knows that it was interrupted.

@@ -1,11 +1,11 @@
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import type { Logger } from 'pino'
 import type { ConnectionEvent } from '../http2/client.ts'
 import type { SendPush } from './provider.ts'
 
 /** What a provider needs of its surroundings. */
 export interface SetOptions {
-  redis: Redis
+  redis: RedisClient
   log: Logger
   /** How long a push may wait for a connection before it is given back unsent; what the provider's policy says if absent. */
   pendingTimeoutMs?: number

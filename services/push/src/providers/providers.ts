@@ -1,6 +1,6 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
+import type { RedisClient } from '@parley/shared/redis'
 import type { PushTarget } from '@parley/shared/rpc'
-import type { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { CredentialSet } from '../credentials/credential-set.ts'
 import type { PushMetrics } from '../metrics.ts'
@@ -9,7 +9,7 @@ import { providerKinds } from './provider-kinds.ts'
 import { type ProviderName, providerNames, type PushProvider } from './provider.ts'
 
 interface ProvidersOptions {
-  redis: Redis
+  redis: RedisClient
   log: Logger
   metrics: PushMetrics
   pendingTimeoutMs?: number

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from '@parley/shared/log'
+import type { RedisClient } from '@parley/shared/redis'
 import type { Lock, Locker } from '@tus/server'
-import type { Redis } from 'ioredis'
 import { uploadBusy } from '../../errors.ts'
 
 /** A holder that died is waited for this long. */
@@ -15,11 +15,11 @@ const patienceMs = 15_000
  * One request at a time writes to a resumable upload, on whatever instance: a client whose line broke comes back
  * while the broken request still waits for bytes. Whoever wants the lock asks its holder to stop.
  */
-export function createUploadLocker(redis: Redis, log: Logger): Locker {
+export function createUploadLocker(redis: RedisClient, log: Logger): Locker {
   return { newLock: (id) => createLock(redis, log, id) }
 }
 
-function createLock(redis: Redis, log: Logger, id: string): Lock {
+function createLock(redis: RedisClient, log: Logger, id: string): Lock {
   const [holderKey, wantedKey] = [`parley:{tus:${id}}:holder`, `parley:{tus:${id}}:wanted`]
   const token = randomUUID()
   let timer: NodeJS.Timeout | undefined

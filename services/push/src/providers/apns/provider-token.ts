@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import { SignJWT } from 'jose'
 import { createSharedToken, type SharedToken } from '../../credentials/shared-token.ts'
 
@@ -16,7 +16,7 @@ const minute = 60_000
  * more than once in about 20 ("Establishing a token-based connection to APNs"); so it is made anew every 50
  * minutes, once for all workers.
  */
-export function createProviderToken(redis: Redis, key: ApnsKey, minted: () => void): SharedToken {
+export function createProviderToken(redis: RedisClient, key: ApnsKey, minted: () => void): SharedToken {
   return createSharedToken({
     redis,
     name: `apns:${key.teamId}:${key.keyId}`,

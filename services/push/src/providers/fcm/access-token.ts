@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from '@parley/shared/redis'
 import { SignJWT } from 'jose'
 import { readGrant } from '../../credentials/grant.ts'
 import { createSharedToken, type SharedToken } from '../../credentials/shared-token.ts'
@@ -13,7 +13,7 @@ export interface FcmAccount {
 }
 
 interface AccessTokenOptions {
-  redis: Redis
+  redis: RedisClient
   /** Connected to the origin of `tokenUrl`. */
   client: Http2Client
   account: FcmAccount

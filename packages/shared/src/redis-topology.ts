@@ -1,0 +1,65 @@
+import slotOf from 'cluster-key-slot'
+import type { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import { type ClusterAddress, parseRedisUrl, type ServerAddress } from './redis-address.ts'
+import { openCluster, openServer, retryAfterMs, type ServerOptions } from './redis.ts'
+
+/** Which primary answers for what, and the way to it. */
+export interface Topology {
+  slotOf: (channel: string) => number
+  /** Undefined while nobody is known to. */
+  ownerOf: (slot: number) => string | undefined
+  primaries: () => Set<string>
+  /** A connection that does nothing but listen. Undefined if the primary is not known any more. */
+  open: (primary: string) => Redis | undefined
+  /** Asks anew who owns what, and resolves when that is known or cannot be known. */
+  refresh: () => Promise<void>
+  close: () => void
+}
+
+const listening: ServerOptions = {
+  // Done here, where it is known what was missed meanwhile.
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  enableOfflineQueue: false,
+  commandTimeout: 10_000,
+}
+
+export function openTopology(url: string, log: Logger): Topology {
+  const address = parseRedisUrl(url)
+  return address.kind === 'cluster' ? ofCluster(address, log) : ofServer(address, log)
+}
+
+const theOne = 'primary'
+
+/** One server, or whichever the sentinels name, owns everything. */
+function ofServer(address: ServerAddress, log: Logger): Topology {
+  return {
+    slotOf: () => 0,
+    ownerOf: () => theOne,
+    primaries: () => new Set([theOne]),
+    open: () => openServer(address, log, listening),
+    refresh: async () => {},
+    close: () => {},
+  }
+}
+
+function ofCluster(address: ClusterAddress, log: Logger): Topology {
+  const cluster = openCluster(address, 'request', log)
+  cluster.connect().catch(() => undefined)
+  return {
+    slotOf,
+    ownerOf: (slot) => cluster.slots[slot]?.[0],
+    primaries: () => new Set(cluster.slots.flatMap((nodes) => nodes[0] ?? [])),
+    open(primary) {
+      const node = cluster
+        .nodes('master')
+        .find(({ options: { host, port } }) => `${host}:${port}` === primary)
+      const client = node?.duplicate({ ...listening, lazyConnect: true, retryStrategy: retryAfterMs })
+      client?.on('error', (err) => log.warn({ err, primary }, 'redis node error'))
+      return client
+    },
+    refresh: () => new Promise((resolve) => cluster.refreshSlotsCache(() => resolve())),
+    close: () => cluster.disconnect(),
+  }
+}

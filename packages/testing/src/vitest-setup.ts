@@ -33,5 +33,6 @@ const wording = {
 } as const
 
 function described({ url, choice }: { url: string; choice: keyof typeof wording }): string {
-  return `${wording[choice]} at ${new URL(url).host}`
+  // After the password, which a URL of a cluster is too unusual for `URL` to find.
+  return `${wording[choice]} at ${url.replace(/^.*(@|:\/\/)/, '').replace(/[/?].*$/, '')}`
 }

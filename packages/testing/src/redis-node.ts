@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Redis } from 'ioredis'
+import { findFreePort } from './free-port.ts'
+import { startProcess, waitUntilReady } from './owned-process.ts'
+import { findRedisServer } from './redis-server.ts'
+
+/** Of Redis and of sentinels, in tests of those that have one. */
+export const redisPassword = 'only-for-tests'
+// BullMQ wants to be refused rather than have a job evicted.
+export const redisFlags = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction']
+
+export interface RedisNode extends AsyncDisposable {
+  port: number
+  /** Speaks to this one alone. */
+  client: Redis
+  /** At once, as if the power had gone. */
+  kill: () => void
+}
+
+interface NodeOptions {
+  flags: string[]
+  port?: number
+  password?: string
+  /** What a sentinel is told of the primary it watches. */
+  watches?: string[]
+}
+
+/** A Redis or a sentinel of the test's own, as a process. */
+export async function startRedisNode({ flags, port, password, watches }: NodeOptions): Promise<RedisNode> {
+  await using started = new AsyncDisposableStack()
+  const file = await findRedisServer()
+  const home = await mkdtemp(path.join(tmpdir(), 'parley-test-redis-'))
+  started.defer(() => rm(home, { recursive: true, force: true }))
+  const own = port ?? (await findFreePort())
+  const conf = path.join(home, 'redis.conf')
+  await writeFile(conf, (watches ?? []).map((line) => `sentinel ${line}\n`).join(''))
+  const args = [conf, '--port', String(own), '--bind', '127.0.0.1', '--dir', home, ...flags]
+  if (password) args.push('--requirepass', password)
+  const server = started.use(
+    startProcess({ file, args: watches ? [...args, '--sentinel'] : args, options: { cwd: home } }),
+  )
+  const credentials = password ? { password } : {}
+  const client = started.adopt(new Redis(own, { ...credentials, retryStrategy: () => 50 }), (it) =>
+    it.disconnect(),
+  )
+  client.on('error', () => undefined)
+  await waitUntilReady('Redis', server, async () => void (await client.ping()))
+  const owned = started.move()
+  return {
+    port: own,
+    client,
+    kill: () => void server.child.kill('SIGKILL'),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

@@ -1,0 +1,67 @@
+import { redisFlags, type RedisNode, redisPassword, startRedisNode } from './redis-node.ts'
+import type { RedisServer } from './redis.ts'
+import { until } from './until.ts'
+
+const name = 'parley'
+
+export interface RedisSentinels extends RedisServer {
+  /** The one that is the primary at this moment, by the sentinels' word. */
+  primary: () => Promise<RedisNode>
+  servers: RedisNode[]
+}
+
+/** A primary, a replica, and three sentinels who make it the primary within some two seconds. */
+export async function startRedisSentinels(): Promise<RedisSentinels> {
+  await using started = new AsyncDisposableStack()
+  const flags = [...redisFlags, '--masterauth', redisPassword, '--repl-diskless-sync-delay', '0']
+  const first = started.use(await startRedisNode({ password: redisPassword, flags }))
+  const replicaOf = ['--replicaof', `127.0.0.1 ${first.port}`]
+  const second = started.use(
+    await startRedisNode({ password: redisPassword, flags: [...flags, ...replicaOf] }),
+  )
+  const servers = [first, second]
+  await until(async () => (await second.client.info('replication')).includes('master_link_status:up'))
+  const sentinels = await Promise.all(
+    Array.from({ length: 3 }, async () =>
+      started.use(
+        await startRedisNode({
+          password: redisPassword,
+          flags: [],
+          watches: [
+            `monitor ${name} 127.0.0.1 ${first.port} 2`,
+            `auth-pass ${name} ${redisPassword}`,
+            `sentinel-pass ${redisPassword}`,
+            `down-after-milliseconds ${name} 1000`,
+            `failover-timeout ${name} 5000`,
+          ],
+        }),
+      ),
+    ),
+  )
+  const ask = (what: string) => sentinels.map(({ client }) => client.call('SENTINEL', what, name))
+  // They can agree once each knows the others and the replica.
+  await until(async () => {
+    const known = await Promise.all([...ask('sentinels'), ...ask('replicas')])
+    return known.every((it, i) => (it as unknown[]).length === (i < sentinels.length ? 2 : 1))
+  })
+  const owned = started.move()
+  const at = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
+
+  async function primary(): Promise<RedisNode> {
+    const [, port] = (await ask('get-master-addr-by-name')[0]) as [string, string]
+    const found = servers.find((server) => server.port === Number(port))
+    if (!found) throw new Error('the sentinels name a server that is not ours')
+    return found
+  }
+
+  return {
+    url: `redis+sentinel://:${redisPassword}@${at}/${name}?sentinelPassword=${redisPassword}`,
+    choice: 'process',
+    servers,
+    primary,
+    async wipe() {
+      await (await primary()).client.flushall()
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}

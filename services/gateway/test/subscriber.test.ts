@@ -1,0 +1,88 @@
+import { createLogger } from '@parley/shared/log'
+import { openRedis } from '@parley/shared/redis'
+import { openSubscriber } from '@parley/shared/subscriber'
+import { startRedisCluster } from '@parley/testing/redis-cluster'
+import { startRedisSentinels } from '@parley/testing/redis-sentinels'
+import { describe, expect, test, vi } from 'vitest'
+
+const log = createLogger('test', { level: 'silent' })
+/** Enough to lie on every primary of three. */
+const channels = Array.from({ length: 60 }, (_, i) => `socket.io#/#c:${i}#`)
+
+/** A subscriber of all channels and what it heard, and a publisher. */
+async function listen(url: string) {
+  const opened = new AsyncDisposableStack()
+  const subscriber = opened.use(openSubscriber({ url }, log))
+  const publisher = opened.adopt(openRedis({ url, use: 'publish' }, log), (it) => it.disconnect())
+  await publisher.connect()
+  const heard = new Set<string>()
+  const healed: ReadonlySet<string>[] = []
+  subscriber.on('smessageBuffer', (channel, message) => heard.add(`${String(channel)} ${String(message)}`))
+  for (const channel of channels) subscriber.ssubscribe(channel)
+  await vi.waitUntil(() => subscriber.missing === 0 && subscriber.hears(channels[0] ?? ''), 10_000)
+  subscriber.on('healed', (some) => healed.push(some))
+  return {
+    subscriber,
+    healed,
+    /** Says a word in all of these and waits until it was heard in each. */
+    async expectHeard(word: string, where = channels): Promise<void> {
+      await vi.waitUntil(
+        async () => {
+          const unheard = where.filter((channel) => !heard.has(`${channel} ${word}`))
+          await Promise.allSettled(unheard.map((channel) => publisher.spublish(channel, word)))
+          return unheard.length === 0
+        },
+        { timeout: 20_000, interval: 50 },
+      )
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}
+
+describe('a subscriber of a cluster', () => {
+  test('hears every channel on whatever primary, and none after it has left', async () => {
+    await using cluster = await startRedisCluster()
+    await using it = await listen(cluster.url)
+    await it.expectHeard('hello')
+    const [left = '', ...others] = channels
+    it.subscriber.sunsubscribe(left)
+    await it.subscriber.settled()
+    const owner = await cluster.ownerOf(left)
+    expect(await owner.client.call('PUBSUB', 'SHARDNUMSUB', left)).toEqual([left, 0])
+    await it.expectHeard('again', others)
+    expect(it.healed).toEqual([])
+  })
+
+  test('P4 says of a channel whose slot has moved that it may have missed something, and of no other', async () => {
+    await using cluster = await startRedisCluster()
+    await using it = await listen(cluster.url)
+    for (const channel of channels.slice(0, 3)) {
+      it.healed.length = 0
+      await cluster.moveSlot(channel)
+      await it.expectHeard(`after moving ${channel}`)
+      expect(it.healed).toEqual([new Set([channel])])
+    }
+  })
+
+  test('P4 hears what a replica takes over of a primary that died, and says which channels those were', async () => {
+    await using cluster = await startRedisCluster({ replicas: 1 })
+    await using it = await listen(cluster.url)
+    const victim = await cluster.ownerOf(channels[0] ?? '')
+    const owners = await Promise.all(channels.map((channel) => cluster.ownerOf(channel)))
+    const lost = channels.filter((_, i) => owners[i] === victim)
+    victim.kill()
+    await it.expectHeard('from the replica', lost)
+    expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(lost))
+    await it.expectHeard('from everywhere')
+  })
+})
+
+test('P4 a subscriber follows the primary that sentinels name, and says that it may have missed something anywhere', async () => {
+  await using sentinels = await startRedisSentinels()
+  await using it = await listen(sentinels.url)
+  await it.expectHeard('from the first')
+  const first = await sentinels.primary()
+  first.kill()
+  await it.expectHeard('from the second')
+  expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(channels))
+})

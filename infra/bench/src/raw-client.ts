@@ -14,6 +14,18 @@ interface RawClientOptions {
   onClosed: (why: string) => void
 }
 
+/** A handshake that was answered with no. */
+export class Refused extends Error {
+  override name = 'Refused'
+  /** When the server wants to be asked again. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(packetText: string) {
+    super(`refused: ${packetText.slice(0, 200)}`)
+    this.retryAfterMs = Number(/"retryAfterMs":(\d+)/.exec(packetText)?.[1]) || undefined
+  }
+}
+
 /**
  * A Socket.IO client made of a bare TCP socket and hand-written frames, so that what is measured is the server and
  * not the client. Resolves when the server has accepted the connection.
@@ -32,8 +44,11 @@ export function openRawClient({
     let upgraded = false
     socket.setNoDelay(true)
     socket.on('connect', () => socket.write(upgradeRequest(hostname, port)))
-    socket.on('error', (err) => (upgraded ? onClosed(err.message) : reject(err)))
-    socket.on('close', () => onClosed('closed'))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      reject(new Error('closed before it was let in'))
+      onClosed(socket.errored?.message ?? 'closed')
+    })
     socket.on('data', (chunk: Buffer) => {
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
       if (!upgraded) {
@@ -45,7 +60,7 @@ export function openRawClient({
         pending = pending.subarray(end + 4)
         write(socket, `40${authJson}`)
       }
-      pending = readFrames(pending, take)
+      pending = readFrames(pending, take, () => socket.end())
     })
 
     function take(text: string): void {
@@ -63,7 +78,8 @@ export function openRawClient({
           close: () => socket.destroy(),
         })
       }
-      reject(new Error(`refused: ${text.slice(0, 200)}`))
+      reject(new Refused(text))
+      socket.destroy()
     }
   })
 }
@@ -99,8 +115,8 @@ function write(socket: Socket, text: string): void {
   socket.write(frame)
 }
 
-/** Hands on each whole frame's text and returns what is left of an unfinished one. */
-function readFrames(buffer: Buffer, take: (text: string) => void): Buffer {
+/** Hands on each whole frame's text and returns what is left of an unfinished one. A server that closes waits for the answer. */
+function readFrames(buffer: Buffer, take: (text: string) => void, close: () => void): Buffer {
   let at = 0
   while (buffer.length - at >= 2) {
     const short = (buffer[at + 1] ?? 0) & 0x7f
@@ -113,8 +129,9 @@ function readFrames(buffer: Buffer, take: (text: string) => void): Buffer {
           ? buffer.readUInt16BE(at + 2)
           : Number(buffer.readBigUInt64BE(at + 2))
     if (buffer.length - at < headerBytes + length) break
-    const isText = ((buffer[at] ?? 0) & 0x0f) === 1
-    if (isText) take(buffer.toString('latin1', at + headerBytes, at + headerBytes + length))
+    const opcode = (buffer[at] ?? 0) & 0x0f
+    if (opcode === 8) close()
+    if (opcode === 1) take(buffer.toString('latin1', at + headerBytes, at + headerBytes + length))
     at += headerBytes + length
   }
   return buffer.subarray(at)

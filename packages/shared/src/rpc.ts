@@ -27,6 +27,8 @@ export interface Rpc {
   }
   /** messages: which of these sessions have ended, and how. */
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { ended: EndedSession[] } }
+  /** messages: for devices that come back, the cursor each goes on with if nothing has changed since its own. */
+  'log/unchanged': { request: { asks: UnchangedAsk[] }; reply: BatchReply<{ cursor?: string }> }
   /** messages: who hears that these users type, if they may write there. */
   'typing/audience': { request: { asks: TypingAsk[] }; reply: BatchReply<TypingAudience> }
   /** messages: which users may see that which others are there, and when those were last. */
@@ -118,6 +120,12 @@ export interface MarkCall {
   conversationId: ConversationId
   kind: ReceiptKind
   seq: number
+}
+
+export interface UnchangedAsk {
+  userId: UserId
+  /** From an earlier sync. */
+  cursor: string
 }
 
 export interface TypingAsk {

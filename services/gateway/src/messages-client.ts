@@ -12,6 +12,7 @@ import {
   type Sent,
   type TypingAsk,
   type TypingAudience,
+  type UnchangedAsk,
   type Rpc,
   type VisibleAsk,
   type VisibleUser,
@@ -94,6 +95,12 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
             ...(operatorToken ? { operatorToken } : {}),
           }),
       ),
+    /** The cursor to go on with where nothing has changed since this one. */
+    unchanged: (ask: UnchangedAsk) =>
+      patiently(
+        () => ask.userId,
+        (instance) => instance.unchanged.add(ask),
+      ),
     ask: (caller: Caller, event: string, request: unknown, trace?: string) =>
       patiently(
         () => caller.userId,
@@ -138,6 +145,11 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
       maxBatch: 50,
       maxQueued,
       run: async (asks) => fromBatchReply(await rpc.call('presence/visible', { asks })),
+    }),
+    unchanged: createBatcher<UnchangedAsk, { cursor?: string }>({
+      maxBatch: 200,
+      maxQueued,
+      run: async (asks) => fromBatchReply(await rpc.call('log/unchanged', { asks })),
     }),
     sessions: createBatcher<Caller, OpenedSession>({
       maxBatch: 200,

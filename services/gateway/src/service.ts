@@ -27,6 +27,12 @@ import { startWatches } from './presence/watches.ts'
 import { createRealtime } from './realtime.ts'
 import { createTyping } from './typing/typing.ts'
 
+/**
+ * Connections the kernel holds until they are taken in; `net.core.somaxconn` may allow fewer. Who comes when it is full is told
+ * nothing and tries again after 1, 3, 7 and 15 seconds, so a wave of thousands must fit.
+ */
+const connectBacklog = 8_192
+
 export async function startGateway(config: Config, overrides: Overrides = {}) {
   await using opened = new AsyncDisposableStack()
   const ctx = opened.use(await createContext(config, overrides))
@@ -156,7 +162,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   opened.defer(leave)
   serveGatewayAdmin(internal, ctx, io, { ready: () => readiness.ready(), leave })
   const internalUrl = await internal.listen({ host: config.http.host, port: config.http.internalPort })
-  const url = await app.listen({ host: config.http.host, port: config.http.port })
+  const url = await app.listen({ host: config.http.host, port: config.http.port, backlog: connectBacklog })
   log.info({ url, internalUrl }, 'gateway is up')
 
   const owned = opened.move()

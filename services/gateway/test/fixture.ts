@@ -23,6 +23,9 @@ export function createMessagesDouble() {
     marks: [] as MarkCall[],
     opened: 0,
     typing: 0,
+    asked: [] as string[],
+    /** How many devices each batch was about. */
+    unchanged: [] as number[],
     left: [] as { userId: string; at: string }[],
   }
   const groups = new Map<string, ConversationId[]>()
@@ -81,7 +84,16 @@ export function createMessagesDouble() {
       seen.left.push(...left)
       return {}
     },
-    'events/ask': () => ({ entries: [], lastSeq: 0, complete: true }),
+    'events/ask': ({ event }) => {
+      seen.asked.push(event)
+      return { entries: [], lastSeq: 0, complete: true }
+    },
+    'log/unchanged': ({ asks }) => {
+      seen.unchanged.push(asks.length)
+      return toBatchReply(
+        asks.map(({ cursor }): { cursor?: string } => (cursor === 'missed some' ? {} : { cursor: 'newer' })),
+      )
+    },
   }
   return { seen, groups, ended, hidden, handlers }
 }

@@ -106,6 +106,71 @@ test('what committed beside a transaction that goes on and on is told once', asy
   }
 })
 
+test('P11 of devices that come back together, those that missed nothing are answered by one statement', async ({
+  api,
+  rpc,
+  service,
+  statements,
+}) => {
+  const people = await Promise.all(Array.from({ length: 6 }, () => signUp(api)))
+  const [ann, ben, cem, dot, eve, fay] = people as [Person, Person, Person, Person, Person, Person]
+  await say(api, ann, { userId: ben.userId })
+  const { body } = await api.post('/v1/conversations', { name: 'One', userIds: [cem.userId] }, ann.token)
+  const { conversationId } = (body as unknown as { summary: { conversationId: string } }).summary
+  const cursors = new Map<Person, string>()
+  for (const person of people) cursors.set(person, (await sync(rpc, person, {})).cursor)
+  const ask = async (...asks: { userId: string; cursor: string | undefined }[]) => {
+    statements.length = 0
+    const { results } = await rpc.call('log/unchanged', { asks: asks as never })
+    return results.map((result) => (result.ok ? result.data.cursor : result.error.code))
+  }
+  const of = ({ userId }: Person, cursor = cursors.get(fay)) => ({ userId, cursor })
+
+  // Missed one, was kicked, missed nothing: with a cursor of somebody else's the answer is about whoever asks.
+  await say(api, ann, { userId: ben.userId })
+  await rpc.call('events/ask', {
+    identity: callerOf(ann),
+    event: 'group:kick',
+    request: { conversationId, userIds: [cem.userId] },
+  })
+  const first = await ask(of(ben), of(cem), of(dot), of(eve), of(fay))
+  expect(first.slice(0, 2)).toEqual([undefined, undefined])
+  expect(first.slice(2).every((cursor) => cursor !== undefined)).toBe(true)
+  expect(statements.filter((values) => values.includes(dot.userId))).toHaveLength(1)
+
+  // The new cursor is as good as one of a sync.
+  expect(await sync(rpc, dot, { cursor: first[2] })).toMatchObject({ conversations: [], complete: true })
+  await say(api, ann, { userId: dot.userId })
+  expect((await sync(rpc, dot, { cursor: first[2] })).conversations).toHaveLength(1)
+  expect(await ask(of(dot, first[2]))).toEqual([undefined])
+
+  // Nobody's mistake is another's, and a cursor of another history is no reason to stay behind.
+  const foreign = {
+    ...JSON.parse(Buffer.from(cursors.get(fay) ?? '', 'base64url').toString()),
+    epoch: uuid(),
+  }
+  const elsewhere = Buffer.from(JSON.stringify(foreign)).toString('base64url')
+  const mixed = await ask(of(fay, 'nonsense'), of(fay, elsewhere), of(fay))
+  expect(mixed.slice(0, 2)).toEqual(['invalid_request', undefined])
+  expect(mixed[2]).toBeDefined()
+
+  // A commit in flight is after the cursor that is given out beside it.
+  const slow = await service.ctx.pool.connect()
+  try {
+    await slow.query('begin')
+    await slow.query(
+      `update member set pinned = true, changed_xid = pg_current_xact_id() where user_id = $1`,
+      [ben.userId],
+    )
+    const [beside] = await ask(of(ben, (await sync(rpc, ben, {})).cursor))
+    expect(beside).toBeDefined()
+    await slow.query('commit')
+    expect(await ask(of(ben, beside))).toEqual([undefined])
+  } finally {
+    slow.release()
+  }
+})
+
 test('P4 whoever syncs while others write has everything at the end, wherever each page fell', async ({
   api,
   rpc,

@@ -53,7 +53,13 @@ test('P11 who comes back with a ticket goes before everybody else who waits', as
 })
 
 test('P10 what may wait is bounded, and who is refused is told when to ask again', async () => {
-  const { ask, refused, governor, endAll } = setUp()
+  const { ask, refused, governor, endAll, pass } = setUp()
+  // A second each, so that 64 and fewer places let in some dozens a second.
+  for (let round = 0; round < 20; round++) {
+    for (let i = 0; i < 5; i++) void ask('slow')
+    await endAll(1_000)
+  }
+  pass(1_000)
   for (let i = 0; i < 1_000; i++) void ask(`n${i}`)
   await settled()
   expect(governor.waiting).toBeLessThanOrEqual(64)
@@ -67,6 +73,14 @@ test('P10 what may wait is bounded, and who is refused is told when to ask again
   expect(() => governor.checkRoom()).toThrow('too many connect')
   await endAll(1)
   expect(() => governor.checkRoom()).not.toThrow()
+})
+
+test('P11 5,000 that come at once to a node that was quick so far all wait for their turn', async () => {
+  const { ask, refused, governor } = setUp()
+  for (let i = 0; i < 5_000; i++) void ask(`n${i}`)
+  await settled()
+  expect(refused).toEqual([])
+  expect(governor.waiting).toBe(5_000 - governor.limit)
 })
 
 test('fewer go side by side while they are slow, and more again when they are quick', async () => {

@@ -8,8 +8,15 @@ const lagLimitMs = 200
 const places = { first: 64, least: 8, most: 400 }
 /** Beyond it a client has given up, and its place would be for nothing. */
 const patienceMs = 8_000
-/** What may wait: those whom nobody expects for about a second, those with a ticket for several. */
-const queues = { unexpectedMs: 1_000, expectedMs: 6_000, least: 64, most: 5_000 }
+/**
+ * What may wait, by the time until its turn. To wait costs a node nothing but what the socket holds anyway, to be refused and
+ * come back costs it half a handshake; so all may wait whose turn comes before their patience ends.
+ */
+const queues = { unexpectedMs: 5_000, expectedMs: 7_000, least: 64, most: 10_000 }
+/** How long a handshake takes where none has been seen yet. */
+const firstTookMs = 50
+/** How much the newest handshake counts in the mean of those before it. */
+const newestCounts = 0.05
 const shortestHintMs = 500
 const longestHintMs = 15_000
 
@@ -34,12 +41,16 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
   let limit = places.first
   let inFlight = 0
   let slowedAt = Number.NEGATIVE_INFINITY
-  const rate = createRate(now)
+  let meanTookMs = firstTookMs
   const refusals = createRate(now)
   const expected: Waiting[] = []
   const others: Waiting[] = []
 
+  /** As many as there are places, each as often as a handshake ends (Little's law). */
+  const perSecond = () => (limit * 1_000) / Math.max(1, meanTookMs)
+
   function adjust(tookMs: number): void {
+    meanTookMs += (tookMs - meanTookMs) * newestCounts
     if (tookMs <= targetMs && lagMs() <= lagLimitMs) {
       // Only a limit that was reached says anything about what lies beyond it.
       if (inFlight + 1 >= limit) limit = Math.min(places.most, limit + 1)
@@ -66,9 +77,8 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
 
   function refusal(): AppError {
     refusals.add()
-    const perSecond = Math.max(rate.perSecond(), places.least)
     // Those who were refused lately come back too, so all of them share the time that they need.
-    const clearMs = ((expected.length + others.length + refusals.perSecond()) / perSecond) * 1_000
+    const clearMs = ((expected.length + others.length + refusals.perSecond()) / perSecond()) * 1_000
     const spreadMs = Math.min(longestHintMs, clearMs) - shortestHintMs
     return overloadedNode(Math.round(shortestHintMs + Math.max(shortestHintMs, spreadMs) * Math.random()))
   }
@@ -86,7 +96,7 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
   function isFull(isExpected: boolean): boolean {
     const queue = isExpected ? expected : others
     const waitMs = isExpected ? queues.expectedMs : queues.unexpectedMs
-    const room = Math.max(queues.least, (rate.perSecond() * waitMs) / 1_000)
+    const room = Math.max(queues.least, (perSecond() * waitMs) / 1_000)
     return queue.length >= Math.min(queues.most, room)
   }
 
@@ -108,7 +118,6 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
       try {
         return await handshake()
       } finally {
-        rate.add()
         adjust(now() - startedAt)
         inFlight--
         admitNext()

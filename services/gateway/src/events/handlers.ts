@@ -3,6 +3,7 @@ import {
   type ClientReply,
   type ClientRequest,
   clientEvents,
+  type SyncPage,
 } from '@parley/shared/protocol'
 import { renewSession } from '../connections/renew-session.ts'
 import type { Context } from '../context.ts'
@@ -37,6 +38,15 @@ export function createHandlers(
     'message:send': (socket, draft, trace) => {
       const { userId, deviceId } = socket.data.identity
       return messages.send({ userId, deviceId, draft }, trace)
+    },
+    'log:sync': async (socket, query, trace) => {
+      const { identity } = socket.data
+      // When a node is lost thousands come back at once, and most have missed nothing: they are answered in batches.
+      const { cursor } = query.cursor
+        ? await messages.unchanged({ userId: identity.userId, cursor: query.cursor })
+        : {}
+      if (cursor) return { conversations: [], ended: [], cursor, complete: true }
+      return (await messages.ask(identity, 'log:sync', query, trace)) as SyncPage
     },
     'receipt:deliver': (socket, { conversationId, seq }) =>
       deliveryMarks.add({

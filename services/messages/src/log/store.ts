@@ -201,7 +201,7 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
   const asJson = sql.join(entryColumns.flatMap((column) => [sql.lit(column), sql.ref(`e.${column}`)]))
   const { rows } = await sql<
     Position & ((ChangedConversation & Exceptions & { entries: EntryJson[] | null }) | Nothing)
-  >`
+  >`-- prepared: list-changes
     with page as (
       select ${changedColumns}, to_json(m.read_seqs) as read_seqs, to_json(m.unread_seqs) as unread_seqs,
         greatest(coalesce(k.seq, c.last_seq - ${newestOfUnknown}), m.joined_seq, m.cleared_seq) as start_seq
@@ -252,6 +252,35 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
       row.conversationId === null ? [] : [{ ...row, entries: (row.entries ?? []).map(fromJson) }],
     ),
   }
+}
+
+/**
+ * For which of these devices, counted from 1, a sync would find nothing: no conversation of its user that changed since, and
+ * none that the user is no longer in. All in one snapshot, which says where each of them goes on.
+ */
+export async function listUnchanged(
+  db: Kysely<Database>,
+  devices: { userId: string; before: string; snapshot: string }[],
+): Promise<Omit<Position, 'ended'> & { unchanged: number[] }> {
+  const changed = (xid: string) =>
+    sql.raw(`${xid} >= d.before and not pg_visible_in_snapshot(${xid}, d.seen)`)
+  const { rows } = await sql<Omit<Position, 'ended'> & { unchanged: number[] }>`-- prepared: list-unchanged
+    select pg_current_snapshot()::text as snapshot, (select epoch::text from log_epoch) as epoch, array(
+      select d.place::int
+      from unnest(
+        ${devices.map(({ userId }) => userId)}::text[], ${devices.map(({ before }) => before)}::text[]::xid8[],
+        ${devices.map(({ snapshot }) => snapshot)}::text[]::pg_snapshot[]
+      ) with ordinality as d (user_id, before, seen, place)
+      where not exists (
+        select from member m join conversation c on c.conversation_id = m.conversation_id
+        where m.user_id = d.user_id and ((${changed('c.changed_xid')}) or (${changed('m.changed_xid')}))
+      ) and not exists (
+        select from former_member f where f.user_id = d.user_id and ${changed('f.changed_xid')}
+      )
+    ) as unchanged`.execute(db)
+  const [row] = rows
+  if (!row) throw new Error('a select of one row gave none')
+  return row
 }
 
 /** A page without a conversation still says where the next one begins. */

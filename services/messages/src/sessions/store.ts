@@ -205,22 +205,19 @@ export async function listStandings(db: Kysely<Database>, sessionIds: string[]) 
 
 /** The live sessions among these, each with the groups its user is to hear. One statement for a whole batch. */
 export async function listAliveWithGroups(db: Kysely<Database>, sessionIds: string[]) {
-  return db
-    .selectFrom('session as s')
-    .leftJoin('member as m', (join) => join.onRef('m.userId', '=', 's.userId'))
-    .leftJoin('conversation as c', (join) =>
-      join.onRef('c.conversationId', '=', 'm.conversationId').on('c.kind', '=', 'group'),
-    )
-    .select((eb) => [
-      's.sessionId',
-      eb.fn
-        .agg<string[] | null>('array_agg', ['c.conversationId'])
-        .filterWhere('c.conversationId', 'is not', null)
-        .as('groupIds'),
-    ])
-    .where('s.sessionId', 'in', sessionIds)
-    .where('s.endedAt', 'is', null)
-    .where('s.expiresAt', '>', new Date())
-    .groupBy('s.sessionId')
-    .execute()
+  const { rows } = await sql<{
+    sessionId: string
+    groupIds: string[] | null
+  }>`-- prepared: list-alive-with-groups
+    select s.session_id, (
+      select array_agg(c.conversation_id)
+      from member m
+      join conversation c on c.conversation_id = m.conversation_id and c.kind = 'group'
+      where m.user_id = s.user_id
+    ) as group_ids
+    from session s
+    where s.session_id = any(${sessionIds}) and s.ended_at is null and s.expires_at > ${new Date()}`.execute(
+    db,
+  )
+  return rows
 }

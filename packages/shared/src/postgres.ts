@@ -4,6 +4,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import { FileMigrationProvider, Migrator } from 'kysely/migration'
 import { Pool, type PoolClient, TypeOverrides, types } from 'pg'
 import type { Logger } from './log.ts'
+import { PreparingClient } from './preparing-client.ts'
 
 export interface PostgresConfig {
   url: string
@@ -27,6 +28,7 @@ export function openPool(
   const overrides = new TypeOverrides()
   overrides.setTypeParser(types.builtins.INT8, Number)
   const pool = new Pool({
+    Client: PreparingClient,
     connectionString: url,
     max: poolSize,
     types: overrides,

@@ -79,25 +79,19 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
       order by m.user_id
       for no key update
     ),
-    token as materialized (
-      select distinct on (t.user_id, t.device_id) t.*, d.platform, d.last_seen_at
-      from m
-      join push_token t on t.user_id = m.user_id
-      join device d on d.user_id = t.user_id and d.device_id = t.device_id
-      where t.kind = any(${alertKinds})
-      order by t.user_id, t.device_id, t.updated_at desc
-    ),
     due as materialized (
-      select m.user_id, json_agg(e.seq order by e.seq) as seqs, max(e.seq) as newest,
+      select m.user_id, e.seqs, e.newest,
         case when m.alerted_by = ${claim} then m.alerted_after else m.alerted_seq end as audible_after
       from m
       cross join lateral (
-        select e.seq from entry e
-        where e.conversation_id = ${conversationId} and e.seq <= ${lastSeq} and e.seq > m.told_seq and ${isTold}
-        order by e.seq limit ${entriesEach}
+        select json_agg(e.seq order by e.seq) as seqs, max(e.seq) as newest
+        from (
+          select e.seq from entry e
+          where e.conversation_id = ${conversationId} and e.seq <= ${lastSeq} and e.seq > m.told_seq and ${isTold}
+          order by e.seq limit ${entriesEach}
+        ) e
       ) e
-      where exists (select from token t where t.user_id = m.user_id)
-      group by m.user_id, m.alerted_by, m.alerted_after, m.alerted_seq
+      where exists (select from push_token t where t.user_id = m.user_id and t.kind = any(${alertKinds}))
     ),
     claimed as (
       update member set alerted_seq = due.newest, alerted_after = due.audible_after, alerted_by = ${claim}
@@ -107,20 +101,25 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
     ),
     passed as (
       update member set notified_seq = least(${lastSeq}, c.last_seq)
-      from m, conversation c
-      where member.conversation_id = ${conversationId} and member.user_id = m.user_id
+      from due, conversation c
+      where member.conversation_id = ${conversationId} and member.user_id = due.user_id and due.newest is null
         and c.conversation_id = ${conversationId}
         and member.notified_seq < least(${lastSeq}, c.last_seq)
-        and not exists (select from due where due.user_id = m.user_id)
-        and exists (select from token t where t.user_id = m.user_id)
     )
-    select t.user_id, t.device_id, t.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.locale,
-      due.seqs, due.audible_after, p.quiet_from, p.quiet_until, p.time_zone, p.preview,
+    select t.*, due.user_id, due.seqs, due.audible_after, p.quiet_from, p.quiet_until, p.time_zone, p.preview,
       pg_snapshot_xmin(pg_current_snapshot())::text as as_of
     from due
-    join token t on t.user_id = due.user_id
+    cross join lateral (
+      select distinct on (t.device_id) t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys,
+        t.updated_at, t.locale, d.last_seen_at
+      from push_token t
+      join device d on d.user_id = t.user_id and d.device_id = t.device_id
+      where t.user_id = due.user_id and t.kind = any(${alertKinds})
+      order by t.device_id, t.updated_at desc
+    ) t
     left join notification_preference p on p.user_id = due.user_id
-    order by t.user_id, t.last_seen_at desc, t.device_id`.execute(db)
+    where due.newest is not null
+    order by due.user_id, t.last_seen_at desc, t.device_id`.execute(db)
   return rows
 }
 

@@ -65,14 +65,15 @@ export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise
       group by i.user_id, i.device_id, i.kind
     ),
     held as (
-      select t.user_id, t.device_id, t.kind from push_token t join told using (user_id, device_id, kind)
+      select t.user_id, t.device_id, t.kind, told.badge
+      from told join push_token t using (user_id, device_id, kind)
+      where t.badge is distinct from told.badge
       order by t.user_id, t.device_id, t.kind
       for no key update of t
     )
-    update push_token t set badge = told.badge
-    from told join held using (user_id, device_id, kind)
-    where t.user_id = told.user_id and t.device_id = told.device_id and t.kind = told.kind
-      and t.badge is distinct from told.badge`.execute(db)
+    update push_token t set badge = held.badge
+    from held
+    where t.user_id = held.user_id and t.device_id = held.device_id and t.kind = held.kind`.execute(db)
 }
 
 /** Kinds of token that can be told something in silence, which a browser cannot. */

@@ -138,6 +138,11 @@ const unprocessed: [string, Options, Kind[]][] = [
     ['apns', 'fcm'],
   ],
   [
+    'GOAWAY with an error',
+    { faults: onceEach({ kind: 'goaway', lastStream: 'this', code: 2 }) },
+    ['apns', 'fcm'],
+  ],
+  [
     'GOAWAY that disowns streams under way',
     { faults: onceEach({ kind: 'goaway', lastStream: 'previous' }) },
     ['apns', 'fcm'],
@@ -170,11 +175,6 @@ const unprocessed: [string, Options, Kind[]][] = [
 const unknown: [string, Options, Kind[]][] = [
   ['a stream reset', { faults: often({ kind: 'reset' }) }, ['apns', 'fcm']],
   ['a connection cut', { faults: onceEach({ kind: 'kill' }) }, ['apns', 'fcm']],
-  [
-    'GOAWAY with an error',
-    { faults: onceEach({ kind: 'goaway', lastStream: 'this', code: 2 }) },
-    ['apns', 'fcm'],
-  ],
   ['no answer', { faults: often({ kind: 'hang' }, 100) }, ['apns', 'fcm']],
 ]
 

@@ -125,6 +125,7 @@ describe(`${sends} requests through a faulty provider`, () => {
       'GOAWAY that keeps its promise',
       onceEach({ kind: 'goaway', lastStream: 'this', data: '{"reason":"Shutdown"}' }),
     ],
+    ['GOAWAY with an error', onceEach({ kind: 'goaway', lastStream: 'this', code: 2 })],
     ['GOAWAY that disowns streams under way', onceEach({ kind: 'goaway', lastStream: 'previous' })],
     ['REFUSED_STREAM on every 16th', ({ number }) => (number % 16 === 0 ? { kind: 'refuse' } : undefined)],
   ])('%s: each is processed once and answered 200', async ([, faults]) => {
@@ -138,11 +139,6 @@ describe(`${sends} requests through a faulty provider`, () => {
 
   test.for<[string, FaultRule, string[]]>([
     ['a connection cut', onceEach({ kind: 'kill' }), ['200', 'unknown disconnected']],
-    [
-      'GOAWAY with an error',
-      onceEach({ kind: 'goaway', lastStream: 'this', code: 2 }),
-      ['200', 'unknown disconnected'],
-    ],
     [
       'a stream reset',
       ({ number }) => (number % 16 === 0 ? { kind: 'reset' } : undefined),

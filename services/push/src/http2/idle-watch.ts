@@ -1,4 +1,4 @@
-import type { ClientHttp2Session } from 'node:http2'
+import type { Connection } from './connection.ts'
 import type { ConnectionPolicy } from './policy.ts'
 
 interface IdleWatchOptions extends Pick<ConnectionPolicy, 'idleCloseMs' | 'ping'> {
@@ -11,7 +11,7 @@ interface IdleWatchOptions extends Pick<ConnectionPolicy, 'idleCloseMs' | 'ping'
 
 /** Looks after a connection that has nothing to do. `touch` tells it that there was something. */
 export function watchIdle(
-  session: ClientHttp2Session,
+  connection: Pick<Connection, 'ping'>,
   { idleCloseMs, ping, isIdle, expired, dead }: IdleWatchOptions,
 ) {
   let lastUsed = Date.now()
@@ -20,16 +20,13 @@ export function watchIdle(
   const timer = setInterval(look, everyMs)
 
   function look(): void {
-    // Destroyed, and its `close` is still to come: to ping it now would throw out of the timer.
-    if (session.destroyed) return
     if (!isIdle() || Date.now() - lastUsed < everyMs) return
     if (Date.now() - lastUsed >= idleCloseMs) return expired()
     if (!ping || limit) return
     limit = setTimeout(dead, ping.limitMs)
-    session.ping((err) => {
+    connection.ping(() => {
       clearTimeout(limit)
       limit = undefined
-      if (err) dead()
     })
   }
 

@@ -1,6 +1,6 @@
-import { type ClientHttp2Session, connect } from 'node:http2'
 import { isIP } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+import { openConnection } from './connection.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { watchIdle } from './idle-watch.ts'
 import type { ConnectionPolicy } from './policy.ts'
@@ -33,68 +33,52 @@ const farewellMs = 2_000
 export function openSession(options: SessionOptions) {
   const { origin, policy, number } = options
   let state = 'connecting' as State
-  let peerLimit = 0
   let inFlight = 0
   let answered = false
   // After REFUSED_STREAM nothing more is sent until an answer shows that the peer takes on work again.
   let held = false
   let silentTimeouts = 0
-  let lastProcessed: number | undefined
-  let cause: Error | undefined
   const ended = Promise.withResolvers<void>()
 
   const socket = openSocket(origin, options.secureContext)
-  const session: ClientHttp2Session = connect(origin, {
-    createConnection: () => socket,
-    settings: { enablePush: false },
-    // Node refuses streams beyond its default of 10 MB, which a full connection of payloads comes near to.
-    maxSessionMemory: 64,
+  const connection = openConnection(socket, {
+    authority: new URL(origin).host,
+    settings() {
+      clearTimeout(connectTimer)
+      if (state === 'connecting') state = 'priming'
+      options.changed()
+    },
+    goneAway(code, text) {
+      enterRetired()
+      options.goneAway(code, text)
+    },
+    closed(cause) {
+      state = 'retired'
+      clearTimeout(connectTimer)
+      clearTimeout(farewell)
+      idle[Symbol.dispose]()
+      options.closed({ answered, cause })
+      ended.resolve()
+    },
   })
-  const idle = watchIdle(session, {
+  const idle = watchIdle(connection, {
     ...policy,
     isIdle: () => inFlight === 0 && state !== 'connecting',
     expired: retire,
-    dead: () => session.destroy(new Error('a ping was not answered')),
+    dead: () => connection.destroy(new Error('a ping was not answered')),
   })
   const connectTimer = setTimeout(
-    () => session.destroy(new Error('no SETTINGS in time')),
+    () => connection.destroy(new Error('no SETTINGS in time')),
     policy.connectTimeoutMs,
   )
   let farewell: NodeJS.Timeout | undefined
 
-  session.on('remoteSettings', (settings) => {
-    clearTimeout(connectTimer)
-    peerLimit = settings.maxConcurrentStreams ?? policy.maxStreams
-    if (state === 'connecting') state = 'priming'
-    options.changed()
-  })
-  session.on('goaway', (code, lastStreamId, data) => {
-    lastProcessed = lastStreamId
-    enterRetired()
-    options.goneAway(code, data ? Buffer.from(data).toString('utf8').slice(0, 200) : '')
-  })
-  session.on('error', (err) => {
-    cause = err
-  })
-  session.on('close', () => {
-    state = 'retired'
-    clearTimeout(connectTimer)
-    clearTimeout(farewell)
-    idle[Symbol.dispose]()
-    options.closed({ answered, cause })
-    ended.resolve()
-  })
-
   async function run(request: Http2Request, timeoutMs: number): Promise<Exchange> {
     // It may have closed since it was chosen; then nothing was sent.
-    if (session.closed || session.destroyed) return { kind: 'unprocessed' }
+    if (!connection.isOpen) return { kind: 'unprocessed' }
     inFlight++
     try {
-      const result = await exchange(session, request, {
-        timeoutMs,
-        lastProcessed: () => lastProcessed,
-        released,
-      })
+      const result = await exchange(connection, request, { timeoutMs, released })
       learn(result)
       return result
     } catch (cause) {
@@ -103,12 +87,9 @@ export function openSession(options: SessionOptions) {
     }
   }
 
-  function released(late: boolean): void {
+  function released(): void {
     inFlight--
     idle.touch()
-    if (!late) return
-    retireIfHeld()
-    options.changed()
   }
 
   function learn(result: Exchange): void {
@@ -135,7 +116,7 @@ export function openSession(options: SessionOptions) {
   /** No new streams; those in flight finish, and then the connection closes. */
   function retire(): void {
     enterRetired()
-    if (!session.closed) session.close()
+    connection.close()
   }
 
   // Every stream has ended by then, and a peer that does not hang up must not keep the socket.
@@ -152,9 +133,10 @@ export function openSession(options: SessionOptions) {
     /** How many streams may start at this moment. */
     get free(): number {
       // Asked, not remembered: the peer may have closed it in this very tick.
-      if (session.closed || session.destroyed || held) return 0
-      if (state === 'priming') return inFlight === 0 && peerLimit > 0 ? 1 : 0
-      return state === 'open' ? Math.max(0, Math.min(peerLimit, policy.maxStreams) - inFlight) : 0
+      if (!connection.isOpen || held) return 0
+      const limit = Math.min(connection.maxStreams ?? policy.maxStreams, policy.maxStreams)
+      if (state === 'priming') return inFlight === 0 && limit > 0 ? 1 : 0
+      return state === 'open' ? Math.max(0, limit - inFlight) : 0
     },
     /** Resolves when the connection is closed. */
     ended: ended.promise,
@@ -165,7 +147,6 @@ export function openSession(options: SessionOptions) {
   }
 }
 
-/** Ours, because Node ends the socket of a closing session only when the peer does, and hides its `destroy`. */
 function openSocket(origin: string, secureContext: SecureContext | undefined): TLSSocket {
   const { hostname, port } = new URL(origin)
   return connectTls({

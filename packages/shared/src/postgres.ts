@@ -78,7 +78,7 @@ export function queryBuilder<Database>(pool: Pool): Kysely<Database> {
   })
 }
 
-interface Migrations {
+export interface Migrations {
   folder: string
   schema: string
 }
@@ -88,6 +88,12 @@ export async function migrateToLatest(pool: Pool, migrations: Migrations): Promi
   const { error, results } = await migratorOf(pool, migrations).migrateToLatest()
   if (error) throw new Error('migration failed', { cause: error })
   return (results ?? []).map(({ migrationName }) => migrationName)
+}
+
+/** The same up to one migration, for tests of what a later one does to an earlier release. */
+export async function migrateTo(pool: Pool, migrations: Migrations, name: string): Promise<void> {
+  const { error } = await migratorOf(pool, migrations).migrateTo(name)
+  if (error) throw new Error('migration failed', { cause: error })
 }
 
 /** The names of the migrations that this release has and the database has not. Changes nothing. */

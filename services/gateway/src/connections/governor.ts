@@ -13,10 +13,10 @@ const patienceMs = 8_000
  * come back costs it half a handshake; so all may wait whose turn comes before their patience ends.
  */
 const queues = { unexpectedMs: 5_000, expectedMs: 7_000, least: 64, most: 10_000 }
-/** How long a handshake takes where none has been seen yet. */
-const firstTookMs = 50
-/** How much the newest handshake counts in the mean of those before it. */
-const newestCounts = 0.05
+/** What a node takes itself to be able to, until it knows better. */
+const firstPerSecond = 1_000
+/** How much the newest half second counts against those before it: the first of a cold process are no measure. */
+const capacityWindow = { ms: 500, weight: 0.3 }
 const shortestHintMs = 500
 const longestHintMs = 15_000
 
@@ -41,16 +41,12 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
   let limit = places.first
   let inFlight = 0
   let slowedAt = Number.NEGATIVE_INFINITY
-  let meanTookMs = firstTookMs
+  const capacity = createCapacity(now)
   const refusals = createRate(now)
   const expected: Waiting[] = []
   const others: Waiting[] = []
 
-  /** As many as there are places, each as often as a handshake ends (Little's law). */
-  const perSecond = () => (limit * 1_000) / Math.max(1, meanTookMs)
-
   function adjust(tookMs: number): void {
-    meanTookMs += (tookMs - meanTookMs) * newestCounts
     if (tookMs <= targetMs && lagMs() <= lagLimitMs) {
       // Only a limit that was reached says anything about what lies beyond it.
       if (inFlight + 1 >= limit) limit = Math.min(places.most, limit + 1)
@@ -78,7 +74,7 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
   function refusal(): AppError {
     refusals.add()
     // Those who were refused lately come back too, so all of them share the time that they need.
-    const clearMs = ((expected.length + others.length + refusals.perSecond()) / perSecond()) * 1_000
+    const clearMs = ((expected.length + others.length + refusals.perSecond()) / capacity.perSecond()) * 1_000
     const spreadMs = Math.min(longestHintMs, clearMs) - shortestHintMs
     return overloadedNode(Math.round(shortestHintMs + Math.max(shortestHintMs, spreadMs) * Math.random()))
   }
@@ -90,13 +86,14 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
     }
     if (isFull(isExpected)) return Promise.reject(refusal())
     const queue = isExpected ? expected : others
+    capacity.isReached()
     return new Promise((go, refuse) => queue.push({ since: now(), go, refuse }))
   }
 
   function isFull(isExpected: boolean): boolean {
     const queue = isExpected ? expected : others
     const waitMs = isExpected ? queues.expectedMs : queues.unexpectedMs
-    const room = Math.max(queues.least, (perSecond() * waitMs) / 1_000)
+    const room = Math.max(queues.least, (capacity.perSecond() * waitMs) / 1_000)
     return queue.length >= Math.min(queues.most, room)
   }
 
@@ -118,15 +115,48 @@ export function createGovernor({ now = () => performance.now(), lagMs = () => 0 
       try {
         return await handshake()
       } finally {
+        capacity.add()
         adjust(now() - startedAt)
         inFlight--
         admitNext()
+        if (expected.length + others.length > 0) capacity.isReached()
       }
     },
   }
 }
 
 export type Governor = ReturnType<typeof createGovernor>
+
+/** How many handshakes end in a second while others wait: then it is what the node can do, and not what it was asked. */
+function createCapacity(now: () => number) {
+  let estimate = firstPerSecond
+  let since = now()
+  let ended = 0
+  let wasReached = false
+  function turn(): void {
+    const elapsedMs = now() - since
+    if (elapsedMs < capacityWindow.ms) return
+    const measured = (ended * 1_000) / elapsedMs
+    if (wasReached || measured > estimate) estimate += (measured - estimate) * capacityWindow.weight
+    since = now()
+    ended = 0
+    wasReached = false
+  }
+  return {
+    add(): void {
+      turn()
+      ended++
+    },
+    isReached(): void {
+      turn()
+      wasReached = true
+    },
+    perSecond(): number {
+      turn()
+      return Math.max(places.least, estimate)
+    },
+  }
+}
 
 /** How often something happened in the second before this one, or in this one so far if that was more. */
 function createRate(now: () => number) {

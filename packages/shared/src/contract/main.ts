@@ -1,0 +1,3 @@
+import { freeze } from './frozen.ts'
+
+process.stdout.write(`${freeze()}\n`)

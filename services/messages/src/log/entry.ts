@@ -25,6 +25,8 @@ export const plainEntry = {
 /** An entry as clients see it. */
 export function toEntry(row: LogRow): Entry {
   return {
+    // First: gateways read it in the text, to measure how late an entry is.
+    sentAt: row.sentAt.toISOString(),
     conversationId: row.conversationId,
     seq: row.seq,
     kind: row.kind,
@@ -32,8 +34,6 @@ export function toEntry(row: LogRow): Entry {
     ...(row.clientMessageId === null ? {} : { clientMessageId: row.clientMessageId }),
     senderId: row.senderId,
     type: row.type,
-    // Before the content, which may say anything: gateways find it in the text, to measure how late it is.
-    sentAt: row.sentAt.toISOString(),
     content: row.content,
     ...(row.clientSentAt ? { clientSentAt: row.clientSentAt } : {}),
     ...(row.editedAt ? { editedAt: row.editedAt.toISOString() } : {}),

@@ -1,24 +1,29 @@
-import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 
 /**
- * What a few lines of sharp make of a photo: the same seven outputs with the same settings as the media service, written
- * to files. No ticket, no check, no queue, no database, no process of its own, no limit.
+ * What one would write with sharp alone: the same pictures with the same settings as the media service, written to
+ * files, and the photo unpacked twice only, once for what is shown and once for everything smaller. No ticket, no
+ * check, no queue, no database, no process of its own, no limit.
  */
 export async function makeBare(photo: Buffer, directory: string): Promise<void> {
-  const upright = sharp(photo).autoOrient()
-  const inside = (side: number) =>
-    upright.clone().resize(side, side, { fit: 'inside', withoutEnlargement: true })
-  const outputs: [string, Sharp][] = [
-    ['shown.jpg', upright.clone().jpeg({ quality: 88, optimiseCoding: false })],
-    ['thumbnail.avif', inside(300).avif({ quality: 55, effort: 2 })],
-    ['thumbnail.webp', inside(300).webp({ quality: 80, effort: 2 })],
-    ['thumbnail.jpg', inside(300).jpeg({ quality: 80 })],
-    ['preview.webp', inside(1_280).webp({ quality: 80, effort: 2 })],
-    ['preview.jpg', inside(1_280).jpeg({ quality: 80 })],
-    // What a thumbhash is made of.
-    ['hash.raw', inside(100).ensureAlpha().raw()],
-  ]
-  for (const [name, output] of outputs) await writeFile(path.join(directory, name), await output.toBuffer())
+  const to = (name: string) => path.join(directory, name)
+  await sharp(photo).autoOrient().jpeg({ quality: 88, optimiseCoding: false }).toFile(to('shown.jpg'))
+  const preview = await pixels(sharp(photo).autoOrient(), 1_280)
+  await preview().webp({ quality: 80, effort: 2 }).toFile(to('preview.webp'))
+  await preview().jpeg({ quality: 80 }).toFile(to('preview.jpg'))
+  const thumbnail = await pixels(preview(), 300)
+  await thumbnail().avif({ quality: 55, effort: 2 }).toFile(to('thumbnail.avif'))
+  await thumbnail().webp({ quality: 80, effort: 2 }).toFile(to('thumbnail.webp'))
+  await thumbnail().jpeg({ quality: 80 }).toFile(to('thumbnail.jpg'))
+  // What a thumbhash is made of.
+  await preview().resize(100, 100, { fit: 'inside' }).ensureAlpha().raw().toBuffer()
+}
+
+/** Of a picture made smaller, to begin with as often as one likes. */
+async function pixels(picture: Sharp, side: number): Promise<() => Sharp> {
+  const small = picture.resize(side, side, { fit: 'inside', withoutEnlargement: true }).raw()
+  const { data, info } = await small.toBuffer({ resolveWithObject: true })
+  const { width, height, channels } = info
+  return () => sharp(data, { raw: { width, height, channels } })
 }

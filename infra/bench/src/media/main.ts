@@ -10,12 +10,13 @@ import { cpuMsOf } from '../cpu.ts'
 import { makeBare } from './bare-sharp.ts'
 import { watchPeak } from './memory.ts'
 import { photo } from './pictures.ts'
-import { createUploader, type Uploader } from './uploader.ts'
+import { createUploader } from './uploader.ts'
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '3' },
     photos: { type: 'string', default: '24' },
+    singles: { type: 'string', default: '50' },
     parallel: { type: 'string', default: '100' },
     only: { type: 'string' },
   },
@@ -46,27 +47,34 @@ for (const [name, measure] of Object.entries({
   if (values.only === undefined || values.only === name) await measure()
 }
 
-/** Photos a second: from the first completion to the last `ready`, beside a bare loop of sharp, in turn. */
+/**
+ * Photos a second: from the first completion to the last `ready`, beside a bare loop of sharp, in turn; and with their
+ * uploads, which here go through the service and the origin before it. A first round warms both up and does not count.
+ */
 async function measureThroughput(): Promise<void> {
   const count = Number(values.photos)
   const bytes = await photo(4_000, 3_000)
   const ratios: { wall: number; cpu: number }[] = []
-  for (let round = 1; round <= Number(values.rounds); round++) {
+  for (let round = 0; round <= Number(values.rounds); round++) {
     const bare = await measured(count, process.pid, () => {
       const left = Array.from({ length: count }, (_, i) => i)
-      const work = async () => {
-        while (left.pop() !== undefined) await makeBare(bytes, stateDir)
-      }
-      return Promise.all(Array.from({ length: concurrency }, work))
+      return all(concurrency, async () => {
+        const directory = await mkdtemp(path.join(stateDir, 'bare-'))
+        while (left.pop() !== undefined) await makeBare(bytes, directory)
+      })
     })
-    const mediaIds: string[] = []
-    for (let i = 0; i < count; i++) mediaIds.push(await uploader.put(bytes))
+    const began = performance.now()
+    const mediaIds = await all(count, () => uploader.put(bytes))
     const product = await measured(count, mediaPid, async () => {
       await Promise.all(mediaIds.map((mediaId) => uploader.complete(mediaId)))
-      await allReady(uploader, mediaIds)
+      await allReady(mediaIds)
     })
+    const withUploads = (1_000 * count) / (performance.now() - began)
+    if (round === 0) continue
     ratios.push({ wall: product.perSecond / bare.perSecond, cpu: product.cpuMs / bare.cpuMs })
-    tell(`12 MP photos, round ${round}: sharp ${told(bare)}, parley ${told(product)}`)
+    tell(
+      `12 MP photos, round ${round}: sharp ${told(bare)}, parley ${told(product)}, ${withUploads.toFixed(2)}/s with uploads`,
+    )
   }
   const wall = median(ratios.map((it) => it.wall))
   const cpu = median(ratios.map((it) => it.cpu))
@@ -77,16 +85,15 @@ async function measureThroughput(): Promise<void> {
 async function measureLatency(): Promise<void> {
   const bytes = await photo(4_000, 3_000)
   const times: number[] = []
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < Number(values.singles); i++) {
     const mediaId = await uploader.put(bytes)
     await uploader.complete(mediaId)
     const began = performance.now()
-    await allReady(uploader, [mediaId])
+    await allReady([mediaId], 5)
     times.push(performance.now() - began)
   }
-  tell(
-    `12 MP photo, completed to ready, idle: median ${median(times).toFixed(0)} ms, longest ${Math.max(...times).toFixed(0)} ms`,
-  )
+  const [p50, p99] = [percentile(times, 50), percentile(times, 99)]
+  tell(`12 MP photo, completed to ready, one at a time: p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`)
 }
 
 /** Many photos of 20 megapixels at once, through the service itself (`fs`), as the worst case for its memory. */
@@ -95,24 +102,27 @@ async function measureMemory(): Promise<void> {
   const bytes = await photo(5_472, 3_648)
   using memory = watchPeak(mediaPid)
   const began = performance.now()
-  const mediaIds = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const mediaId = await uploader.put(bytes)
-      await uploader.complete(mediaId)
-      return mediaId
-    }),
-  )
-  await allReady(uploader, mediaIds)
+  const mediaIds = await all(count, async () => {
+    const mediaId = await uploader.put(bytes)
+    await uploader.complete(mediaId)
+    return mediaId
+  })
+  await allReady(mediaIds)
   const seconds = (performance.now() - began) / 1_000
-  const { bytes: all, ownBytes: own } = memory.peak()
+  const { bytes: resident, ownBytes: own, proportionalBytes: proportional } = memory.peak()
   const megabytes = (held: number) => (held / 1024 ** 2).toFixed(0)
   tell(
-    `${count} photos of 20 MP (${(bytes.length / 1024 ** 2).toFixed(1)} MB) at once: peak ${megabytes(all)} MB resident, ${megabytes(own)} MB of it the service and the rest what reads images; ${seconds.toFixed(0)} s until the last was ready`,
+    `${count} photos of 20 MP (${(bytes.length / 1024 ** 2).toFixed(1)} MB) at once: peak ${megabytes(resident)} MB resident (PSS ${megabytes(proportional)} MB), ${megabytes(own)} MB of it the service and the rest what reads images; ${seconds.toFixed(0)} s until the last was ready`,
   )
 }
 
-async function allReady(by: Uploader, mediaIds: string[]): Promise<void> {
-  for (const mediaId of mediaIds) while (!(await by.isReady(mediaId))) await wait(20)
+function all<T>(count: number, work: () => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, work))
+}
+
+/** Asked rarely, because asking costs too: an app waits for the event. */
+async function allReady(mediaIds: string[], everyMs = 100): Promise<void> {
+  for (const mediaId of mediaIds) while (!(await uploader.isReady(mediaId))) await wait(everyMs)
 }
 
 interface Measured {
@@ -121,7 +131,9 @@ interface Measured {
   cpuMs: number
 }
 
-const told = ({ perSecond, cpuMs }: Measured) => `${perSecond.toFixed(2)}/s (${cpuMs.toFixed(0)} ms CPU each)`
+function told({ perSecond, cpuMs }: Measured): string {
+  return `${perSecond.toFixed(2)}/s (${cpuMs.toFixed(0)} ms CPU each)`
+}
 
 async function measured(count: number, pid: number, work: () => Promise<unknown>): Promise<Measured> {
   const [began, cpuBefore] = [performance.now(), cpuOf(pid)]
@@ -131,13 +143,17 @@ async function measured(count: number, pid: number, work: () => Promise<unknown>
 }
 
 /** Of this process alone: the product's processes are its descendants. */
-const cpuOf = (pid: number) => {
+function cpuOf(pid: number): number {
   if (pid !== process.pid) return cpuMsOf([pid])
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
 }
 
 function median(numbers: number[]): number {
+  return percentile(numbers, 50)
+}
+
+function percentile(numbers: number[], percent: number): number {
   const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+  return sorted[Math.ceil((percent / 100) * sorted.length) - 1] ?? Number.NaN
 }

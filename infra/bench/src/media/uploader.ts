@@ -46,5 +46,3 @@ async function send(url: string, init: RequestInit, left = 3): Promise<Response>
     return send(url, init, left - 1)
   }
 }
-
-export type Uploader = ReturnType<typeof createUploader>

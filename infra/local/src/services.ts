@@ -87,6 +87,8 @@ export function serviceEnvironments(settings: ServiceSettings): Record<string, E
     LINK_SECRET: secrets.linkSecret,
     STORAGE: 'fs',
     STORAGE_FS_PATH: mediaDir,
+    // Without a bound glibc keeps what each of the process's threads once needed.
+    MALLOC_ARENA_MAX: '2',
   })
   const push = (internalPort: number) => ({
     ...common,

@@ -2,11 +2,11 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import type { Logger } from '@parley/shared/log'
-import { jobsPerProcess } from './limits.ts'
+import { idleBytesPerProcess, jobsPerProcess } from './limits.ts'
 import { NoAnswer } from './no-answer.ts'
 import { createSlots } from './slots.ts'
 import { TransformReply, type TransformRequest } from './transform.ts'
-import { watchMemory } from './watch-memory.ts'
+import { residentBytes, watchMemory } from './watch-memory.ts'
 
 interface ImageProcessOptions {
   count: number
@@ -65,8 +65,8 @@ export function startImageProcesses({ count, timeLimitMs, memoryLimitBytes, log 
         using _ = watchMemory(child.pid ?? 0, memoryLimitBytes, () => child.kill('SIGKILL'))
         try {
           const reply = await ask(child, request, timeLimitMs)
-          if (worker.jobs < jobsPerProcess) idle.push(worker)
-          else await end(worker)
+          if (await isSpent(worker)) await end(worker)
+          else idle.push(worker)
           return TransformReply.parse(reply)
         } catch (cause) {
           await end(worker)
@@ -87,8 +87,8 @@ function start(log: Logger): ChildProcess {
   const child = fork(path.join(import.meta.dirname, 'transform-child.ts'), {
     // Without a bound on its arenas glibc keeps what each thread once needed, and without low thresholds what a large
     // picture once needed.
-    env: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' },
-    execArgv: ['--max-old-space-size=256'],
+    env: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' },
+    execArgv: ['--expose-gc', '--max-old-space-size=256', '--max-semi-space-size=1'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   child.on('error', (err) => log.error({ err }, 'image process failed'))
@@ -97,6 +97,10 @@ function start(log: Logger): ChildProcess {
 
 function isAlive({ child }: ImageProcess): boolean {
   return child.connected && child.exitCode === null && child.signalCode === null
+}
+
+async function isSpent({ child, jobs }: ImageProcess): Promise<boolean> {
+  return jobs >= jobsPerProcess || (await residentBytes(child.pid ?? 0)) > idleBytesPerProcess
 }
 
 function ask(child: ChildProcess, request: TransformRequest, timeLimitMs: number): Promise<unknown> {

@@ -7,5 +7,6 @@ export const maxFilmPixels = 36_000_000
 export const maxDurationMs = 4 * 3_600_000
 /** How often a file is given to a process that does not answer before the file is held to be the reason. */
 export const maxUnansweredRuns = 3
-/** Jobs after which a process is replaced, because decoders leave memory in pieces. */
+/** Jobs after which a process is replaced, and what it may hold between two, because decoders leave memory in pieces. */
 export const jobsPerProcess = 500
+export const idleBytesPerProcess = 128 * 1024 ** 2

@@ -10,5 +10,9 @@ process.on('disconnect', () => process.exit(0))
 process.on('message', (request: TransformRequest) => {
   void transformImage(request)
     .catch((cause: unknown): TransformReply => ({ ok: false, failure: 'internal', reason: String(cause) }))
-    .then((reply) => process.send?.(reply))
+    .then((reply) => {
+      // What a picture took lies outside of the heap, and one as small as this does not ask for it back by itself.
+      globalThis.gc?.()
+      process.send?.(reply)
+    })
 })

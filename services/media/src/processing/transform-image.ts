@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import sharp, { type Metadata, type OutputInfo, type Sharp, type SharpOptions } from 'sharp'
 import { rgbaToThumbHash } from 'thumbhash'
@@ -72,23 +71,8 @@ export async function transformImage(request: TransformRequest): Promise<Transfo
   const made = await decode(request).catch((cause: unknown): Refusal => refusalOf(cause))
   if ('failure' in made) return { ok: false, failure: made.failure }
 
-  const { shown, forms, ...facts } = made
-  if (shown) await writeFile(path.join(request.directory, shownFile), shown.data)
-  for (const { file, data } of forms) await writeFile(path.join(request.directory, file), data)
-  return {
-    ok: true,
-    ...facts,
-    ...(shown
-      ? { shown: { contentType: shown.contentType, sizeBytes: shown.data.length, file: shownFile } }
-      : {}),
-    forms: forms.map(({ name, contentType, width, height, file }) => ({
-      name,
-      contentType,
-      width,
-      height,
-      file,
-    })),
-  }
+  const { shown, ...facts } = made
+  return { ok: true, ...facts, ...(shown ? { shown } : {}) }
 }
 
 const shownFile = 'shown'
@@ -98,7 +82,7 @@ interface Refusal {
 }
 
 async function decode(request: TransformRequest) {
-  const { file, contentType } = request
+  const { file, directory, contentType } = request
   const expected = formats[contentType]
   if (!expected) return unreadable
   const metadata = await sharp(file, strict).metadata()
@@ -107,7 +91,7 @@ async function decode(request: TransformRequest) {
 
   const animated = (metadata.pages ?? 1) > 1 && contentType !== 'image/avif'
   const { width, height } = sizeOf(metadata, animated)
-  const shown = request.shown ? await writeShown(file, expected, animated) : undefined
+  const shown = request.shown ? await writeShown({ file, directory }, expected, animated) : undefined
   const base = await readOnce(file, request)
   return {
     width,
@@ -131,15 +115,35 @@ function sizeOf({ width, height, orientation = 1 }: Metadata, animated: boolean)
   return orientation >= 5 && !animated ? { width: height, height: width } : { width, height }
 }
 
+/** A picture that could be made, and not be written: no fault of the upload's. */
+class NotWritten extends Error {}
+
+async function save(image: Sharp, file: string): Promise<OutputInfo> {
+  try {
+    return await image.toFile(file)
+  } catch (cause) {
+    // libvips has one kind of error for both, so it is made once more, without the disk.
+    await image.toBuffer()
+    throw new NotWritten('a picture was not written', { cause })
+  }
+}
+
 function refusalOf(cause: unknown): Refusal {
+  if (cause instanceof NotWritten) throw cause
   return cause instanceof Error && cause.message.includes('exceeds pixel limit') ? tooManyPixels : unreadable
 }
 
-async function writeShown(file: string, { shownAs, write }: Format, animated: boolean) {
+/** Straight to a file: its bytes are never together in memory. */
+async function writeShown(
+  { file, directory }: Pick<TransformRequest, 'file' | 'directory'>,
+  { shownAs, write }: Format,
+  animated: boolean,
+) {
   const source = sharp(file, { ...strict, animated })
   // libvips cannot turn an animation; without its metadata one is shown as it was drawn.
   const upright = animated ? source : source.autoOrient()
-  return { contentType: shownAs, data: await write(upright).toBuffer() }
+  const { size } = await save(write(upright), path.join(directory, shownFile))
+  return { contentType: shownAs, sizeBytes: size, file: shownFile }
 }
 
 /** Pixels in memory, no more than the largest form needs. */
@@ -162,7 +166,7 @@ function readOnce(file: string, { fit, forms }: TransformRequest): Promise<Base>
 const from = ({ data, info }: Base) =>
   sharp(data, { raw: { width: info.width, height: info.height, channels: info.channels } })
 
-async function makeForms(base: Base, { fit, forms }: TransformRequest, longSide: number) {
+async function makeForms(base: Base, { directory, fit, forms }: TransformRequest, longSide: number) {
   const made = []
   for (const { name, side, types, onlyOfLarger } of forms) {
     if (onlyOfLarger && longSide <= side) continue
@@ -172,9 +176,9 @@ async function makeForms(base: Base, { fit, forms }: TransformRequest, longSide:
         : await from(base).resize(side, side, { fit }).raw().toBuffer({ resolveWithObject: true })
     for (const contentType of types) {
       const { width, height } = pixels.info
-      const data = await writers[contentType](from(pixels)).toBuffer()
       const file = `${name}.${contentType.slice('image/'.length)}`
-      made.push({ name, contentType, width, height, file, data })
+      await save(writers[contentType](from(pixels)), path.join(directory, file))
+      made.push({ name, contentType, width, height, file })
     }
   }
   return made

@@ -19,7 +19,8 @@ export function watchMemory(pid: number, limitBytes: number, onExceeded: () => v
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-async function residentBytes(pid: number): Promise<number> {
+/** What a process holds in memory; 0 where the system does not tell. */
+export async function residentBytes(pid: number): Promise<number> {
   // `size resident shared …`, in pages (proc(5)). A process that has ended holds nothing.
   const text = await readFile(`/proc/${pid}/statm`, 'latin1').catch(() => '')
   return Number(text.split(' ')[1] ?? 0) * pageBytes

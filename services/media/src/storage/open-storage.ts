@@ -3,7 +3,6 @@ import type { Logger } from '@parley/shared/log'
 import type { StorageConfig } from '../config.ts'
 import { fsRoutes } from './fs-routes.ts'
 import { openFsStorage } from './fs.ts'
-import { openS3Storage } from './s3.ts'
 import type { Storage } from './storage.ts'
 
 interface OpenedStorage {
@@ -18,7 +17,10 @@ export async function openStorage(config: StorageConfig, log: Logger): Promise<O
       const storage = await openFsStorage(config, log)
       return { storage, serveLinks: (app) => fsRoutes(app, storage) }
     }
-    case 's3':
+    case 's3': {
+      // 25 MB of memory that `fs` does without.
+      const { openS3Storage } = await import('./s3.ts')
       return { storage: openS3Storage(config), serveLinks() {} }
+    }
   }
 }

@@ -9,7 +9,7 @@ const idsOf = (entries: Entry[]) => entries.map(({ clientMessageId }) => clientM
 describe('kill -9 in the middle of a thousand messages', () => {
   test.for<ProcessName>(['gateway-1', 'gateway-2', 'messages', 'postgres', 'redis', 'push', 'media', 'edge'])(
     'P1 P3 P4 of %s leaves every acknowledged message in both logs, once, in the same order',
-    async (victim, { stack, friends: { ann, ben, annClient, benClient } }) => {
+    async (victim, { stack, redis, friends: { ann, ben, annClient, benClient } }) => {
       const { conversationId } = await annClient.send(
         { userId: ben.userId },
         'text',
@@ -29,7 +29,8 @@ describe('kill -9 in the middle of a thousand messages', () => {
       }
       const sending = Promise.all(Array.from({ length: burst }, (_, i) => say(i)))
       await vi.waitUntil(() => acked.size > burst / 20, { interval: 1, timeout: 30_000 })
-      stack.kill(victim)
+      if (victim === 'redis') await redis.kill()
+      else stack.kill(victim)
       await sending
       await stack.whenReady(victim)
 

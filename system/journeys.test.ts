@@ -1,18 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { SyncPage } from '@parley/shared/protocol'
 import { logIn, signUp } from '@parley/testing/chat-api'
-import type { ReceivedPush } from '@parley/testing/push-simulator-log'
-import { Redis } from 'ioredis'
 import { io } from 'socket.io-client'
 import { describe, expect, vi } from 'vitest'
-import { test as base } from './fixture.ts'
-
-/** With a look at what the providers' simulators received. */
-const test = base.extend('pushesTo', ({ stack }) => async (token: string): Promise<ReceivedPush[]> => {
-  const response = await fetch(stack.urls.inspector ?? '', { headers: { accept: 'application/json' } })
-  const { pushes } = (await response.json()) as { pushes: ReceivedPush[] }
-  return pushes.filter((push) => push.token === token && push.status === 200)
-})
+import { test } from './fixture.ts'
 
 describe('two people on two gateways', () => {
   test('P2 one message sent a hundred times through both is one entry with one answer', async ({
@@ -36,20 +27,18 @@ describe('two people on two gateways', () => {
   })
 
   test('P1 a wiped Redis loses no message, and everybody hears again without connecting anew', async ({
-    stack,
+    redis,
     friends: { ben, annClient, benClient },
   }) => {
-    const redis = new Redis(stack.urls.redis)
     const before = benClient.socket.id
     for (let i = 0; i < 5; i++) {
-      await redis.flushall()
+      await redis.wipe()
       const { conversationId, seq } = await annClient.send({ userId: ben.userId }, 'text', {
         text: `after wipe ${i}`,
       })
       await vi.waitUntil(() => benClient.lastSeq(conversationId) >= seq, { timeout: 20_000 })
     }
     expect(benClient.socket.id).toBe(before)
-    redis.disconnect()
   })
 
   test('polling clients talk through the one origin, whatever gateway has their session', async ({

@@ -1,9 +1,9 @@
 import { createLogger } from '@parley/shared/log'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
+import { openRedis } from '@parley/shared/redis'
 import { createDatabase, startPostgres } from '@parley/testing/postgres'
 import { startPrivateRedis } from '@parley/testing/redis'
 import fc from 'fast-check'
-import { Redis } from 'ioredis'
 import { test as base, expect, vi } from 'vitest'
 import { migrate, schema } from '../services/messages/src/db/database.ts'
 import type { Database } from '../services/messages/src/db/schema.ts'
@@ -21,9 +21,10 @@ const test = base.extend('stores', { scope: 'file' }, async ({}, { onCleanup }) 
   await migrate(database, log)
   const pool = opened.adopt(openPool({ url: database.url, poolSize: 4, schema }, log), (it) => it.end())
   const server = opened.use(await startPrivateRedis())
-  const redis = opened.adopt(new Redis(server.url), (client) => client.disconnect())
+  const redis = opened.adopt(openRedis({ url: server.url }, log), (client) => client.disconnect())
   const db = queryBuilder<Database>(pool)
-  return { pool, db, redis, messageTypes: opened.use(createMessageTypes({ log, db })) }
+  const { wipe: wipeRedis } = server
+  return { pool, db, redis, wipeRedis, messageTypes: opened.use(createMessageTypes({ log, db })) }
 })
 
 type Happening = [name: string, happen: (world: World) => void | Promise<void>]

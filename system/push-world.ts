@@ -4,6 +4,7 @@ import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { type JobInHand, type JobToAdd, RetryLater } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { createPresenceLease, type UserAtGateway } from '@parley/shared/presence'
+import type { RedisClient } from '@parley/shared/redis'
 import type { Rpc } from '@parley/shared/rpc'
 import type { Scheduler } from 'fast-check'
 import type { Redis } from 'ioredis'
@@ -55,7 +56,9 @@ interface Worker {
 
 interface Resources extends Pick<Context, 'db' | 'messageTypes'> {
   pool: Pool
-  redis: Redis
+  redis: RedisClient
+  /** Takes everything away from it. */
+  wipeRedis: () => Promise<void>
   scheduler: Scheduler
   nextFate: () => Fate
 }
@@ -70,7 +73,15 @@ const longMs = 10 * 60_000
  * (messages) and the code that carries out (push) between them. Every call of a worker to messages, Redis or a
  * provider is a step that the scheduler lets happen in any order; the queue and the phones are played.
  */
-export async function createWorld({ db, messageTypes, pool, redis, scheduler, nextFate }: Resources) {
+export async function createWorld({
+  db,
+  messageTypes,
+  pool,
+  redis,
+  wipeRedis,
+  scheduler,
+  nextFate,
+}: Resources) {
   const name = (role: string) => `${role}-${randomUUID().slice(0, 8)}` as UserId
   const [ann, ben, cas] = [name('ann'), name('ben'), name('cas')]
   const people = [ann, ben, cas]
@@ -89,7 +100,7 @@ export async function createWorld({ db, messageTypes, pool, redis, scheduler, ne
   const gateways = [createGateway(), createGateway()]
   let added = 0
 
-  await redis.flushall()
+  await wipeRedis()
   await createRows()
 
   const pushQueue = queueOf(async (data: Parameters<typeof notify>[1], worker, job) =>
@@ -402,7 +413,7 @@ export async function createWorld({ db, messageTypes, pool, redis, scheduler, ne
     },
     /** Jobs, ledger and presence are gone; who is working goes on. */
     async wipe(): Promise<void> {
-      await redis.flushall()
+      await wipeRedis()
       jobs.clear()
     },
 

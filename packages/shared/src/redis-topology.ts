@@ -22,7 +22,8 @@ const listening: ServerOptions = {
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
-  commandTimeout: 10_000,
+  // Of a server that hangs nothing comes, not even that it has gone.
+  socketTimeout: 5_000,
 }
 
 export function openTopology(url: string, log: Logger): Topology {

@@ -26,10 +26,22 @@ export function openRedis({ url, use = 'request' }: RedisConfig, log: Logger): R
   return openServer(address, log, serverOptions[use])
 }
 
+// `socketTimeout` ends a connection on which something was asked and nothing comes: that of a server that hangs. Workers
+// wait for jobs longer than that.
 const serverOptions = {
-  request: { maxRetriesPerRequest: 2, enableAutoPipelining: true, commandTimeout: 5_000 },
+  request: {
+    maxRetriesPerRequest: 2,
+    enableAutoPipelining: true,
+    commandTimeout: 5_000,
+    socketTimeout: 5_000,
+  },
   worker: { maxRetriesPerRequest: null },
-  publish: { maxRetriesPerRequest: 0, enableOfflineQueue: false, enableAutoPipelining: true },
+  publish: {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    socketTimeout: 2_000,
+  },
 }
 
 export const retryAfterMs = (attempt: number) =>
@@ -74,12 +86,21 @@ const refreshEveryMs = 5_000
 
 /** A client of all nodes of a cluster. What asks for several keys at once must keep them in one slot. */
 export function openCluster({ nodes, credentials, tls }: ClusterAddress, use: Use, log: Logger): Cluster {
+  // Those of a cluster are its own, not its nodes'.
+  const {
+    enableAutoPipelining: _,
+    enableOfflineQueue: _own,
+    ...nodeOptions
+  }: ServerOptions = serverOptions[use]
   const client = new Cluster(nodes, {
     lazyConnect: true,
     // Of the commands that went together, those for a slot that has moved would fail: ioredis follows redirections
     // only of commands that go alone. `spublish` below makes up for it.
     enableAutoPipelining: use === 'publish',
-    enableOfflineQueue: use !== 'publish',
+    // While the whole cluster is away a queue would have no bound, and what waits in it no end.
+    enableOfflineQueue: use === 'worker',
+    // Where it fails, ioredis forgets to say how its connecting ended. Commands wait out `CLUSTERDOWN` by themselves.
+    enableReadyCheck: false,
     maxRedirections: maxRedirections[use],
     clusterRetryStrategy: retryAfterMs,
     slotsRefreshInterval: refreshEveryMs,
@@ -87,8 +108,7 @@ export function openCluster({ nodes, credentials, tls }: ClusterAddress, use: Us
     // Names stay names, as certificates have them. ioredis would connect to their addresses.
     dnsLookup: (name, answer) => answer(null, name),
     redisOptions: {
-      maxRetriesPerRequest: serverOptions[use].maxRetriesPerRequest,
-      ...(use === 'request' ? { commandTimeout: serverOptions.request.commandTimeout } : {}),
+      ...nodeOptions,
       ...credentials,
       ...(tls ? { tls: {} } : {}),
       connectTimeout,

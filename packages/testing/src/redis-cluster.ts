@@ -1,6 +1,13 @@
 import slotOf from 'cluster-key-slot'
 import { findFreePort } from './free-port.ts'
-import { redisFlags, type RedisNode, redisPassword, startRedisNode } from './redis-node.ts'
+import {
+  redisFlags,
+  type RedisNode,
+  redisPassword,
+  redisUser,
+  startRedisNode,
+  userFlags,
+} from './redis-node.ts'
 import type { RedisServer } from './redis.ts'
 import { until } from './until.ts'
 
@@ -33,7 +40,7 @@ export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClu
       const node = started.use(
         await startRedisNode({
           password: redisPassword,
-          flags: [...redisFlags, ...clusterFlags, '--cluster-port', String(busPort)],
+          flags: [...redisFlags, ...userFlags, ...clusterFlags, '--cluster-port', String(busPort)],
         }),
       )
       return { ...node, busPort }
@@ -55,7 +62,7 @@ export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClu
   }
 
   return {
-    url: `redis+cluster://default:${redisPassword}@${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    url: `redis+cluster://${redisUser}:${redisPassword}@${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     choice: 'process',
     nodes,
     ownerOf,

@@ -8,6 +8,10 @@ import { findRedisServer } from './redis-server.ts'
 
 /** Of Redis and of sentinels, in tests of those that have one. */
 export const redisPassword = 'only-for-tests'
+/** With no more rights than docs/operations.md asks for. */
+export const redisUser = 'app'
+const rights = '~parley:* ~{parley:* &parley:* &socket.io#* +@all -@dangerous +info +config|get'
+export const userFlags = ['--user', redisUser, 'on', `>${redisPassword}`, ...rights.split(' ')]
 // BullMQ wants to be refused rather than have a job evicted.
 export const redisFlags = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction']
 
@@ -17,6 +21,8 @@ export interface RedisNode extends AsyncDisposable {
   client: Redis
   /** At once, as if the power had gone. */
   kill: () => void
+  /** Keeps its connections and does nothing more. */
+  hang: () => void
 }
 
 interface NodeOptions {
@@ -52,6 +58,10 @@ export async function startRedisNode({ flags, port, password, watches }: NodeOpt
     port: own,
     client,
     kill: () => void server.child.kill('SIGKILL'),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    hang: () => void server.child.kill('SIGSTOP'),
+    [Symbol.asyncDispose]() {
+      server.child.kill('SIGCONT')
+      return owned.disposeAsync()
+    },
   }
 }

@@ -1,4 +1,11 @@
-import { redisFlags, type RedisNode, redisPassword, startRedisNode } from './redis-node.ts'
+import {
+  redisFlags,
+  type RedisNode,
+  redisPassword,
+  redisUser,
+  startRedisNode,
+  userFlags,
+} from './redis-node.ts'
 import type { RedisServer } from './redis.ts'
 import { until } from './until.ts'
 
@@ -7,13 +14,19 @@ const name = 'parley'
 export interface RedisSentinels extends RedisServer {
   /** The one that is the primary at this moment, by the sentinels' word. */
   primary: () => Promise<RedisNode>
-  servers: RedisNode[]
 }
 
 /** A primary, a replica, and three sentinels who make it the primary within some two seconds. */
 export async function startRedisSentinels(): Promise<RedisSentinels> {
   await using started = new AsyncDisposableStack()
-  const flags = [...redisFlags, '--masterauth', redisPassword, '--repl-diskless-sync-delay', '0']
+  const flags = [
+    ...redisFlags,
+    ...userFlags,
+    '--masterauth',
+    redisPassword,
+    '--repl-diskless-sync-delay',
+    '0',
+  ]
   const first = started.use(await startRedisNode({ password: redisPassword, flags }))
   const replicaOf = ['--replicaof', `127.0.0.1 ${first.port}`]
   const second = started.use(
@@ -55,9 +68,8 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
   }
 
   return {
-    url: `redis+sentinel://:${redisPassword}@${at}/${name}?sentinelPassword=${redisPassword}`,
+    url: `redis+sentinel://${redisUser}:${redisPassword}@${at}/${name}?sentinelPassword=${redisPassword}`,
     choice: 'process',
-    servers,
     primary,
     async wipe() {
       await (await primary()).client.flushall()

@@ -64,25 +64,30 @@ describe('a subscriber of a cluster', () => {
     }
   })
 
-  test('P4 hears what a replica takes over of a primary that died, and says which channels those were', async () => {
-    await using cluster = await startRedisCluster({ replicas: 1 })
-    await using it = await listen(cluster.url)
-    const victim = await cluster.ownerOf(channels[0] ?? '')
-    const owners = await Promise.all(channels.map((channel) => cluster.ownerOf(channel)))
-    const lost = channels.filter((_, i) => owners[i] === victim)
-    victim.kill()
-    await it.expectHeard('from the replica', lost)
-    expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(lost))
-    await it.expectHeard('from everywhere')
-  })
+  test.for(['kill', 'hang'] as const)(
+    'P4 hears what a replica takes over after the %s of a primary, and says which channels those were',
+    async (end) => {
+      await using cluster = await startRedisCluster({ replicas: 1 })
+      await using it = await listen(cluster.url)
+      const owners = await Promise.all(channels.map((channel) => cluster.ownerOf(channel)))
+      const lost = channels.filter((_, i) => owners[i] === owners[0])
+      owners[0]?.[end]()
+      await it.expectHeard('from the replica', lost)
+      expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(lost))
+      await it.expectHeard('from everywhere')
+    },
+  )
 })
 
-test('P4 a subscriber follows the primary that sentinels name, and says that it may have missed something anywhere', async () => {
-  await using sentinels = await startRedisSentinels()
-  await using it = await listen(sentinels.url)
-  await it.expectHeard('from the first')
-  const first = await sentinels.primary()
-  first.kill()
-  await it.expectHeard('from the second')
-  expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(channels))
-})
+test.for(['kill', 'hang'] as const)(
+  'P4 a subscriber follows the sentinels after the %s of a primary, and says that it may have missed something anywhere',
+  async (end) => {
+    await using sentinels = await startRedisSentinels()
+    await using it = await listen(sentinels.url)
+    await it.expectHeard('from the first')
+    const primary = await sentinels.primary()
+    primary[end]()
+    await it.expectHeard('from the second')
+    expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(channels))
+  },
+)

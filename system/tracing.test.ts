@@ -93,6 +93,28 @@ test('one message is one trace, from the socket event over the commit to the soc
     expect(collector.bodies.some((body) => body.includes(secret))).toBe(false)
 })
 
+test('what a gateway passes on is a trace as far as the answer', async ({
+  collector,
+  friends: { annClient },
+}) => {
+  expect(await annClient.ask('unread:count', {})).toMatchObject({ ok: true })
+  const answered = ({ attributes }: CollectedSpan) => attributes['parley.event'] === 'unread:count'
+  await vi.waitUntil(() => collector.spans.some(answered), { timeout: 10_000 })
+  const { traceId } = collector.spans.find(answered) ?? {}
+  await vi.waitUntil(() => collector.spans.some((span) => span.traceId === traceId && !span.parentSpanId))
+  const named = collector.spans
+    .filter((span) => span.traceId === traceId)
+    .map(({ service, name }) => [service, name])
+  expect(named).toHaveLength(3)
+  expect(named).toEqual(
+    expect.arrayContaining([
+      ['parley-gateway', 'unread:count'],
+      ['parley-gateway', 'events/ask'],
+      ['parley-messages', 'events/ask'],
+    ]),
+  )
+})
+
 test('sends that share a commit keep their own traces, and the commit is linked with all of them', async ({
   api,
   collector,

@@ -119,7 +119,8 @@ test('P10 with a collector that is away or refuses, a process ends in time all t
     for (let i = 0; i < 3_000; i++) tracing.begin('send')?.end()
     const begun = performance.now()
     await tracing[Symbol.asyncDispose]()
-    expect(performance.now() - begun).toBeLessThan(4_000)
+    // Far less than the tries of an export may take.
+    expect(performance.now() - begun).toBeLessThan(4_500)
     expect(await tracing.count('exported')).toBe(0)
   }
 })

@@ -34,7 +34,7 @@ export interface Tracing extends AsyncDisposable {
   follow(traceparent: string | undefined, name: string, options?: SpanOptions): TraceSpan | undefined
 }
 
-const Headers = z
+const HeaderList = z
   .string()
   .default('')
   .transform((text) => text.split(',').flatMap((pair) => pair.trim() || []))
@@ -45,7 +45,7 @@ const Headers = z
 /** The standard's variables, as far as services read them themselves. */
 export const tracingEnv = {
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.optional(),
-  OTEL_EXPORTER_OTLP_HEADERS: Headers,
+  OTEL_EXPORTER_OTLP_HEADERS: HeaderList,
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(0.01),
 }
 

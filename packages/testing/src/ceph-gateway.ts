@@ -19,6 +19,9 @@ interface Keys {
   secretAccessKey: string
 }
 
+/** `<bucket>.` before it names a bucket by the host alone. Its names are this machine's (RFC 6761), where they are looked up so. */
+export const gatewayDomain = 's3.localhost'
+
 /**
  * Ceph's S3 gateway over one monitor and one object store in memory, on loopback: it checks signatures,
  * lengths and types as a real store does. Takes some 15 s to start.
@@ -119,5 +122,6 @@ memstore device bytes=2147483648
 [client.admin]
 rgw frontends=beast endpoint=127.0.0.1:${gatewayPort}
 rgw data=${home}/gateway
+rgw dns name=${gatewayDomain}
 `
 }

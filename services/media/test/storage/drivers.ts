@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import dns from 'node:dns'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createHttpApp } from '@parley/shared/http'
 import { createLogger } from '@parley/shared/log'
+import { gatewayDomain, startCephGateway } from '@parley/testing/ceph-gateway'
 import { startObjectStore } from '@parley/testing/object-store'
 import { startStoreProxy } from '@parley/testing/s3-fault-proxy'
 import type { S3Config } from '../../src/config.ts'
@@ -84,6 +86,37 @@ export const onS3 = withStore.extend(
     return storage
   },
 )
+
+/** With the bucket in the host's name, as AWS has it for new ones. Always Ceph, which is told its own name. */
+export const onS3ByHost = withStore
+  .extend('s3', { scope: 'file' }, async ({}, { onCleanup }): Promise<S3Config> => {
+    const owned = new AsyncDisposableStack()
+    onCleanup(() => owned.disposeAsync())
+    const keys = { accessKeyId: randomUUID(), secretAccessKey: randomUUID() }
+    const { endpoint: address } = owned.use(await startCephGateway(keys))
+    owned.use(resolveLocalhost())
+    const endpoint = `http://${gatewayDomain}:${new URL(address).port}`
+    const options = { region: 'us-east-1', forcePathStyle: false, enforcesPostPolicy: true }
+    const bucket = `media-${randomUUID()}`
+    const config = { driver: 's3' as const, endpoint, publicEndpoint: endpoint, bucket, ...keys, ...options }
+    await ensureBucket(config)
+    await ensureBucket(config)
+    return config
+  })
+  .extend('storage', { scope: 'file' }, async ({ s3 }, { onCleanup }): Promise<Storage> => {
+    const storage = openS3Storage(s3)
+    onCleanup(() => storage[Symbol.asyncDispose]())
+    return storage
+  })
+
+/** Names that end in `.localhost` are this machine (RFC 6761, 6.3), which not every system's resolver knows. */
+function resolveLocalhost(): Disposable {
+  const known = dns.lookup
+  const lookup = (name: string, ...more: unknown[]) =>
+    Reflect.apply(known, dns, [name.endsWith('.localhost') ? '127.0.0.1' : name, ...more])
+  dns.lookup = lookup as typeof dns.lookup
+  return { [Symbol.dispose]: () => void (dns.lookup = known) }
+}
 
 /** The same storage with its links leading to where the test server listens. */
 function reachedAt(storage: Storage, publicUrl: string, url: string): Storage {

@@ -186,6 +186,7 @@ export async function createWorld({
       providers: { for: () => provider },
       // Nothing is given up here.
       deadLetters: { async add() {} },
+      lull: { hold: (work: () => Promise<unknown>) => work(), wait: () => step(worker, async () => {}) },
       tracing: undefined,
       metrics: { attempted() {}, withdrew() {} },
     } satisfies Record<keyof NotifyContext, unknown>

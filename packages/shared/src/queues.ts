@@ -18,7 +18,7 @@ export const chatPush = jobKind({
     conversationId: ConversationId,
     firstSeq: z.int().positive(),
     lastSeq: z.int().positive(),
-    userIds: z.array(UserId).min(1).max(100),
+    userIds: z.array(UserId).min(1).max(500),
     ...traced,
   }),
   // Each push has a few attempts of its own; the job comes back for whichever is next.

@@ -97,7 +97,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const signingKey = await loadSigningKey(config.tokens.signingKey)
   const verifyToken = createTokenVerifier(createLocalJWKSet(signingKey.jwks), config.userTokens)
 
-  const pool = opened.adopt(openPool({ ...config.database, schema }, log), (it) => it.end())
+  const pool = opened.adopt(openPool({ ...config.database, schema, plans: 'by-index' }, log), (it) =>
+    it.end(),
+  )
   observePool(pool, metrics)
   const db = queryBuilder<Database>(pool)
   const redis = opened.adopt(openRedis(config.redis, log), (it) => it.disconnect())

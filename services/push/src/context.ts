@@ -9,6 +9,7 @@ import { keepCredentials } from './credentials/keep-credentials.ts'
 import { type DeadLetters, openDeadLetters } from './dead-letters/dead-letters.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createPushMetrics, type PushMetrics } from './metrics.ts'
+import { createLull, type Lull } from './notify/lull.ts'
 import { openProviders, type Providers } from './providers/providers.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
@@ -25,11 +26,15 @@ export interface Context {
   /** For calls alone, over connections of their own: what is queued before a chat never stands before a call. */
   callProviders: Providers
   deadLetters: DeadLetters
+  lull: Lull
   credentials: Awaited<ReturnType<typeof keepCredentials>>
 }
 
 // By the time a call has waited longer it may have been answered elsewhere; its job looks again.
 const callPendingTimeoutMs = 2_000
+
+/** How long the report of a push may wait for other pushes to go out. */
+const reportWithinMs = 500
 
 /**
  * The composition root: the one place that turns configuration into live resources.
@@ -75,6 +80,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     providers,
     callProviders,
     deadLetters: openDeadLetters(redis, metrics.registry),
+    lull: createLull(reportWithinMs),
     credentials,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

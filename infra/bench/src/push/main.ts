@@ -50,13 +50,13 @@ interface Round {
 async function jobsTo200(): Promise<Round> {
   const seq = await crowd.append()
   return measured(async () => {
-    const jobs = Array.from({ length: Math.ceil(recipients / 100) }, (_, i) => ({
+    const jobs = Array.from({ length: Math.ceil(recipients / 500) }, (_, i) => ({
       id: `bench_${seq}_${i}`,
       data: {
         conversationId: crowd.conversationId as ConversationId,
         firstSeq: seq,
         lastSeq: seq,
-        userIds: crowd.userIds.slice(i * 100, (i + 1) * 100) as UserId[],
+        userIds: crowd.userIds.slice(i * 500, (i + 1) * 500) as UserId[],
       },
     }))
     await queue.add(jobs)

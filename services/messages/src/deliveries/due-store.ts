@@ -106,20 +106,18 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
         and c.conversation_id = ${conversationId}
         and member.notified_seq < least(${lastSeq}, c.last_seq)
     )
-    select t.*, due.user_id, due.seqs, due.audible_after, p.quiet_from, p.quiet_until, p.time_zone, p.preview,
-      pg_snapshot_xmin(pg_current_snapshot())::text as as_of
-    from due
-    cross join lateral (
-      select distinct on (t.device_id) t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys,
-        t.updated_at, t.locale, d.last_seen_at
-      from push_token t
+    select * from (
+      select distinct on (t.user_id, t.device_id) t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic,
+        t.environment, t.keys, t.updated_at, t.locale, d.last_seen_at, due.seqs, due.audible_after,
+        p.quiet_from, p.quiet_until, p.time_zone, p.preview, pg_snapshot_xmin(pg_current_snapshot())::text as as_of
+      from due
+      join push_token t on t.user_id = due.user_id and t.kind = any(${alertKinds})
       join device d on d.user_id = t.user_id and d.device_id = t.device_id
-      where t.user_id = due.user_id and t.kind = any(${alertKinds})
-      order by t.device_id, t.updated_at desc
-    ) t
-    left join notification_preference p on p.user_id = due.user_id
-    where due.newest is not null
-    order by due.user_id, t.last_seen_at desc, t.device_id`.execute(db)
+      left join notification_preference p on p.user_id = due.user_id
+      where due.newest is not null
+      order by t.user_id, t.device_id, t.updated_at desc
+    ) as target
+    order by user_id, last_seen_at desc, device_id`.execute(db)
   return rows
 }
 

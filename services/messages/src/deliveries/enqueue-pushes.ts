@@ -3,7 +3,7 @@ import type { JobQueue } from '@parley/shared/jobs'
 import type { chatPush } from '@parley/shared/queues'
 import type { Span } from '../dispatch/store.ts'
 
-const usersPerJob = 100
+const usersPerJob = 500
 
 export type PushQueue = JobQueue<typeof chatPush.data>
 

@@ -18,7 +18,7 @@ const elsewhereAttempts = 3
 type ChatPush = z.output<typeof chatPush.data>
 type NotifyContext = Pick<
   Context,
-  'redis' | 'messages' | 'providers' | 'deadLetters' | 'metrics' | 'tracing' | 'log'
+  'redis' | 'messages' | 'providers' | 'deadLetters' | 'lull' | 'metrics' | 'tracing' | 'log'
 >
 type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt' | 'trace'>
 
@@ -35,16 +35,27 @@ export async function notify(ctx: NotifyContext, data: ChatPush, job: Job): Prom
   while (userIds.length > 0) {
     const { conversationId, firstSeq, lastSeq } = data
     const query = { conversationId, firstSeq, lastSeq, userIds, claim: job.claim }
-    const due = await ctx.messages.call('deliveries/due', conversationId, query, job.trace)
-    if (due.deliveries.length === 0) break
-    const round = await tell({ ...ctx, log }, data, job, due)
+    const round = await ctx.lull.hold(async () => {
+      const due = await ctx.messages.call('deliveries/due', conversationId, query, job.trace)
+      return due.deliveries.length === 0 ? undefined : tell({ ...ctx, log }, data, job, due)
+    })
+    if (!round) break
+    const { asOf, more } = round.due
+    await ctx.lull.wait()
+    for (const outcomes of inReports(round.outcomes))
+      await ctx.messages.call(
+        'deliveries/report',
+        conversationId,
+        { conversationId, asOf, outcomes },
+        job.trace,
+      )
     if (round.nextTryAt !== undefined) retryAt = Math.min(retryAt ?? Infinity, round.nextTryAt)
     elsewhere ||= round.elsewhere
     // Who has more to hear, and nothing open before it, comes again at once.
     const open = new Set(
       round.outcomes.filter(({ result }) => result === 'retry').map(({ userId }) => userId),
     )
-    userIds = due.more.filter((userId) => !open.has(userId))
+    userIds = more.filter((userId) => !open.has(userId))
   }
   if (elsewhere && job.attempt <= elsewhereAttempts) {
     retryAt = Math.min(retryAt ?? Infinity, Date.now() + elsewhereMs * job.attempt)
@@ -78,11 +89,7 @@ async function tell(ctx: NotifyContext, { conversationId }: ChatPush, job: Job, 
   // Before the report: should that fail, the next attempt finds here what need not be sent again.
   await ledger.flush()
   await ctx.deadLetters.add(conversationId, outcomes)
-  for (const some of inReports(outcomes)) {
-    const report = { conversationId, asOf: due.asOf, outcomes: some }
-    await ctx.messages.call('deliveries/report', conversationId, report, job.trace)
-  }
-  return { outcomes, nextTryAt, elsewhere }
+  return { due, outcomes, nextTryAt, elsewhere }
 }
 
 /** A user's outcomes stay together: whether someone counts as told is judged by all of them at once. */

@@ -2,7 +2,7 @@ import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
 import { FileMigrationProvider, Migrator } from 'kysely/migration'
-import { Pool, type PoolClient, TypeOverrides, types } from 'pg'
+import { Pool, TypeOverrides, types } from 'pg'
 import type { Logger } from './log.ts'
 import { PreparingClient } from './preparing-client.ts'
 
@@ -42,22 +42,7 @@ export function openPool(
   })
   // A connection that breaks while idle is replaced; without a listener it would end the process.
   pool.on('error', (err) => log.warn({ err }, 'idle postgres connection lost'))
-  pool.on('connect', prepareNamed)
   return pool
-}
-
-const named = /^\s*-- prepared: ([a-z-]+)$/m
-
-/**
- * A statement that begins with the line `-- prepared: <name>` is parsed and planned once per connection instead of every
- * time. For those that are asked often, whose text is always the same and whose plan does not hang on the values.
- */
-function prepareNamed(client: PoolClient): void {
-  const query = client.query.bind(client) as (...args: unknown[]) => unknown
-  client.query = ((text: unknown, values: unknown, ...rest: unknown[]) => {
-    const name = typeof text === 'string' ? named.exec(text)?.[1] : undefined
-    return name ? query({ name, text, values }, ...rest) : query(text, values, ...rest)
-  }) as typeof client.query
 }
 
 const byIndex = [

@@ -201,7 +201,7 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
   const asJson = sql.join(entryColumns.flatMap((column) => [sql.lit(column), sql.ref(`e.${column}`)]))
   const { rows } = await sql<
     Position & ((ChangedConversation & Exceptions & { entries: EntryJson[] | null }) | Nothing)
-  >`-- prepared: list-changes
+  >`
     with page as (
       select ${changedColumns}, to_json(m.read_seqs) as read_seqs, to_json(m.unread_seqs) as unread_seqs,
         greatest(coalesce(k.seq, c.last_seq - ${newestOfUnknown}), m.joined_seq, m.cleared_seq) as start_seq
@@ -264,7 +264,7 @@ export async function listUnchanged(
 ): Promise<Omit<Position, 'ended'> & { unchanged: number[] }> {
   const changed = (xid: string) =>
     sql.raw(`${xid} >= d.before and not pg_visible_in_snapshot(${xid}, d.seen)`)
-  const { rows } = await sql<Omit<Position, 'ended'> & { unchanged: number[] }>`-- prepared: list-unchanged
+  const { rows } = await sql<Omit<Position, 'ended'> & { unchanged: number[] }>`
     select pg_current_snapshot()::text as snapshot, (select epoch::text from log_epoch) as epoch, array(
       select d.place::int
       from unnest(

@@ -208,7 +208,7 @@ export async function listAliveWithGroups(db: Kysely<Database>, sessionIds: stri
   const { rows } = await sql<{
     sessionId: string
     groupIds: string[] | null
-  }>`-- prepared: list-alive-with-groups
+  }>`
     select s.session_id, (
       select array_agg(c.conversation_id)
       from member m

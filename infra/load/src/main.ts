@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { findFreePorts } from '@parley/local/ports'
+import { startStack } from '@parley/local/stack'
+import { installArtillery } from './artillery.ts'
+import { toMarkdown } from './report.ts'
+import { runScenario, type ScenarioResult } from './run-scenario.ts'
+import { isScenario, scenarios } from './scenarios.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    target: { type: 'string' },
+    rate: { type: 'string' },
+    seconds: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const asked = positionals.length > 0 ? positionals : Object.keys(scenarios)
+const unknown = asked.filter((name) => !isScenario(name))
+if (unknown.length > 0) {
+  process.stderr.write(`no scenario ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}\n`)
+  process.exit(2)
+}
+
+await using opened = new AsyncDisposableStack()
+await installArtillery()
+const target = values.target ?? (await startLocal())
+const results: ScenarioResult[] = []
+for (const name of asked.filter(isScenario)) {
+  process.stderr.write(`${name} …\n`)
+  results.push(
+    await runScenario(name, target, {
+      perSecond: values.rate === undefined ? undefined : Number(values.rate),
+      seconds: values.seconds === undefined ? undefined : Number(values.seconds),
+    }),
+  )
+}
+process.stdout.write(
+  values.json
+    ? `${JSON.stringify({ at: new Date().toISOString(), target, results }, undefined, 2)}\n`
+    : `${toMarkdown(results, target)}\n`,
+)
+if (results.some(({ faults }) => faults.length > 0)) process.exitCode = 1
+
+async function startLocal(): Promise<string> {
+  const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-load-stack-'))
+  opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+  const overrides = { PASSWORD_SCRYPT_COST: '10', LOG_LEVEL: 'warn' }
+  return opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides })).urls.app
+}

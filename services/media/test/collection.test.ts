@@ -42,6 +42,25 @@ async function untilSwept({ db }: Context): Promise<void> {
 }
 
 describe('P9 media that is referred to', () => {
+  test('is that of a message which is kept: one that is not could be read by nobody, and is refused', async ({
+    api,
+    clientOf,
+  }) => {
+    const [ann, bob] = [await signUp(api, 'ann'), await signUp(api, 'bob')]
+    const { mediaId } = await clientOf(ann).ready('image/png', await plainPng())
+    const draft = {
+      clientMessageId: randomUUID(),
+      to: { userId: bob.userId },
+      type: 'image',
+      content: { mediaId },
+    }
+    const passed = await api.post('/v1/messages', { ...draft, switches: { stored: false } }, ann.token)
+    expect(passed.status).toBe(400)
+    expect(passed.body).toMatchObject({ error: { code: 'invalid_request' } })
+    expect((await api.post('/v1/messages', draft, ann.token)).status).toBe(201)
+    expect((await clientOf(bob).ask('GET', `/v1/media/${mediaId}`)).status).toBe(302)
+  })
+
   test('A6.6 is read by whoever sees a message with it, months later too, and by nobody else', async ({
     api,
     media,

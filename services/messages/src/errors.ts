@@ -51,6 +51,8 @@ export const tooManyConversations = (limit: number) =>
   new AppError('conflict', `a user is in at most ${limit} groups`)
 export const unregisteredType = () =>
   new AppError('invalid_request', 'messages of this type are not taken: nobody registered it')
+export const mediaNotKept = () =>
+  new AppError('invalid_request', 'a message with media is stored, or nobody else could read the media')
 export const contentTooLarge = (bytes: number) =>
   new AppError('too_large', `messages of this type hold at most ${bytes} bytes`)
 export const noSuchType = () => new AppError('not_found', 'no such message type')

@@ -4,7 +4,7 @@ import { type ConversationId, directConversationId, seqOfMessage } from '@parley
 import type { SendCall, Sent } from '@parley/shared/rpc'
 import { during, type TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
-import { contentTooLarge, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
+import { contentTooLarge, mediaNotKept, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
 import { claimMedia } from '../media-access/claim-media.ts'
 import { digestOf } from '../message-types/digest.ts'
 import type { MessageType } from '../message-types/message-type.ts'
@@ -36,6 +36,8 @@ export async function sendMessage(
   if (refused) return sentBefore(ctx, send, refused)
   const mediaId = mediaIdOf(call.draft)
   if (mediaId !== undefined) {
+    // The right to read media is asked of stored messages.
+    if (!send.stored) return sentBefore(ctx, send, mediaNotKept())
     // What a message says of its media comes from the media service, never from the sender.
     const facts = await claimMedia(ctx, call.userId, mediaId, span?.traceparent).catch((cause: unknown) =>
       AppError.from(cause),

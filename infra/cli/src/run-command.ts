@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import type { Command, Outcome } from './command.ts'
 import { doctor, drain, status } from './commands/nodes.ts'
 import { broadcast, connections, explain, kick, restore, suspend } from './commands/people.ts'
+import { letters, push, replay } from './commands/pushes.ts'
 import { failed, queues, retry } from './commands/queues.ts'
 import { loadConfig } from './config.ts'
 import { createNodes } from './nodes.ts'
@@ -17,6 +18,9 @@ const commands: Record<string, Command> = {
   queues,
   failed,
   retry,
+  push,
+  letters,
+  replay,
   drain,
   explain,
 }

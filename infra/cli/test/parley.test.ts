@@ -133,6 +133,36 @@ test('a job that failed for good is shown with its reason, and goes back to work
   redis.disconnect()
 })
 
+test('P12 a test alert says what became of it; a push that was given up is listed and sent once more', async ({
+  stack,
+  parley,
+  ann,
+  api,
+}) => {
+  expect((await parley('push', ann.userId)).text).toContain('no device to push to')
+  const token = 'ab'.repeat(32)
+  const binding = { kind: 'apns', token, environment: 'sandbox', topic: 'dev.parley.cli' }
+  expect((await api.put('/v1/devices/current/push', binding, ann.token)).status).toBeLessThan(300)
+  expect((await parley('push', ann.userId)).text).toMatch(/apns sandbox +send +accepted/)
+  expect((await parley('push', ann.userId, 'another')).text).toContain('no device to push to')
+
+  expect((await parley('letters')).text).toBe('no push was given up')
+  const redis = new Redis(stack.urls.redis)
+  const letter = {
+    conversationId: 'g-nowhere',
+    seq: 1,
+    userId: ann.userId,
+    deviceId: 'phone',
+    kind: 'apns',
+    reason: 'BadTopic',
+  }
+  const id = await redis.xadd('parley:push:dead-letters', '*', 'letter', JSON.stringify(letter))
+  redis.disconnect()
+  expect((await parley('letters')).text).toMatch(/g-nowhere\.1 .*phone apns +BadTopic/)
+  expect((await parley('replay', id ?? '')).text).toBe('not-due')
+  await expect(parley('replay', 'nothing')).rejects.toMatchObject({ code: 'invalid_request' })
+})
+
 test('P11 a gateway that is drained by command sends its sockets elsewhere and takes none', async ({
   stack,
   parley,

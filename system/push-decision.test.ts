@@ -1,6 +1,6 @@
 import { createLogger } from '@parley/shared/log'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
-import { openRedis } from '@parley/shared/redis'
+import { connectSoon, openRedis } from '@parley/shared/redis'
 import { createDatabase, startPostgres } from '@parley/testing/postgres'
 import { startPrivateRedis } from '@parley/testing/redis'
 import fc from 'fast-check'
@@ -23,6 +23,7 @@ const test = base.extend('stores', { scope: 'file' }, async ({}, { onCleanup }) 
   const server = opened.use(await startPrivateRedis())
   const redis = opened.adopt(openRedis({ url: server.url }, log), (client) => client.disconnect())
   const db = queryBuilder<Database>(pool)
+  await connectSoon(redis)
   const { wipe: wipeRedis } = server
   return { pool, db, redis, wipeRedis, messageTypes: opened.use(createMessageTypes({ log, db })) }
 })

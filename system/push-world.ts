@@ -7,7 +7,7 @@ import { createPresenceLease, type UserAtGateway } from '@parley/shared/presence
 import type { RedisClient } from '@parley/shared/redis'
 import type { Rpc } from '@parley/shared/rpc'
 import type { Scheduler } from 'fast-check'
-import type { Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import type { Pool } from 'pg'
 import { vi } from 'vitest'
 import { recallMessage } from '../services/messages/src/changes/store.ts'
@@ -316,7 +316,11 @@ export async function createWorld({
 
   /** Redis has a clock of its own, which nobody plays: what a job held that is no more would be held for ever. */
   async function ageLedger(ms: number): Promise<void> {
-    for (const key of await redis.keys('parley:push:*')) {
+    const servers = redis instanceof Cluster ? redis.nodes('master') : [redis]
+    const keys = await Promise.all(
+      servers.map((server) => Array.fromAsync(server.scanStream({ match: 'parley:push:*' }))),
+    )
+    for (const key of keys.flat(2) as string[]) {
       const leftMs = (await redis.pttl(key)) - ms
       if (leftMs > 0) await redis.pexpire(key, leftMs)
       else await redis.del(key)

@@ -26,6 +26,14 @@ export function openRedis({ url, use = 'request' }: RedisConfig, log: Logger): R
   return openServer(address, log, serverOptions[use])
 }
 
+const connectedWithinMs = 3_000
+
+/** Waits for connections that were just opened, but not long: Redis may be away at a start as at any other time. */
+export async function connectSoon(...clients: RedisClient[]): Promise<void> {
+  const connected = Promise.allSettled(clients.map((client) => client.connect()))
+  await Promise.race([connected, new Promise((resolve) => setTimeout(resolve, connectedWithinMs).unref())])
+}
+
 // `socketTimeout` ends a connection on which something was asked and nothing comes: that of a server that hangs. Workers
 // wait for jobs longer than that.
 const serverOptions = {

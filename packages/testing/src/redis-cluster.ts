@@ -1,4 +1,5 @@
 import slotOf from 'cluster-key-slot'
+import type { Certificate } from './certificates.ts'
 import { findFreePort } from './free-port.ts'
 import {
   redisFlags,
@@ -32,7 +33,10 @@ export interface RedisCluster extends RedisServer {
 }
 
 /** A real cluster of three primaries, each with so many replicas, of which one takes over within some two seconds. */
-export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisCluster> {
+export async function startRedisCluster({
+  replicas = 0,
+  certificate,
+}: { replicas?: number; certificate?: Certificate } = {}): Promise<RedisCluster> {
   await using started = new AsyncDisposableStack()
   const nodes = await Promise.all(
     Array.from({ length: 3 * (1 + replicas) }, async () => {
@@ -40,6 +44,7 @@ export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClu
       const node = started.use(
         await startRedisNode({
           password: redisPassword,
+          certificate,
           flags: [...redisFlags, ...userFlags, ...clusterFlags, '--cluster-port', String(busPort)],
         }),
       )
@@ -62,7 +67,7 @@ export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisClu
   }
 
   return {
-    url: `redis+cluster://${redisUser}:${redisPassword}@${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    url: `${certificate ? 'rediss' : 'redis'}+cluster://${redisUser}:${redisPassword}@${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     choice: 'process',
     nodes,
     ownerOf,

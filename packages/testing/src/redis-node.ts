@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Redis } from 'ioredis'
+import type { Certificate } from './certificates.ts'
 import { findFreePort } from './free-port.ts'
 import { startProcess, waitUntilReady } from './owned-process.ts'
 import { findRedisServer } from './redis-server.ts'
@@ -27,35 +28,47 @@ export interface RedisNode extends AsyncDisposable {
 
 interface NodeOptions {
   flags: string[]
-  port?: number
   password?: string
+  /** Speaks TLS alone, to clients and to its like. */
+  certificate?: Certificate | undefined
   /** What a sentinel is told of the primary it watches. */
   watches?: string[]
 }
 
 /** A Redis or a sentinel of the test's own, as a process. */
-export async function startRedisNode({ flags, port, password, watches }: NodeOptions): Promise<RedisNode> {
+export async function startRedisNode({
+  flags,
+  password,
+  certificate,
+  watches,
+}: NodeOptions): Promise<RedisNode> {
   await using started = new AsyncDisposableStack()
   const file = await findRedisServer()
   const home = await mkdtemp(path.join(tmpdir(), 'parley-test-redis-'))
   started.defer(() => rm(home, { recursive: true, force: true }))
-  const own = port ?? (await findFreePort())
+  const port = await findFreePort()
   const conf = path.join(home, 'redis.conf')
   await writeFile(conf, (watches ?? []).map((line) => `sentinel ${line}\n`).join(''))
-  const args = [conf, '--port', String(own), '--bind', '127.0.0.1', '--dir', home, ...flags]
+  const args = [conf, '--bind', '127.0.0.1', '--dir', home, ...flags]
+  if (certificate)
+    args.push('--port', '0', '--tls-port', String(port), ...(await tlsFlags(home, certificate)))
+  else args.push('--port', String(port))
   if (password) args.push('--requirepass', password)
   const server = started.use(
     startProcess({ file, args: watches ? [...args, '--sentinel'] : args, options: { cwd: home } }),
   )
-  const credentials = password ? { password } : {}
-  const client = started.adopt(new Redis(own, { ...credentials, retryStrategy: () => 50 }), (it) =>
+  const access = {
+    ...(password ? { password } : {}),
+    ...(certificate ? { tls: { ca: certificate.ca } } : {}),
+  }
+  const client = started.adopt(new Redis(port, { ...access, retryStrategy: () => 50 }), (it) =>
     it.disconnect(),
   )
   client.on('error', () => undefined)
   await waitUntilReady('Redis', server, async () => void (await client.ping()))
   const owned = started.move()
   return {
-    port: own,
+    port,
     client,
     kill: () => void server.child.kill('SIGKILL'),
     hang: () => void server.child.kill('SIGSTOP'),
@@ -64,4 +77,15 @@ export async function startRedisNode({ flags, port, password, watches }: NodeOpt
       return owned.disposeAsync()
     },
   }
+}
+
+async function tlsFlags(home: string, { key, cert, ca }: Certificate): Promise<string[]> {
+  const files = Object.entries({ 'tls-key-file': key, 'tls-cert-file': cert, 'tls-ca-cert-file': ca })
+  for (const [name, pem] of files) await writeFile(path.join(home, name), pem)
+  return [
+    ...files.flatMap(([name]) => [`--${name}`, path.join(home, name)]),
+    ...['tls-replication', 'tls-cluster'].flatMap((name) => [`--${name}`, 'yes']),
+    '--tls-auth-clients',
+    'no',
+  ]
 }

@@ -1,3 +1,4 @@
+import type { Certificate } from './certificates.ts'
 import {
   redisFlags,
   type RedisNode,
@@ -17,7 +18,9 @@ export interface RedisSentinels extends RedisServer {
 }
 
 /** A primary, a replica, and three sentinels who make it the primary within some two seconds. */
-export async function startRedisSentinels(): Promise<RedisSentinels> {
+export async function startRedisSentinels({
+  certificate,
+}: { certificate?: Certificate } = {}): Promise<RedisSentinels> {
   await using started = new AsyncDisposableStack()
   const flags = [
     ...redisFlags,
@@ -27,10 +30,10 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
     '--repl-diskless-sync-delay',
     '0',
   ]
-  const first = started.use(await startRedisNode({ password: redisPassword, flags }))
+  const first = started.use(await startRedisNode({ password: redisPassword, certificate, flags }))
   const replicaOf = ['--replicaof', `127.0.0.1 ${first.port}`]
   const second = started.use(
-    await startRedisNode({ password: redisPassword, flags: [...flags, ...replicaOf] }),
+    await startRedisNode({ password: redisPassword, certificate, flags: [...flags, ...replicaOf] }),
   )
   const servers = [first, second]
   await until(async () => (await second.client.info('replication')).includes('master_link_status:up'))
@@ -39,6 +42,7 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
       started.use(
         await startRedisNode({
           password: redisPassword,
+          certificate,
           flags: [],
           watches: [
             `monitor ${name} 127.0.0.1 ${first.port} 2`,
@@ -68,7 +72,7 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
   }
 
   return {
-    url: `redis+sentinel://${redisUser}:${redisPassword}@${at}/${name}?sentinelPassword=${redisPassword}`,
+    url: `${certificate ? 'rediss' : 'redis'}+sentinel://${redisUser}:${redisPassword}@${at}/${name}?sentinelPassword=${redisPassword}`,
     choice: 'process',
     primary,
     async wipe() {

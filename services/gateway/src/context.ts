@@ -1,6 +1,6 @@
 import { createLogger, type Logger } from '@parley/shared/log'
 import { createMetrics } from '@parley/shared/metrics'
-import { openRedis, type RedisClient } from '@parley/shared/redis'
+import { connectSoon, openRedis, type RedisClient } from '@parley/shared/redis'
 import { openSubscriber, type Subscriber } from '@parley/shared/subscriber'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
@@ -63,7 +63,7 @@ export async function createContext(
   const redis = open('request')
   const publisher = open('publish')
   const subscriber = opened.use(openSubscriber(config.redis, log))
-  await Promise.allSettled([redis, publisher].map((client) => client.connect()))
+  await connectSoon(redis, publisher)
 
   const messages = opened.use(
     openMessagesClient({ urls: config.messagesUrls, secret: config.internalSecret, tracing }),

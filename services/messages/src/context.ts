@@ -5,7 +5,7 @@ import { observePool } from '@parley/shared/observe-pool'
 import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { chatPush, withdrawal } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
-import { openRedis, type RedisClient } from '@parley/shared/redis'
+import { connectSoon, openRedis, type RedisClient } from '@parley/shared/redis'
 import { openRpc, type RpcClient } from '@parley/shared/rpc'
 import { createTokenVerifier, type VerifyToken } from '@parley/shared/tokens'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
@@ -105,7 +105,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const redis = opened.adopt(openRedis(config.redis, log), (it) => it.disconnect())
   const publisher = opened.adopt(openRedis({ ...config.redis, use: 'publish' }, log), (it) => it.disconnect())
   // Redis may be away at start as at any other time; what needs it then fails on its own and is found again.
-  await Promise.allSettled([redis.connect(), publisher.connect()])
+  await connectSoon(redis, publisher)
   const announcer = createAnnouncer(publisher)
   const pushQueue = opened.use(openQueue(chatPush, redis, log))
   const withdrawalQueue = opened.use(openQueue(withdrawal, redis, log))

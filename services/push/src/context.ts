@@ -1,7 +1,7 @@
 import { observeQueues } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { callPush, chatPush, withdrawal } from '@parley/shared/queues'
-import { openRedis, type RedisClient } from '@parley/shared/redis'
+import { connectSoon, openRedis, type RedisClient } from '@parley/shared/redis'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
@@ -53,7 +53,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const queueRedis = opened.adopt(openRedis({ ...config.redis, use: 'worker' }, log), (client) =>
     client.disconnect(),
   )
-  await Promise.all([redis.connect(), queueRedis.connect()])
+  await connectSoon(redis, queueRedis)
   const messages = opened.use(
     openMessagesClient({ urls: config.messages.urls, secret: config.internalSecret, tracing }),
   )

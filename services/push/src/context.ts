@@ -60,7 +60,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
 
   const providers = opened.use(openProviders({ redis, log, metrics }))
   const callProviders = opened.use(
-    openProviders({ redis, log, metrics, pendingTimeoutMs: callPendingTimeoutMs }),
+    openProviders({ redis, log, metrics, pendingTimeoutMs: callPendingTimeoutMs, warm: true }),
   )
   const credentials = opened.use(
     await keepCredentials({ ...config.credentials, users: [providers, callProviders], log, metrics }),

@@ -131,6 +131,16 @@ const onceEach =
   ({ numberOnConnection, connection }) =>
     numberOnConnection === 150 && connection.number <= 5 ? fault : undefined
 
+/** All that the first connection to carry much carries from then on. */
+function expireOnce(): FaultRule {
+  let expired: number | undefined
+  return ({ connection, numberOnConnection }) => {
+    if (numberOnConnection <= 150) return
+    expired ??= connection.number
+    return connection.number === expired ? answer(403, 'ExpiredProviderToken') : undefined
+  }
+}
+
 const unprocessed: [string, Options, Kind[]][] = [
   [
     'GOAWAY that keeps its promise',
@@ -160,14 +170,7 @@ const unprocessed: [string, Options, Kind[]][] = [
   ],
   ['500', { faults: often(answer(500, 'InternalServerError')) }, ['apns', 'fcm']],
   ['503', { faults: often(answer(503, 'ServiceUnavailable')) }, ['apns', 'fcm']],
-  [
-    '403 for a token that has expired',
-    {
-      faults: ({ connection, numberOnConnection }) =>
-        connection.number === 1 && numberOnConnection > 150 ? answer(403, 'ExpiredProviderToken') : undefined,
-    },
-    ['apns'],
-  ],
+  ['403 for a token that has expired', { faults: expireOnce() }, ['apns']],
   ['one stream at a time', { maxStreams: 1 }, ['apns']],
   ['SETTINGS that come late', { settingsDelayMs: 1_000 }, ['apns', 'fcm']],
 ]

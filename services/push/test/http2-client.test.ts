@@ -24,6 +24,7 @@ const patient = { requestTimeoutMs: 60_000, pendingTimeoutMs: 60_000, connectTim
 async function connect(
   simulator: Omit<ApnsSimulatorOptions, 'keep'> = {},
   policy: Partial<ConnectionPolicy> = {},
+  { warm = false } = {},
 ) {
   const stack = new AsyncDisposableStack()
   const apns = stack.use(await startApnsSimulator({ ...simulator, keep: 50_000 }))
@@ -34,6 +35,7 @@ async function connect(
       ca: apns.ca,
       policy: { ...apnsPolicy, ...patient, ...policy },
       log,
+      warm,
       count: (event) => events.push(event),
     }),
   )
@@ -215,6 +217,13 @@ describe('a connection', () => {
     )
     expect(sentAfterIdle.status).toBe(200)
     expect(connection.events).not.toContain('failed')
+  })
+
+  test('that is kept warm is there before the first request, and again when it has gone, without counting as failed', async () => {
+    await using connection = await connect({}, { idleCloseMs: 50 }, { warm: true })
+    await vi.waitUntil(() => connection.apns.connections() >= 5)
+    expect(connection.events).not.toContain('failed')
+    expect(await connection.client.send(connection.request())).toMatchObject({ status: 200 })
   })
 
   test('is taken out of use on request, after what it carries', async () => {

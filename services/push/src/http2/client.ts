@@ -17,6 +17,8 @@ export interface Http2ClientOptions {
   log: Logger
   /** Counts what happens to connections. */
   count?: (event: ConnectionEvent) => void
+  /** Keeps a connection open also when there is nothing to send: the first request need not wait for one. */
+  warm?: boolean | undefined
 }
 
 const maxReplays = 8
@@ -27,7 +29,14 @@ const closeLimitMs = 1_000
  * Requests to one origin over few connections. It repeats only what was certainly not processed (a refused
  * stream, a stream above GOAWAY's last); everything else is for the caller to judge. Never rejects.
  */
-export function createHttp2Client({ origin, ca, policy, log, count = () => {} }: Http2ClientOptions) {
+export function createHttp2Client({
+  origin,
+  ca,
+  policy,
+  log,
+  count = () => {},
+  warm = false,
+}: Http2ClientOptions) {
   const secureContext = ca ? createSecureContext({ ca: [...rootCertificates, ca] }) : undefined
   const sessions = new Set<Session>()
   const pending = createPending(policy)
@@ -61,6 +70,7 @@ export function createHttp2Client({ origin, ca, policy, log, count = () => {} }:
       const next = pending.take()
       if (next) void runOn(session, next)
     }
+    if (warm && sessions.size === 0 && !closing) open()
   }
 
   function freest(): Session | undefined {
@@ -99,9 +109,9 @@ export function createHttp2Client({ origin, ca, policy, log, count = () => {} }:
         count('goaway')
         log.info({ origin, code, text }, 'connection is being closed by the provider')
       },
-      closed({ answered, cause }) {
+      closed({ ofUse, cause }) {
         sessions.delete(session)
-        if (!answered) failed(cause)
+        if (!ofUse) failed(cause)
         dispatch()
       },
     })
@@ -120,6 +130,7 @@ export function createHttp2Client({ origin, ca, policy, log, count = () => {} }:
     }, reconnectDelayMs(failures))
   }
 
+  dispatch()
   return {
     send,
     /** Takes a connection out of use, as when a credential shown on it has gone bad. Its streams finish. */

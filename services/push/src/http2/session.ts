@@ -15,8 +15,8 @@ export interface SessionOptions {
   changed: () => void
   /** The peer said goodbye, with the text it gave. */
   goneAway: (code: number, text: string) => void
-  /** The connection is over; `answered` says whether it was ever of use. */
-  closed: (end: { answered: boolean; cause: Error | undefined }) => void
+  /** The connection is over; `ofUse` says whether it answered something, or stood ready and was asked nothing. */
+  closed: (end: { ofUse: boolean; cause: Error | undefined }) => void
 }
 
 /** Waiting for SETTINGS; one stream until its answer; as many as allowed; none any more. */
@@ -34,7 +34,7 @@ export function openSession(options: SessionOptions) {
   const { origin, policy, number } = options
   let state = 'connecting' as State
   let inFlight = 0
-  let answered = false
+  let ofUse = false
   // After REFUSED_STREAM nothing more is sent until an answer shows that the peer takes on work again.
   let held = false
   let silentTimeouts = 0
@@ -45,7 +45,10 @@ export function openSession(options: SessionOptions) {
     authority: new URL(origin).host,
     settings() {
       clearTimeout(connectTimer)
-      if (state === 'connecting') state = 'priming'
+      if (state === 'connecting') {
+        state = 'priming'
+        ofUse = true
+      }
       options.changed()
     },
     goneAway(code, text) {
@@ -57,7 +60,7 @@ export function openSession(options: SessionOptions) {
       clearTimeout(connectTimer)
       clearTimeout(farewell)
       idle[Symbol.dispose]()
-      options.closed({ answered, cause })
+      options.closed({ ofUse, cause })
       ended.resolve()
     },
   })
@@ -77,6 +80,7 @@ export function openSession(options: SessionOptions) {
     // It may have closed since it was chosen; then nothing was sent.
     if (!connection.isOpen) return { kind: 'unprocessed' }
     inFlight++
+    if (state === 'priming') ofUse = false
     try {
       const result = await exchange(connection, request, { timeoutMs, released })
       learn(result)
@@ -94,7 +98,7 @@ export function openSession(options: SessionOptions) {
 
   function learn(result: Exchange): void {
     if (result.kind === 'answered') {
-      answered = true
+      ofUse = true
       held = false
       silentTimeouts = 0
       if (state === 'priming') state = 'open'

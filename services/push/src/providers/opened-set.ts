@@ -9,6 +9,8 @@ export interface SetOptions {
   log: Logger
   /** How long a push may wait for a connection before it is given back unsent; what the provider's policy says if absent. */
   pendingTimeoutMs?: number
+  /** Whether connections are opened before there is anything to send. */
+  warm?: boolean
   /** Counts tokens made to authorise this service. */
   minted: () => void
   /** Counts what happens to connections. */

@@ -13,6 +13,7 @@ interface ProvidersOptions {
   log: Logger
   metrics: PushMetrics
   pendingTimeoutMs?: number
+  warm?: boolean
 }
 
 export interface Providers extends AsyncDisposable {

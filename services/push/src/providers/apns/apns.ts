@@ -41,7 +41,7 @@ export const apns = defineProvider({
     const log = options.log.child({ provider: 'apns' })
     const { count, pendingTimeoutMs = apnsPolicy.pendingTimeoutMs } = options
     const policy = { ...apnsPolicy, pendingTimeoutMs }
-    const client = createHttp2Client({ origin: url, ca, policy, log, count })
+    const client = createHttp2Client({ origin: url, ca, policy, log, count, warm: options.warm })
     return {
       send: createSender({
         refused: options.refused,

@@ -38,7 +38,7 @@ export const fcm = defineProvider({
     const { count, pendingTimeoutMs = fcmPolicy.pendingTimeoutMs } = options
     const policy = { ...fcmPolicy, pendingTimeoutMs }
     const connection = { ca, policy, log, count }
-    const client = createHttp2Client({ ...connection, origin: url })
+    const client = createHttp2Client({ ...connection, origin: url, warm: options.warm })
     const oauth = createHttp2Client({
       ...connection,
       origin: new URL(serviceAccount.token_uri).origin,

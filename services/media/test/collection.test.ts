@@ -57,6 +57,11 @@ describe('P9 media that is referred to', () => {
     const passed = await api.post('/v1/messages', { ...draft, switches: { stored: false } }, ann.token)
     expect(passed.status).toBe(400)
     expect(passed.body).toMatchObject({ error: { code: 'invalid_request' } })
+    const room = { name: 'room', policy: 'live', userIds: [] }
+    const { body } = await api.post('/v1/conversations', room, ann.token)
+    const to = { conversationId: (body['summary'] as unknown as { conversationId: string }).conversationId }
+    const inRoom = await api.post('/v1/messages', { ...draft, to }, ann.token)
+    expect(inRoom.body).toMatchObject({ error: { code: 'invalid_request' } })
     expect((await api.post('/v1/messages', draft, ann.token)).status).toBe(201)
     expect((await clientOf(bob).ask('GET', `/v1/media/${mediaId}`)).status).toBe(302)
   })

@@ -55,6 +55,8 @@ export type Refusal =
   | 'silenced'
   | 'may_not_mention_all'
   | 'no_such_reply'
+  /** The conversation keeps nothing, and the right to read media is asked of what is kept. */
+  | 'media_not_kept'
 
 export interface CommittedConversation {
   kind: ConversationKind
@@ -170,13 +172,17 @@ with standing as materialized (
       greatest(c.entry_at, now()) as sent_at, e.seq as known_seq, e.sent_at as known_at,
       case
         when c.conversation_id is null then 'no_conversation'
-        when i.by_system then case when c.dissolved_at is not null then 'no_conversation' end
+        when i.by_system then case
+          when c.dissolved_at is not null then 'no_conversation'
+          when i.media_id is not null and not c.stores then 'media_not_kept'
+        end
         when m.user_id is null then 'not_a_member'
         when m.barred is not null then 'barred'
         when m.silenced_until > now() then 'silenced'
         when c.all_silenced and m.role = 'member' and not m.speaks_always then 'silenced'
         when i.mentions_all and m.role = 'member' and not c.members_mention_all then 'may_not_mention_all'
         when i.reply_seq > c.last_seq then 'no_such_reply'
+        when i.media_id is not null and not c.stores then 'media_not_kept'
       end as refusal
     from unnest(
       $1::text[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::text[], $8::bigint[], $9::jsonb[],

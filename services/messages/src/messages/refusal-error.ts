@@ -1,5 +1,12 @@
 import type { AppError } from '@parley/shared/errors'
-import { barredFromWriting, mayNotMentionAll, noSuchMessage, notAMember, silenced } from '../errors.ts'
+import {
+  barredFromWriting,
+  mayNotMentionAll,
+  mediaNotKept,
+  noSuchMessage,
+  notAMember,
+  silenced,
+} from '../errors.ts'
 import type { Refusal } from './commit-batch.ts'
 
 const errorOf: Record<Refusal, () => AppError> = {
@@ -9,6 +16,7 @@ const errorOf: Record<Refusal, () => AppError> = {
   silenced,
   may_not_mention_all: mayNotMentionAll,
   no_such_reply: noSuchMessage,
+  media_not_kept: mediaNotKept,
 }
 
 export const refusalError = (reason: Refusal): AppError => errorOf[reason]()

@@ -1,8 +1,8 @@
 import { openQueue } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { mediaProcessing } from '@parley/shared/queues'
+import { openRedis } from '@parley/shared/redis'
 import { startPrivateRedis } from '@parley/testing/redis'
-import { Redis } from 'ioredis'
 import { expect, test as base } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import { startBullBoard } from '../src/service.ts'
@@ -20,8 +20,9 @@ const test = base
     return board
   })
   .extend('addJob', async ({ redisUrl }, { onCleanup }) => {
-    const redis = new Redis(redisUrl)
-    const queue = openQueue(mediaProcessing, redis, createLogger('test', { level: 'silent' }))
+    const log = createLogger('test', { level: 'silent' })
+    const redis = openRedis({ url: redisUrl }, log)
+    const queue = openQueue(mediaProcessing, redis, log)
     onCleanup(async () => {
       await queue[Symbol.asyncDispose]()
       redis.disconnect()

@@ -12,6 +12,8 @@ export interface Topology {
   primaries: () => Set<string>
   /** A connection that does nothing but listen. Undefined if the primary is not known any more. */
   open: (primary: string) => Redis | undefined
+  /** Whether an owner differs from when this was asked before. */
+  hasChanged: () => boolean
   /** Asks anew who owns what, and resolves when that is known or cannot be known. */
   refresh: () => Promise<void>
   close: () => void
@@ -40,6 +42,7 @@ function ofServer(address: ServerAddress, log: Logger): Topology {
     ownerOf: () => theOne,
     primaries: () => new Set([theOne]),
     open: () => openServer(address, log, listening),
+    hasChanged: () => false,
     refresh: async () => {},
     close: () => {},
   }
@@ -48,9 +51,16 @@ function ofServer(address: ServerAddress, log: Logger): Topology {
 function ofCluster(address: ClusterAddress, log: Logger): Topology {
   const cluster = openCluster(address, 'request', log)
   cluster.connect().catch(() => undefined)
+  const ownerOf = (slot: number) => cluster.slots[slot]?.[0]
+  let owners: (string | undefined)[] = []
   return {
     slotOf,
-    ownerOf: (slot) => cluster.slots[slot]?.[0],
+    ownerOf,
+    hasChanged() {
+      const before = owners
+      owners = Array.from(cluster.slots, (_, slot) => ownerOf(slot))
+      return owners.length !== before.length || owners.some((owner, slot) => owner !== before[slot])
+    },
     primaries: () => new Set(cluster.slots.flatMap((nodes) => nodes[0] ?? [])),
     open(primary) {
       const node = cluster

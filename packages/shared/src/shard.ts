@@ -53,10 +53,9 @@ export function openShard(client: Redis, { onMessage, onReady, onDoubt }: ShardE
     },
     unsubscribe(channel: string): void {
       if (client.status !== 'ready') return
-      ask(client.sunsubscribe(channel)).then(
-        () => held.delete(channel),
-        () => undefined,
-      )
+      // Where it is refused the slot has moved, and the channel with it.
+      const gone = () => held.delete(channel)
+      ask(client.sunsubscribe(channel)).then(gone, gone)
     },
     /** The server has let go of it, or will. */
     forget(channel: string): void {

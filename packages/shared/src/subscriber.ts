@@ -78,11 +78,13 @@ export function openSubscriber({ url }: { url: string }, log: Logger) {
     if (isClosed) return
     timer ??= setTimeout(() => {
       timer = undefined
-      healing ??= heal().finally(() => {
-        healing = undefined
-        if (missing.size > 0 || isInDoubt) healSoon()
-        else attempt = 0
-      })
+      healing ??= heal()
+        .catch((err: unknown) => log.warn({ err }, 'subscriptions were not healed'))
+        .finally(() => {
+          healing = undefined
+          if (missing.size > 0 || isInDoubt) healSoon()
+          else attempt = 0
+        })
     }, retryAfterMs(attempt++)).unref()
   }
 
@@ -105,7 +107,7 @@ export function openSubscriber({ url }: { url: string }, log: Logger) {
   healSoon()
   const auditing = startLoop({ log, name: 'subscriptions', everyMs: auditEveryMs }, async () => {
     // While slots move nothing can be compared; the next round does.
-    if (isInDoubt) healSoon()
+    if (topology.hasChanged() || isInDoubt) healSoon()
     else await Promise.all(readyShards().map((shard) => shard.audit()))
     isInDoubt = false
   })

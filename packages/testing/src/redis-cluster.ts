@@ -74,7 +74,8 @@ export async function startRedisCluster({
     async moveSlot(key) {
       const slot = slotOf(key)
       const from = await ownerOf(key)
-      const to = nodes.slice(0, 3).find((node) => node.port !== from.port) ?? from
+      const owners = (await from.client.cluster('SLOTS')).map(([, , primary]) => primary?.[1])
+      const to = nodes.find(({ port }) => port !== from.port && owners.includes(port)) ?? from
       const [fromId, toId] = await Promise.all([from, to].map(({ client }) => client.cluster('MYID')))
       await to.client.cluster('SETSLOT', slot, 'IMPORTING', String(fromId))
       await from.client.cluster('SETSLOT', slot, 'MIGRATING', String(toId))

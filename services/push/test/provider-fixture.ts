@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ConversationId, DeviceId } from '@parley/shared/ids'
-import { openRedis } from '@parley/shared/redis'
+import { connectSoon, openRedis } from '@parley/shared/redis'
 import { test as base, inject } from 'vitest'
 import { readCredentialSet } from '../src/credentials/credential-set.ts'
 import type { SetOptions } from '../src/providers/opened-set.ts'
@@ -11,6 +11,7 @@ export const conversationId = 'g-1' as ConversationId
 
 export const test = base.extend('redis', { scope: 'file' }, async ({}, { onCleanup }) => {
   const redis = openRedis({ url: inject('redisUrl') }, log)
+  await connectSoon(redis)
   onCleanup(() => redis.disconnect())
   return redis
 })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { openRedis } from '@parley/shared/redis'
+import { connectSoon, openRedis } from '@parley/shared/redis'
 import { test as base, describe, expect, inject } from 'vitest'
 import { createSharedToken, type Token } from '../src/credentials/shared-token.ts'
 import { log } from './fixture.ts'
@@ -7,6 +7,7 @@ import { log } from './fixture.ts'
 const test = base
   .extend('redis', async ({}, { onCleanup }) => {
     const redis = openRedis({ url: inject('redisUrl') }, log)
+    await connectSoon(redis)
     onCleanup(() => redis.disconnect())
     return redis
   })

@@ -25,6 +25,9 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 await using opened = new AsyncDisposableStack()
 await installArtillery()
 const target = values.target ?? (await startLocal())

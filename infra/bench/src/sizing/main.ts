@@ -31,6 +31,9 @@ const settleMs = 8_000
 const idleMs = 60_000
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 await using opened = new AsyncDisposableStack()
 const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-sizing-'))
 opened.defer(() => rm(stateDir, { recursive: true, force: true }))

@@ -32,6 +32,9 @@ const sendsPerSecond = 2
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 const wanted = (name: string) => !values.only || name.includes(values.only)
 
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const cases: StormCase[] = []
 if (wanted('bare')) cases.push({ name: 'bare', rounds: await bareRounds() })
 if (wanted('kill') || wanted('drain')) cases.push(...(await productRounds()))

@@ -24,7 +24,7 @@ export const Env = z.object({
   REDIS_URL: redisUrl,
   INTERNAL_SECRET: internalSecret,
   MESSAGES_URLS: httpUrls,
-  PUSH_CONCURRENCY: positiveInt.max(256).default(16),
+  PUSH_CONCURRENCY: positiveInt.max(256).default(32),
   PUSH_CALL_CONCURRENCY: positiveInt.max(256).default(16),
   PUSH_CREDENTIALS_DIR: z.string().optional(),
   PUSH_CREDENTIALS_SECONDS: positiveInt.max(3_600).default(10),

@@ -19,6 +19,7 @@ import { importPKCS8, SignJWT } from 'jose'
 import { cpuMsOf } from '../cpu.ts'
 import type { BareRequest } from './bare-client.ts'
 import { gatherCrowd } from './crowd.ts'
+import { startLonePush } from './lone-push.ts'
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, recipients: { type: 'string', default: '10000' } },
@@ -32,9 +33,9 @@ await using opened = new AsyncDisposableStack()
 const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-push-'))
 opened.defer(() => rm(stateDir, { recursive: true, force: true }))
 const apns = opened.use(await startApnsSimulator({ keep: 1 }))
-const stack = opened.use(
-  await startStack({ stateDir, ports: await findFreePorts(), overrides: await environment(apns) }),
-)
+const overrides = await environment(apns)
+const stack = opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides }))
+const lone = opened.use(await startLonePush(overrides))
 const log = createLogger('bench', { level: 'error' })
 const redis = opened.adopt(openRedis({ url: stack.urls.redis }, log), (it) => it.disconnect())
 const queue = opened.use(openQueue(chatPush, redis, log))
@@ -44,6 +45,20 @@ interface Round {
   perSecond: number
   /** Microseconds of CPU for each push, by part. */
   cpuUs: Record<string, number>
+}
+
+/** The push service by itself: from its job to the provider's 200, with a stand-in for messages. */
+async function loneTo200(): Promise<Round> {
+  const before = apns.requests()
+  const reportedBefore = lone.reported()
+  const cpuBefore = cpuMsOf([lone.pid])
+  const startedAt = performance.now()
+  await lone.add(recipients)
+  while (apns.requests() - before < recipients) await wait(2)
+  const seconds = (performance.now() - startedAt) / 1_000
+  while (lone.reported() - reportedBefore < recipients) await wait(10)
+  const cpuMs = cpuMsOf([lone.pid]) - cpuBefore
+  return { perSecond: recipients / seconds, cpuUs: { push: (cpuMs * 1_000) / recipients } }
 }
 
 /** Jobs as messages makes them, of a message nobody was told of; until the last of them is answered 200. */
@@ -70,8 +85,8 @@ const sendTo200 = () => measured(() => crowd.say())
 async function measured(begin: () => Promise<void>): Promise<Round> {
   const before = apns.requests()
   const cpuBefore = parts.map((name) => cpuMsOf([stack.pid(name) ?? 0]))
-  await begin()
   const startedAt = performance.now()
+  await begin()
   while (apns.requests() - before < recipients) await wait(2)
   const seconds = (performance.now() - startedAt) / 1_000
   while ((await crowd.untold()) > 0) await wait(50)
@@ -94,9 +109,14 @@ async function bare(): Promise<Round> {
 
 // Once each for nothing: code compiled, connections open, members cached.
 await bare()
+await loneTo200()
 await jobsTo200()
 await sendTo200()
-const cases = { 'jobs in the queue to 200': jobsTo200, 'answer to the sender to 200': sendTo200 }
+const cases = {
+  'push alone, job to 200': loneTo200,
+  'all of Parley, jobs to 200': jobsTo200,
+  'all of Parley, answer to the sender to 200': sendTo200,
+}
 const rounds = Object.fromEntries(
   Object.keys(cases).map((name) => [name, [] as { bare: Round; parley: Round }[]]),
 )

@@ -7,7 +7,11 @@ import type { ReturnTickets } from './return-ticket.ts'
 
 const slices = 20
 /** Everybody is to be back and to have everything within 5 s; the last half of one is for the way and the work. */
-const comeBackWithinMs = 4_500
+const shortestWindowMs = 4_500
+/** Nobody is to be away for 20 s. */
+const longestWindowMs = 15_000
+/** What the other nodes can be expected to take together: half of what one gateway has been seen to (docs/performance.md). */
+const returnsPerSecond = 500
 const answerWithinMs = 5_000
 const closedWithinMs = 2_000
 
@@ -23,12 +27,13 @@ export async function drain(
   const sockets = shuffle([...registry.sockets()])
   const perSlice = Math.ceil(sockets.length / slices)
   const pauseMs = drainMs / slices
+  const windowMs = windowFor(sockets.length, drainMs)
   for (let i = 0; i < sockets.length; i += perSlice) {
     const slice = sockets.slice(i, i + perSlice)
     await Promise.race([Promise.all(slice.map(idle)), wait(answerWithinMs)])
     for (const socket of slice) {
       if (!socket.connected) continue
-      const { code, reason, reconnectAfterMs } = drained()
+      const { code, reason, reconnectAfterMs } = drained(windowMs)
       const returnTicket = tickets.issue(socket.data.identity.sessionId, reconnectAfterMs)
       socket.emit('session:draining', { reconnectAfterMs, returnTicket })
       closeSocket(socket, code, reason)
@@ -41,11 +46,17 @@ export async function drain(
 }
 
 /** How a connection ends with its node: to come back at a moment of its own. */
-export const drained = () => ({
+export const drained = (windowMs = shortestWindowMs) => ({
   code: closeCodes.draining,
   reason: 'draining',
-  reconnectAfterMs: Math.floor(Math.random() * comeBackWithinMs),
+  reconnectAfterMs: Math.floor(Math.random() * windowMs),
 })
+
+/** A drain that is too short for its sockets leaves the spreading to the moments it gives them. */
+export function windowFor(sockets: number, drainMs: number): number {
+  const neededMs = (sockets / returnsPerSecond) * 1_000 - drainMs
+  return Math.min(Math.max(neededMs, shortestWindowMs), longestWindowMs)
+}
 
 async function idle(socket: ChatSocket): Promise<void> {
   while (socket.connected && socket.data.inFlight > 0) await wait(20)

@@ -24,7 +24,7 @@ describe('configuration', () => {
   test('without credentials leaves every provider off', async () => {
     const config = loadConfig(base)
     expect(config).toMatchObject({
-      concurrency: 16,
+      concurrency: 32,
       http: { internalPort: 3_103 },
       messages: { urls: ['http://a:3101', 'http://b:3101'] },
     })

@@ -149,6 +149,8 @@ export class Device implements AsyncDisposable {
     if (!page.ok) throw new Error(page.error.message)
     for (const { conversationId } of page.data.ended) this.#logs.delete(conversationId)
     for (const change of page.data.conversations) {
+      // One may have nothing to show: all of it was cleared before this device first heard of it.
+      if (!this.#logs.has(change.conversationId)) this.#logs.set(change.conversationId, new Map())
       if (change.complete) for (const entry of change.entries) this.#apply(entry)
       else await this.#fetch(change.conversationId)
       this.#hide(change.conversationId, change.hiddenSeqs ?? [])

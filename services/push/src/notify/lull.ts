@@ -4,13 +4,8 @@
  */
 export function createLull(longestMs: number) {
   let busy = 0
-  let waiting: (() => void)[] = []
-
-  function release(): void {
-    const released = waiting
-    waiting = []
-    for (const resolve of released) resolve()
-  }
+  // Emptied also where it never comes to a lull: who has waited long enough leaves by itself.
+  const waiting = new Set<() => void>()
 
   return {
     /** Runs what must not be held up by reports. */
@@ -19,19 +14,25 @@ export function createLull(longestMs: number) {
       try {
         return await work()
       } finally {
-        if (--busy === 0) release()
+        if (--busy === 0) for (const go of waiting) go()
       }
     },
     /** Resolves when nothing is going out any more, or the time is up. */
     wait(): Promise<void> {
       if (busy === 0) return Promise.resolve()
       return new Promise((resolve) => {
-        const timer = setTimeout(resolve, longestMs)
-        waiting.push(() => {
+        const go = () => {
           clearTimeout(timer)
+          waiting.delete(go)
           resolve()
-        })
+        }
+        const timer = setTimeout(go, longestMs)
+        waiting.add(go)
       })
+    },
+    /** Reports that are held back. */
+    get waiting(): number {
+      return waiting.size
     },
   }
 }

@@ -189,6 +189,17 @@ describe('a connection to a provider', () => {
     connection.ping(() => expect.unreachable())
   })
 
+  test('P10 to a peer that asks without end and never listens is cut, not answered from memory', async () => {
+    const { peer, closed } = await connect()
+    peer.write(settingsFrame([]))
+    peer.pause()
+    const ping = frame({ type: frameType.ping }, Buffer.alloc(8))
+    const pings = Buffer.concat(Array.from({ length: 20_000 }, () => ping))
+    const flooding = setInterval(() => peer.writableLength < 4 * pings.length && peer.write(pings), 1)
+    onTestFinished(() => clearInterval(flooding))
+    expect((await closed)?.message).toBe('the peer asks and does not listen')
+  })
+
   test.for<[string, Buffer]>([
     ['a frame too large', frame({ type: frameType.data, streamId: 1 }, Buffer.alloc(16_385))],
     ['a header block that is interrupted', Buffer.concat([headersFrame(ok, 0), data('x')])],

@@ -1,14 +1,16 @@
 import { Client, DatabaseError, type QueryResult } from 'pg'
 
-/** Statements a process names; the code has fewer, unless one is put together anew each time. */
+/** Statements a process names; the code has fewer. */
 const mostNames = 1_000
+/** A list of values or rows that is written out: each length would be a statement of its own. */
+const writtenOut = / in \(\$\d+, |\), \(\$/
 
 const names = new Map<string, string>()
 let generation = 0
 
 function nameOf(text: string): string | undefined {
   const known = names.get(text)
-  if (known !== undefined || names.size >= mostNames) return known
+  if (known !== undefined || names.size >= mostNames || writtenOut.test(text)) return known
   const name = `parley_${generation}_${names.size}`
   names.set(text, name)
   return name
@@ -21,7 +23,7 @@ function forgetPlans(): void {
 }
 
 /**
- * A connection on which every statement with parameters is parsed and planned once, however often it is run:
+ * A connection on which a statement with parameters is parsed and planned once, however often it is run:
  * planning a read of a partitioned table costs more than the read.
  */
 export class PreparingClient extends Client {

@@ -37,6 +37,19 @@ describe('statements', () => {
     expect(rows).toEqual([{ runs: 3 }])
   })
 
+  test('P10 whose length varies are not kept: there is no end of them', async ({ db }) => {
+    for (let length = 2; length < 10; length++) {
+      const ids = Array.from({ length }, (_, i) => i)
+      await db.selectFrom('thing').selectAll().where('id', 'in', ids).execute()
+      const rows = ids.map((id) => ({ id: length * 10 + id }))
+      await db.insertInto('thing').values(rows).execute()
+    }
+    const { rows } = await sql`
+      select count(*)::int as kept from pg_prepared_statements
+      where statement like '%thing%' and statement not like '%pg_prepared%'`.execute(db)
+    expect(rows).toEqual([{ kept: 0 }])
+  })
+
   test('that were planned before a migration go on after it', async ({ db }) => {
     await find(db, 1)
     await addColumn(db)

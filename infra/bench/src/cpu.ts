@@ -24,6 +24,11 @@ export function cpuMsOf(pids: number[]): number {
   return (ticks / ticksPerSecond) * 1_000
 }
 
+/** The same of parts of a whole, each of some processes. */
+export function cpuMsByPart(parts: Record<string, number[]>): Record<string, number> {
+  return Object.fromEntries(Object.entries(parts).map(([part, pids]) => [part, cpuMsOf(pids)]))
+}
+
 function timesOf(pid: string): ProcessTimes | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -4,8 +4,14 @@ import { createApi, signUp, type Person } from '@parley/testing/chat-api'
 import { Client } from 'pg'
 import { type Contender, sampleText, type Seat } from './contender.ts'
 
-/** The product as it runs with `npm start`, its limits on senders lifted. */
-export function useStack(stack: Stack): Contender {
+interface Places {
+  /** Where its clients connect, in turn. */
+  urls: string[]
+  pids: () => number[]
+}
+
+/** The product, by its two gateways unless told by which. */
+export function useStack(stack: Stack, gateways: Places = gatewaysOf(stack)): Contender {
   const api = createApi(stack.urls.messages)
   const run = randomUUID().slice(0, 8)
   const people: Person[] = []
@@ -31,7 +37,7 @@ export function useStack(stack: Stack): Contender {
         const to = size === 2 ? undefined : { conversationId: await createGroup(members) }
         for (const [i, member] of members.entries()) {
           const target = JSON.stringify(to ?? { userId: members[1 - i]?.userId })
-          seats.push(seatOf(member, target, seats.length))
+          seats.push(seatOf(member, target, group, seats.length))
         }
       }
       return seats
@@ -39,7 +45,7 @@ export function useStack(stack: Stack): Contender {
     pids: () => {
       const of = (...names: Parameters<Stack['pid']>[0][]) => names.flatMap((name) => stack.pid(name) ?? [])
       return {
-        gateways: of('gateway-1', 'gateway-2'),
+        gateways: gateways.pids(),
         messages: of('messages'),
         postgres: of('postgres'),
         redis: of('redis'),
@@ -59,15 +65,16 @@ export function useStack(stack: Stack): Contender {
     return (body['summary'] as unknown as { conversationId: string }).conversationId
   }
 
-  function seatOf(person: Person, target: string, place: number): Seat {
+  function seatOf(person: Person, target: string, group: number, place: number): Seat {
     const text = JSON.stringify(sampleText)
     const session = randomUUID().slice(0, 8)
     return {
-      url: stack.urls.gateways[place % 2] ?? '',
+      url: gateways.urls[place % gateways.urls.length] ?? '',
+      group,
       authJson: JSON.stringify({ token: person.token }),
       event: 'message:send',
-      payload: (n) =>
-        `{"clientMessageId":"${run}-${session}-${n}","to":${target},"type":"text","content":{"text":${text}}}`,
+      payload: (mark) =>
+        `{"clientMessageId":"${run}-${session}-${mark}","to":${target},"type":"text","content":{"text":${text}}}`,
       receipt: (eventText) => {
         const found = /"conversationId":"([^"]+)","seq":(\d+)/.exec(eventText)
         return found
@@ -78,21 +85,32 @@ export function useStack(stack: Stack): Contender {
   }
 }
 
-/** At least the acknowledged messages are there, each conversation numbered from 1 without holes. */
-async function verifyLogs(url: string, run: string, acked: number): Promise<void> {
+const gatewaysOf = (stack: Stack): Places => ({
+  urls: stack.urls.gateways,
+  pids: () => [stack.pid('gateway-1') ?? 0, stack.pid('gateway-2') ?? 0],
+})
+
+/**
+ * At least the acknowledged messages are there, and each conversation is numbered from 1 without holes. Goes by
+ * conversations, so what else fills the table does not have to be read.
+ */
+async function verifyLogs(url: string, run: string, acked: number): Promise<string[]> {
   const client = new Client({ connectionString: url })
   await client.connect()
   try {
-    const stored = await client.query<{ n: number }>(
-      'select count(*)::int as n from messages.entry where client_message_id like $1',
+    const { rows } = await client.query<{ stored: number; holes: number }>(
+      `select coalesce(sum(own), 0)::int as stored, count(*) filter (where entries <> last_seq or highest <> last_seq)::int as holes
+       from messages.conversation c, lateral (
+         select count(*) as entries, coalesce(max(seq), 0) as highest, count(*) filter (where client_message_id like $1) as own
+         from messages.entry e where e.conversation_id = c.conversation_id
+       ) as log`,
       [`${run}-%`],
     )
-    const holes = await client.query(
-      'select conversation_id from messages.entry group by conversation_id having count(*) <> max(seq)',
-    )
-    if ((stored.rows[0]?.n ?? 0) < acked)
-      throw new Error(`${acked} acknowledged, ${stored.rows[0]?.n} stored`)
-    if (holes.rows.length > 0) throw new Error(`${holes.rows.length} conversations have holes`)
+    const { stored = 0, holes = 0 } = rows[0] ?? {}
+    return [
+      ...(stored < acked ? [`${acked} messages were acknowledged and ${stored} are stored`] : []),
+      ...(holes > 0 ? [`${holes} conversations have holes`] : []),
+    ]
   } finally {
     await client.end()
   }

@@ -12,7 +12,7 @@ export async function startRelay(redis: { url: string; pid: () => number }): Pro
     const port = await findFreePort()
     const child = spawn(
       process.execPath,
-      [path.join(import.meta.dirname, 'bare/relay.ts'), String(port), redis.url],
+      [path.join(import.meta.dirname, '../bare/relay.ts'), String(port), redis.url],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     opened.defer(() => void child.kill('SIGKILL'))
@@ -24,14 +24,16 @@ export async function startRelay(redis: { url: string; pid: () => number }): Pro
     name: 'relay',
     async seats(groups, size) {
       return Array.from({ length: groups * size }, (_, i) => {
-        const room = `room-${Math.floor(i / size)}-of-${size}`
+        const group = Math.floor(i / size)
+        const room = `room-${group}-of-${size}`
         return {
+          group,
           url: relays[i % 2]?.url ?? '',
           authJson: JSON.stringify({ room }),
           event: 'message',
-          payload: (n) =>
+          payload: (mark) =>
             JSON.stringify({
-              clientMessageId: `${i}-${n}`,
+              clientMessageId: `${i}-${mark}`,
               room,
               type: 'text',
               content: { text: sampleText },
@@ -40,7 +42,7 @@ export async function startRelay(redis: { url: string; pid: () => number }): Pro
       })
     },
     pids: () => ({ gateways: relays.flatMap(({ child }) => child.pid ?? []), redis: [redis.pid()] }),
-    async verify() {},
+    verify: async () => [],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

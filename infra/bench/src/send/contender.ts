@@ -3,8 +3,10 @@ export interface Seat {
   url: string
   authJson: string
   event: string
-  /** The payload of the n-th message of this seat. */
-  payload: (n: number) => string
+  /** Which of the groups it sits in, from 0. */
+  group: number
+  /** The payload of a message with this mark, which no other message of the seat has. */
+  payload: (mark: string) => string
   /** What the seat sends, once a second at most, for what it has received; nothing if it does not acknowledge. */
   receipt?: (eventText: string) => { event: string; payload: string } | undefined
 }
@@ -16,8 +18,8 @@ export interface Contender extends AsyncDisposable {
   seats: (groups: number, size: number) => Promise<Seat[]>
   /** Every process but the load generator, by part. */
   pids: () => Record<string, number[]>
-  /** Throws if what was acknowledged is not what is stored, or is not numbered without holes. */
-  verify: (acked: number) => Promise<void>
+  /** What is wrong with what is stored of its messages: less than was acknowledged, or numbered with holes. */
+  verify: (acked: number) => Promise<string[]>
 }
 
 /** Some 250 bytes as JSON, like a line of chat. */

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { hotSection } from './hot-conversation/hot-section.ts'
 import { describeMachine } from './machine.ts'
 import { judge } from './report/judge.ts'
 import { joinTables, toMarkdown } from './report/markdown.ts'
@@ -6,7 +7,7 @@ import type { CaseReport, Section } from './section.ts'
 import { sendSection } from './send/send-section.ts'
 import { loadSettings } from './settings.ts'
 
-const sections: Section[] = [sendSection]
+const sections: Section[] = [sendSection, hotSection]
 
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

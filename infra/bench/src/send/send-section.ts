@@ -5,7 +5,8 @@ import type { Settings } from '../settings.ts'
 import { median } from '../statistics.ts'
 import { startRelay } from './bare-contender.ts'
 import type { Contender } from './contender.ts'
-import { inTurn, type Pair, readingOf, reportOf, totalCpuUs } from './pairs.ts'
+import { loadReport, totalCpuUs } from './load-report.ts'
+import { inTurn, type Pair, readingOf, sidesOf } from './pairs.ts'
 import { useStack } from './product-contender.ts'
 import { type LoadPlan, runLoad } from './run-load.ts'
 
@@ -63,9 +64,8 @@ export const sendSection: Section = {
       )
       if (plan === groupsOf5) maximum = median(pairs.map((pair) => pair.product.messagesPerSecond))
       const title = exact.ratePerSecond ? `${name}, ${exact.ratePerSecond.toFixed(0)}/s` : name
-      reports.push({
-        ...reportOf(title, { bare: 'relay', product: 'Parley' }, pairs, readings(pairs)),
-      })
+      const [bare, own] = sidesOf(pairs, { bare: 'relay', product: 'Parley' })
+      reports.push({ ...loadReport(title, [bare, own], own), readings: readings(pairs), rounds: pairs })
     }
     return reports
   },

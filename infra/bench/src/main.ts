@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { fanOutSection } from './fan-out/fan-out-section.ts'
 import { hotSection } from './hot-conversation/hot-section.ts'
 import { describeMachine } from './machine.ts'
 import { judge } from './report/judge.ts'
@@ -7,7 +8,7 @@ import type { CaseReport, Section } from './section.ts'
 import { sendSection } from './send/send-section.ts'
 import { loadSettings } from './settings.ts'
 
-const sections: Section[] = [sendSection, hotSection]
+const sections: Section[] = [sendSection, hotSection, fanOutSection]
 
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

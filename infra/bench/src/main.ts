@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { fanOutSection } from './fan-out/fan-out-section.ts'
 import { hotSection } from './hot-conversation/hot-section.ts'
+import { idleSection } from './idle/idle-section.ts'
 import { describeMachine } from './machine.ts'
 import { judge } from './report/judge.ts'
 import { joinTables, toMarkdown } from './report/markdown.ts'
@@ -8,7 +9,7 @@ import type { CaseReport, Section } from './section.ts'
 import { sendSection } from './send/send-section.ts'
 import { loadSettings } from './settings.ts'
 
-const sections: Section[] = [sendSection, hotSection, fanOutSection]
+const sections: Section[] = [sendSection, hotSection, fanOutSection, idleSection]
 
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
@@ -17,8 +18,12 @@ const settings = loadSettings(process.argv.slice(2))
 const at = new Date().toISOString()
 const machine = describeMachine()
 const reports: CaseReport[] = []
-for (const section of sections)
-  if (section.cases.some(settings.wanted)) reports.push(...(await section.measure(settings)))
+for (const section of sections) {
+  if (!section.cases.some(settings.wanted)) continue
+  // What one cannot measure leaves the others' figures as they are.
+  const measured = section.measure(settings).catch((cause: unknown) => [failed(section, cause)])
+  reports.push(...(await measured))
+}
 
 const verdicts = judge(reports)
 process.stdout.write(
@@ -30,3 +35,8 @@ if (settings.json)
     `${JSON.stringify({ at, machine, settings, verdicts, reports }, undefined, 2)}\n`,
   )
 if (reports.some(({ voids }) => voids.length > 0)) process.exitCode = 1
+
+function failed({ cases }: Section, cause: unknown): CaseReport {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return { name: cases.join(', '), readings: [], tables: [], notes: [], voids: [why], rounds: [] }
+}

@@ -20,7 +20,7 @@ const sizes: Record<Size, Amounts> = {
   quick: {
     rounds: 1,
     seconds: 3,
-    idleSockets: 500,
+    idleSockets: 1_000,
     stormSockets: 1_000,
     entries: 100_000,
     recipients: 2_000,

@@ -36,8 +36,10 @@ test('a figure that stands for itself is held against its goal as it is', () => 
   expect(verdict).toMatchObject({ measured: 25, bare: undefined, outcome: 'met' })
 })
 
-test('nothing of a case that is void, or that has no figure beside it, is met', () => {
+test('nothing of a case that is void, that has no figure beside it or that took less than nothing, is met', () => {
   const rounds = [{ product: 2, bare: 1 }]
   expect(judge([reportOf([{ bar: 'direct', rounds }], ['a message was lost'])])[0]?.outcome).toBe('void')
   expect(judge([reportOf([{ bar: 'direct', rounds: [{ product: 2 }] }])])[0]?.outcome).toBe('void')
+  const less = [{ product: -1, bare: 15 }]
+  expect(judge([reportOf([{ bar: 'idleMemory', rounds: less }])])[0]?.outcome).toBe('void')
 })

@@ -38,6 +38,7 @@ function judgeReading({ bar, rounds }: Reading, { isVoid }: { isVoid: boolean })
     measured,
     lowest: Math.min(...values),
     highest: Math.max(...values),
-    outcome: isVoid || Number.isNaN(measured) ? 'void' : isMet ? 'met' : 'missed',
+    // Nothing takes less than nothing: then it was not this that was measured.
+    outcome: isVoid || !(measured >= 0) ? 'void' : isMet ? 'met' : 'missed',
   }
 }

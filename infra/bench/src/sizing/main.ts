@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -8,10 +8,12 @@ import { type Stack, startStack } from '@parley/local/stack'
 import { createApi, signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
 import { cpuMsOf } from '../cpu.ts'
+import { collectGarbage } from '../idle/collect-garbage.ts'
+import { residentBytes } from '../idle/resident-memory.ts'
+import { slope } from '../statistics.ts'
 import { startCrowd } from '../storm/crowd.ts'
 import { gatherPeople } from '../storm/people.ts'
 import { query } from '../storm/statements.ts'
-import { collectGarbage } from './collect-garbage.ts'
 import { fillLogs } from './fill-logs.ts'
 
 const { values } = parseArgs({
@@ -66,7 +68,11 @@ async function measureConnections() {
     await wait(settleMs)
     await collectGarbage(stack.pid('gateway-1') ?? 0)
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
-    readings.push({ sockets: upTo, gatewayBytes: await rssOf('gateway-1'), redisBytes: used })
+    readings.push({
+      sockets: upTo,
+      gatewayBytes: await residentBytes(stack.pid('gateway-1') ?? 0),
+      redisBytes: used,
+    })
     tell(`${upTo} sockets: gateway ${(readings.at(-1)?.gatewayBytes ?? 0) / 1e6} MB, Redis ${used / 1e6} MB`)
   }
   redis.disconnect()
@@ -126,19 +132,6 @@ async function sizes(of: Stack) {
     searchHeap: size('search_heap'),
     searchIndexes: size('search_indexes'),
   }
-}
-
-async function rssOf(name: Parameters<Stack['pid']>[0]): Promise<number> {
-  const status = await readFile(`/proc/${stack.pid(name)}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1_024
-}
-
-/** Of the line that lies nearest to all points. */
-function slope(points: { x: number; y: number }[]): number {
-  const mean = (of: (point: { x: number; y: number }) => number) =>
-    points.reduce((sum, point) => sum + of(point), 0) / points.length
-  const [x, y] = [mean((it) => it.x), mean((it) => it.y)]
-  return mean((it) => (it.x - x) * (it.y - y)) / mean((it) => (it.x - x) ** 2)
 }
 
 function toMarkdown(): string {

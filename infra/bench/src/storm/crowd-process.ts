@@ -35,11 +35,13 @@ process.on('disconnect', () => process.exit())
 
 async function perform(request: CrowdRequest): Promise<unknown> {
   switch (request.kind) {
-    case 'gather':
-      for (const authJson of request.authJsons) members.push(createMember(authJson, request.syncs))
-      for (let i = 0; i < members.length; i += gatherAtOnce)
-        await Promise.all(members.slice(i, i + gatherAtOnce).map((member) => enter(member, request.url)))
+    case 'gather': {
+      const newcomers = request.authJsons.map((authJson) => createMember(authJson, request.syncs))
+      members.push(...newcomers)
+      for (let i = 0; i < newcomers.length; i += gatherAtOnce)
+        await Promise.all(newcomers.slice(i, i + gatherAtOnce).map((member) => enter(member, request.url)))
       return undefined
+    }
     case 'return-to':
       for (const member of members) {
         Object.assign(member, {

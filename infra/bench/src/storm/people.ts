@@ -12,18 +12,29 @@ export interface People {
 export async function gatherPeople(messagesUrl: string, count: number, rooms: number): Promise<People> {
   const api = createApi(messagesUrl)
   const everybody = await inTurns(count, () => signUp(api, 'storm'))
+  const places = groupPlaces(count, rooms)
+  const groups = await inTurns(places.length, (i) =>
+    createGroup(
+      api,
+      (places[i] ?? []).flatMap((place) => everybody[place] ?? []),
+    ),
+  )
+  return { everybody, groups }
+}
+
+/** Who is in each group, by number, so that everybody is in so many. */
+export function groupPlaces(count: number, rooms: number): number[][] {
   const each = Math.ceil(count / groupSize)
-  const groups = await inTurns(rooms * each, (i) => {
+  return Array.from({ length: rooms * each }, (_, i) => {
     const round = Math.floor(i / each)
     const nth = i % each
     // In the first round neighbours, in later ones people from ever farther apart, so that groups overlap differently.
-    const members = Array.from(
+    const places = Array.from(
       { length: Math.min(groupSize, count) },
-      (_, k) => everybody[(nth * groupSize + k * (round + 1)) % count],
-    ).filter((person): person is Person => person !== undefined)
-    return createGroup(api, [...new Set(members)])
+      (_unused, k) => (nth * groupSize + k * (round + 1)) % count,
+    )
+    return [...new Set(places)]
   })
-  return { everybody, groups }
 }
 
 async function createGroup(api: Api, [owner, ...others]: Person[]) {

@@ -1,12 +1,13 @@
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 
-const inspector = 'http://127.0.0.1:9229/json/list'
+/** Where Node opens its inspector if nobody says where. */
+const usualPort = 9229
 
 /** Has a Node process give back what it does not use, so that what is left is what it needs. It opens its inspector for that. */
-export async function collectGarbage(pid: number): Promise<void> {
+export async function collectGarbage(pid: number, inspectorPort = usualPort): Promise<void> {
   process.kill(pid, 'SIGUSR1')
-  const socket = new WebSocket(await findInspector())
+  const socket = new WebSocket(await findInspector(inspectorPort))
   await once(socket, 'open')
   for (const id of [1, 2]) {
     socket.send(JSON.stringify({ id, method: 'HeapProfiler.collectGarbage' }))
@@ -16,10 +17,12 @@ export async function collectGarbage(pid: number): Promise<void> {
   socket.close()
 }
 
-async function findInspector(): Promise<string> {
+async function findInspector(port: number): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     try {
-      const targets = (await (await fetch(inspector)).json()) as { webSocketDebuggerUrl: string }[]
+      const targets = (await (await fetch(`http://127.0.0.1:${port}/json/list`)).json()) as {
+        webSocketDebuggerUrl: string
+      }[]
       return targets[0]?.webSocketDebuggerUrl ?? ''
     } catch (cause) {
       if (attempt > 50) throw cause

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts'
 import { nodeFull, tooManySockets } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { authenticate, type Newcomer, refusal } from './authenticate.ts'
+import { createSteps } from './steps.ts'
 
 type AdmitContext = Pick<
   Context,
@@ -55,6 +56,8 @@ export function createAdmission(ctx: AdmitContext) {
     },
   })
 
+  const step = createSteps()
+
   return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
     try {
       if (registry.connections >= config.limits.connections) throw nodeFull()
@@ -77,6 +80,7 @@ export function createAdmission(ctx: AdmitContext) {
     const { userId, deviceId } = identity
     // A device that comes back takes the place of its older socket, so that one does not count.
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
+    await step()
     const askedAt = performance.now()
     const { conversationIds } = await messages.openSession(identity)
     const connectedAt = Date.now()

@@ -6,6 +6,7 @@ import {
   type SyncPage,
 } from '@parley/shared/protocol'
 import { renewSession } from '../connections/renew-session.ts'
+import { createSteps } from '../connections/steps.ts'
 import type { Context } from '../context.ts'
 import { receiptKindOf, setAppState } from '../presence/app-state.ts'
 import type { Presence } from '../presence/presence.ts'
@@ -33,6 +34,7 @@ export function createHandlers(
   ctx: Pick<Context, 'config' | 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & Parts,
 ): Handlers {
   const { messages, deliveryMarks } = ctx
+  const stepOfSyncs = createSteps()
   return {
     ...passedOn(ctx),
     'message:send': (socket, draft, trace) => {
@@ -42,6 +44,7 @@ export function createHandlers(
     'log:sync': async (socket, query, trace) => {
       const { identity } = socket.data
       // When a node is lost thousands come back at once, and most have missed nothing: they are answered in batches.
+      if (query.cursor) await stepOfSyncs()
       const { cursor } = query.cursor
         ? await messages.unchanged({ userId: identity.userId, cursor: query.cursor })
         : {}

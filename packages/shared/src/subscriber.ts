@@ -34,6 +34,9 @@ export function openSubscriber({ url }: { url: string }, log: Logger) {
   let attempt = 0
   let timer: NodeJS.Timeout | undefined
   let healing: Promise<void> | undefined
+  /** Channels that are wanted since this turn. */
+  let fresh: string[] = []
+  let settling: Promise<void> | undefined
 
   const shardOf = (slot: number): Shard | undefined => shards.get(topology.ownerOf(slot) ?? '')
 
@@ -103,6 +106,39 @@ export function openSubscriber({ url }: { url: string }, log: Logger) {
     if (healed.size > 0) events.emit('healed', healed)
   }
 
+  /** One command for all that are wanted since this turn and are of one slot: thousands of users come back at once. */
+  function listen(): void {
+    // Whoever left in the same turn wants nothing any more.
+    const bySlot = Map.groupBy(
+      fresh.filter((channel) => wanted.has(channel)),
+      (channel) => wanted.get(channel) ?? -1,
+    )
+    fresh = []
+    for (const [slot, channels] of bySlot) {
+      const shard = shardOf(slot)
+      if (!shard?.isReady) miss(channels)
+      else
+        void shard.subscribe(channels).then((held) => {
+          if (held.length < channels.length) miss(new Set(channels).difference(new Set(held)))
+        })
+    }
+  }
+
+  function miss(channels: Iterable<string>): void {
+    for (const channel of channels) if (wanted.has(channel)) missing.add(channel)
+    if (missing.size > 0) healSoon()
+  }
+
+  async function settle(): Promise<void> {
+    settling = undefined
+    listen()
+    const answered = Promise.all(readyShards().map((shard) => shard.settled()))
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, settledWithinMs).unref()
+    await Promise.race([answered, late])
+    clearTimeout(timer)
+  }
+
   review()
   healSoon()
   const auditing = startLoop({ log, name: 'subscriptions', everyMs: auditEveryMs }, async () => {
@@ -121,18 +157,8 @@ export function openSubscriber({ url }: { url: string }, log: Logger) {
     },
     ssubscribe(channel: string): void {
       if (wanted.has(channel)) return
-      const slot = topology.slotOf(channel)
-      wanted.set(channel, slot)
-      const shard = shardOf(slot)
-      const unheard = () => {
-        if (!wanted.has(channel)) return
-        missing.add(channel)
-        healSoon()
-      }
-      if (!shard?.isReady) return unheard()
-      void shard.subscribe([channel]).then((held) => {
-        if (held.length === 0) unheard()
-      })
+      wanted.set(channel, topology.slotOf(channel))
+      if (fresh.push(channel) === 1) process.nextTick(listen)
     },
     sunsubscribe(channel: string): void {
       const slot = wanted.get(channel)
@@ -150,9 +176,9 @@ export function openSubscriber({ url }: { url: string }, log: Logger) {
       return missing.size
     },
     /** Resolves when what was just asked for is heard, or after a second: what Redis does not answer is healed later. */
-    async settled(): Promise<void> {
-      const answered = Promise.all(readyShards().map((shard) => shard.settled()))
-      await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, settledWithinMs).unref())])
+    settled(): Promise<void> {
+      settling ??= new Promise((resolve) => process.nextTick(() => resolve(settle())))
+      return settling
     },
     async [Symbol.asyncDispose]() {
       isClosed = true

@@ -32,14 +32,38 @@ export function createPresenceLease(
   holdsMs: number = leaseMs,
 ) {
   const key = usersKey(gatewayId)
+  /** What is said of users in this turn, and the promise that it was told. */
+  let fresh = new Map<UserId, UserAtGateway>()
+  let telling: Promise<void> | undefined
+
+  async function tell(): Promise<void> {
+    telling = undefined
+    const users = [...fresh]
+    fresh = new Map()
+    const gone = users.flatMap(([userId, { sockets }]) => (sockets === 0 ? userId : []))
+    const here = users.filter(([, { sockets }]) => sockets > 0)
+    await Promise.all([
+      ...(gone.length > 0 ? [redis.hdel(key, ...gone)] : []),
+      ...(here.length > 0
+        ? [
+            redis.hset(key, new Map(here.map(([userId, at]) => [userId, textOf(at)]))),
+            redis.pexpire(key, keptMs),
+          ]
+        : []),
+    ])
+  }
+
   return {
-    async set(userId: UserId, here: UserAtGateway): Promise<void> {
-      if (here.sockets === 0) return void (await redis.hdel(key, userId))
-      await Promise.all([redis.hset(key, userId, textOf(here)), redis.pexpire(key, keptMs)])
+    /** All that is said in one turn goes together. Resolves when Redis knows. */
+    set(userId: UserId, here: UserAtGateway): Promise<void> {
+      fresh.set(userId, here)
+      telling ??= new Promise((resolve) => setImmediate(() => resolve(tell())))
+      return telling
     },
 
     /** Renews the one lease, and rewrites the users if Redis has forgotten them. */
     async renew(): Promise<void> {
+      await telling
       const [held] = await Promise.all([
         redis.pexpire(key, keptMs),
         redis.zadd(gatewaysKey, Date.now() + holdsMs, gatewayId),
@@ -58,6 +82,7 @@ export function createPresenceLease(
     },
 
     async release(): Promise<void> {
+      await telling
       await forgetGateway(redis, gatewayId)
     },
   }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { closeCodes } from '@parley/shared/protocol'
 import { roomChannel, userRoom } from '@parley/shared/realtime'
 import type { RedisClient } from '@parley/shared/redis'
@@ -29,6 +30,9 @@ interface TwinsOptions {
  * another node stays until its heartbeat fails; nothing but a second copy of events comes of it.
  */
 export function createTwins({ registry, publisher }: TwinsOptions) {
+  /** Redis brings a node its own notices too, and thousands of them when everybody comes back at once. */
+  const own = `${noticeMark}{"by":"${randomBytes(6).toString('hex')}",`
+
   function closeOlder(newcomer: Newcomer): void {
     for (const socket of registry.socketsOf(newcomer.userId as never)) {
       if (socket.data.identity.deviceId === newcomer.deviceId && isOlder(socket, newcomer))
@@ -48,11 +52,12 @@ export function createTwins({ registry, publisher }: TwinsOptions) {
         connectedAt: socket.data.connectedAt,
       }
       closeOlder(newcomer)
-      const notice = `${noticeMark}${JSON.stringify(newcomer)}`
+      const notice = `${own}${JSON.stringify(newcomer).slice(1)}`
       publisher.spublish(roomChannel(userRoom(userId)), notice).catch(() => undefined)
     },
-    /** A notice of another node, or of this one; what is none is ignored. */
+    /** A notice of another node; what is none is ignored. */
     hear(notice: string): void {
+      if (notice.startsWith(own)) return
       const newcomer = Newcomer.safeParse(parse(notice.slice(noticeMark.length)))
       if (newcomer.success) closeOlder(newcomer.data)
     },

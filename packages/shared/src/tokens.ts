@@ -2,13 +2,8 @@ import { createRemoteJWKSet, decodeJwt, errors, type JWTPayload, type JWTVerifyG
 import { z } from 'zod'
 import { AppError } from './errors.ts'
 import { DeviceId, SessionId, UserId, uuidFrom } from './ids.ts'
+import { clockToleranceSeconds, invalidToken, openOwnToken } from './own-token.ts'
 import type { UserTokens } from './user-tokens.ts'
-
-export const tokenIssuer = 'parley'
-export const tokenAudience = 'parley'
-export const tokenAlgorithm = 'EdDSA'
-/** A clock may be off by so much. */
-const clockToleranceSeconds = 30
 
 /** Who speaks: taken from a verified access token, never from a payload. */
 export const Identity = z.object({
@@ -65,13 +60,7 @@ export function createTokenVerifier(keys: JWTVerifyGetKey, userTokens?: UserToke
 
 async function readOwnToken(token: string, keys: JWTVerifyGetKey): Promise<Identity> {
   return explainFailure(async () => {
-    const { payload } = await jwtVerify(token, keys, {
-      issuer: tokenIssuer,
-      audience: tokenAudience,
-      algorithms: [tokenAlgorithm],
-      clockTolerance: clockToleranceSeconds,
-    })
-    const claims = Claims.parse(payload)
+    const claims = Claims.parse(await openOwnToken(token, keys))
     return {
       userId: claims.sub,
       deviceId: claims.did,
@@ -139,9 +128,6 @@ async function explainFailure<T>(read: () => Promise<T>): Promise<T> {
     throw invalidToken(cause)
   }
 }
-
-const invalidToken = (cause?: unknown) =>
-  new AppError('unauthenticated', 'access token is not valid', { cause })
 
 function isNetworkFailure(cause: unknown): boolean {
   if (cause instanceof z.ZodError) return false

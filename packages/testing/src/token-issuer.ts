@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/tokens'
+import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/own-token'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 
 export interface TokenRequest {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/tokens'
+import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/own-token'
 import { SignJWT } from 'jose'
 import type { Context } from '../context.ts'
 import { issueLogoutTicket } from './logout-ticket.ts'

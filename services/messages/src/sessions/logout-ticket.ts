@@ -1,5 +1,5 @@
 import { SessionId } from '@parley/shared/ids'
-import { tokenAlgorithm, tokenIssuer } from '@parley/shared/tokens'
+import { tokenAlgorithm, tokenIssuer } from '@parley/shared/own-token'
 import { jwtVerify, SignJWT } from 'jose'
 import type { Context } from '../context.ts'
 import { badLogoutTicket } from '../errors.ts'

@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
-import { tokenAlgorithm } from '@parley/shared/tokens'
+import { tokenAlgorithm } from '@parley/shared/own-token'
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, importPKCS8, type JSONWebKeySet } from 'jose'
 
 /** The key that signs access tokens, and what others need to check them. */

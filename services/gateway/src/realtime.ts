@@ -12,6 +12,7 @@ import { createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Registry as Metrics } from 'prom-client'
 import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
+import { greetAtOnce } from './connections/greet-at-once.ts'
 import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
 import type { FanoutMetrics } from './fanout/fanout-metrics.ts'
@@ -103,6 +104,7 @@ export function createRealtime({
   for (const engine of Object.values(engines)) {
     engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
     deferFlushes(engine)
+    greetAtOnce(engine)
   }
   return { io, engines: Object.values(engines) }
 }

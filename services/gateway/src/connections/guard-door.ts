@@ -28,8 +28,7 @@ export function isOriginAllowed(request: IncomingMessage, allowedOrigins: string
 export function guardDoor(engine: Engine, { allowedOrigins, isDraining }: DoorOptions): void {
   function refusalOf(request: IncomingMessage): Refusal | undefined {
     if (!isOriginAllowed(request, allowedOrigins)) return { status: 403, reason: 'Forbidden', headers: {} }
-    const isNew = !new URL(request.url ?? '/', 'http://here').searchParams.has('sid')
-    if (isDraining() && isNew)
+    if (isDraining() && !new URL(request.url ?? '/', 'http://here').searchParams.has('sid'))
       return { status: 503, reason: 'Service Unavailable', headers: { 'retry-after': '1' } }
     return undefined
   }

@@ -28,7 +28,10 @@ export function bindProfiles(
   const engines = { foreground, background }
 
   function engineOf(request: IncomingMessage): Engine {
-    const query = new URL(request.url ?? '/', 'http://here').searchParams
+    const url = request.url ?? '/'
+    // Most new connections choose nothing, and thousands may come at once.
+    if (!url.includes('sid=') && !url.includes('heartbeat=')) return foreground
+    const query = new URL(url, 'http://here').searchParams
     const sid = query.get('sid')
     if (sid !== null) return sid in (background as unknown as WithClients).clients ? background : foreground
     // What is no profile is let through to the handshake, which refuses it with a code.

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { fanOutSection } from './fan-out/fan-out-section.ts'
+import { growthSection } from './growth/growth-section.ts'
 import { hotSection } from './hot-conversation/hot-section.ts'
 import { idleSection } from './idle/idle-section.ts'
 import { describeMachine } from './machine.ts'
@@ -9,7 +10,7 @@ import type { CaseReport, Section } from './section.ts'
 import { sendSection } from './send/send-section.ts'
 import { loadSettings } from './settings.ts'
 
-const sections: Section[] = [sendSection, hotSection, fanOutSection, idleSection]
+const sections: Section[] = [sendSection, hotSection, fanOutSection, idleSection, growthSection]
 
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

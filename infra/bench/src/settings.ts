@@ -30,7 +30,7 @@ const sizes: Record<Size, Amounts> = {
   usual: {
     rounds: 3,
     seconds: 6,
-    idleSockets: 2_000,
+    idleSockets: 2_500,
     stormSockets: 5_000,
     entries: 1_000_000,
     recipients: 10_000,

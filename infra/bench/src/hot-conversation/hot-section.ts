@@ -2,7 +2,7 @@ import { startBenchStack } from '../bench-stack.ts'
 import type { Section } from '../section.ts'
 import { loadReport, totalCpuUs } from '../send/load-report.ts'
 import { useStack } from '../send/product-contender.ts'
-import { type LoadResult, runLoad } from '../send/run-load.ts'
+import { type LoadResult, runLoad, warmUp } from '../send/run-load.ts'
 import { median } from '../statistics.ts'
 import { runTransactions, type TransactionsResult } from './run-transactions.ts'
 
@@ -17,12 +17,14 @@ export const hotSection: Section = {
   async measure({ rounds: count, warmUpMs, seconds, tell }) {
     await using stack = await startBenchStack()
     const product = useStack(stack)
+    const load = { groups: 1, size: members, window }
+    await warmUp(product, load)
     const times = { warmUpMs, measureMs: seconds * 1_000 }
     const rounds: { bare: TransactionsResult; product: LoadResult }[] = []
     for (let round = 1; round <= count; round++) {
       const both = {
         bare: await runTransactions(stack, times),
-        product: await runLoad(product, { groups: 1, size: members, window, ...times }),
+        product: await runLoad(product, { ...load, ...times }),
       }
       rounds.push(both)
       tell(

@@ -4,13 +4,17 @@ import type { SeatedClient } from './seated-client.ts'
 
 const looksEveryMs = 1
 
-/** Keeps so many messages of each client unanswered until it is stopped. */
+/** Keeps so many messages of each client unanswered until it is stopped. Below 1, so many of them have one each, everybody in turn. */
 export function keepUnanswered(clients: SeatedClient[], window: number) {
   let running = true
-  for (const client of clients) for (let i = 0; i < window; i++) client.send(performance.now())
+  let next = 0
+  const sendNext = () => clients[next++ % clients.length]?.send(performance.now())
+  for (let i = 0; i < clients.length * window; i++) sendNext()
   return {
     onAnswer(client: SeatedClient): void {
-      if (running) client.send(performance.now())
+      if (!running) return
+      if (window < 1) sendNext()
+      else client.send(performance.now())
     },
     stop: async () => void (running = false),
   }

@@ -15,7 +15,7 @@ export interface LoadPlan {
   size: number
   /** Messages a second over all clients, sent when they are due whether or not answers come; absent, as many as are answered. */
   ratePerSecond?: number
-  /** Unanswered messages of one client when there is no rate. */
+  /** Unanswered messages of one client when there is no rate; below 1 only some have one, in turn. */
   window?: number
   warmUpMs: number
   measureMs: number
@@ -82,6 +82,14 @@ export async function runLoad(contender: Contender, plan: LoadPlan): Promise<Loa
     ...(await contender.verify(tally.acked)),
   ]
   return { ...result, voids }
+}
+
+/** A load that nobody looks at, for code that is compiled by being used. */
+export async function warmUp(
+  contender: Contender,
+  of: Pick<LoadPlan, 'groups' | 'size' | 'window'>,
+): Promise<void> {
+  await runLoad(contender, { ...of, warmUpMs: 0, measureMs: 3_000 })
 }
 
 /** What happens from now on, for so long. */

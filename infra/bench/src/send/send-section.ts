@@ -8,7 +8,7 @@ import type { Contender } from './contender.ts'
 import { loadReport, totalCpuUs } from './load-report.ts'
 import { inTurn, type Pair, readingOf, sidesOf } from './pairs.ts'
 import { useStack } from './product-contender.ts'
-import { type LoadPlan, runLoad } from './run-load.ts'
+import { type LoadPlan, runLoad, warmUp } from './run-load.ts'
 
 const direct = { groups: 200, size: 2, window: 2 }
 const groupsOf5 = { groups: 80, size: 5, window: 2 }
@@ -51,6 +51,7 @@ export const sendSection: Section = {
     const stack = opened.use(await startBenchStack())
     const relay = opened.use(await startRelayBeside(stack))
     const product = useStack(stack)
+    for (const side of [relay, product]) await warmUp(side, groupsOf5)
     const reports: CaseReport[] = []
     let maximum: number | undefined
     for (const [name, { plan, readings }] of Object.entries(cases)) {

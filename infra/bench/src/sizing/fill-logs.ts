@@ -7,6 +7,16 @@ const conversationsAtOnce = 500
 const vocabulary = 20_000
 const texts = 10_007
 
+/** What differs from message to message, `s` being its number in conversation `c`; everything else is as in the one that was sent. */
+const filled: Record<string, string> = {
+  conversation_id: "'d-' || substr(md5(c::text), 1, 24)",
+  seq: 's',
+  count: 's',
+  client_message_id: 'gen_random_uuid()::text',
+  sent_at: "now() - (c * interval '1 second')",
+  content: "jsonb_build_object('text', t.text)",
+}
+
 /**
  * Writes messages into the logs of many conversations as sends leave them: like one that was sent, with a text of its own, 4 to
  * 40 words of which few are frequent. Some of the conversations are then indexed by the product itself.
@@ -27,18 +37,17 @@ export async function fillLogs(
   )
   await query(stack, 'create unique index on texts (n)')
   await query(stack, 'analyze texts')
+  const columns = await columnsOf(stack)
+  await query(stack, "create table pattern as select * from messages.entry where client_message_id = 'first'")
   const [{ at: walBefore } = {}] = await query(stack, 'select pg_current_wal_lsn()::text as at')
   for (let from = 1; from <= conversations; from += conversationsAtOnce) {
     const to = Math.min(conversations, from + conversationsAtOnce - 1)
     await query(
       stack,
-      `insert into messages.entry select (jsonb_populate_record(e, jsonb_build_object(
-           'conversation_id', 'd-' || substr(md5(c::text), 1, 24), 'seq', s, 'count', s,
-           'client_message_id', gen_random_uuid()::text,
-           'sent_at', now() - (c * interval '1 second'),
-           'content', jsonb_build_object('text', t.text)))).*
-         from messages.entry e, generate_series(${from}, ${to}) c, generate_series(1, ${perConversation}) s, texts t
-         where t.n = (c * 7919 + s * 104729) % ${texts} and e.client_message_id = 'first'`,
+      `insert into messages.entry (${columns.join(', ')})
+         select ${columns.map((column) => filled[column] ?? `e.${column}`).join(', ')}
+         from pattern e, generate_series(${from}, ${to}) c, generate_series(1, ${perConversation}) s, texts t
+         where t.n = (c * 7919 + s * 104729) % ${texts}`,
     )
     tell(`${to * perConversation} messages`)
   }
@@ -80,4 +89,13 @@ export async function fillLogs(
     tell(`${String(indexed)} of ${some * perConversation} are indexed`)
     await wait(2_000)
   }
+}
+
+async function columnsOf(stack: Stack): Promise<string[]> {
+  const rows = await query(
+    stack,
+    `select attname as name from pg_attribute
+     where attrelid = 'messages.entry'::regclass and attnum > 0 and not attisdropped and attgenerated = ''`,
+  )
+  return rows.map(({ name }) => String(name))
 }

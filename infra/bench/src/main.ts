@@ -4,13 +4,25 @@ import { growthSection } from './growth/growth-section.ts'
 import { hotSection } from './hot-conversation/hot-section.ts'
 import { idleSection } from './idle/idle-section.ts'
 import { describeMachine } from './machine.ts'
+import { mediaSection } from './media/media-section.ts'
+import { pushSection } from './push/push-section.ts'
 import { judge } from './report/judge.ts'
 import { joinTables, toMarkdown } from './report/markdown.ts'
 import type { CaseReport, Section } from './section.ts'
 import { sendSection } from './send/send-section.ts'
 import { loadSettings } from './settings.ts'
+import { stormSection } from './storm/storm-section.ts'
 
-const sections: Section[] = [sendSection, hotSection, fanOutSection, idleSection, growthSection]
+const sections: Section[] = [
+  sendSection,
+  hotSection,
+  fanOutSection,
+  idleSection,
+  growthSection,
+  stormSection,
+  pushSection,
+  mediaSection,
+]
 
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

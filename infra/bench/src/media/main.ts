@@ -7,13 +7,16 @@ import { findFreePorts } from '@parley/local/ports'
 import { startStack } from '@parley/local/stack'
 import { createApi, signUp } from '@parley/testing/chat-api'
 import { cpuMsOf } from '../cpu.ts'
+import { percentile } from '../statistics.ts'
 import { makeBare } from './bare-sharp.ts'
 import { watchPeak } from './memory.ts'
 import { photo } from './pictures.ts'
+import { type Measured, type MediaReport, type ThroughputRound, toText } from './report.ts'
 import { createUploader } from './uploader.ts'
 
 const { values } = parseArgs({
   options: {
+    json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '3' },
     photos: { type: 'string', default: '24' },
     singles: { type: 'string', default: '50' },
@@ -23,7 +26,12 @@ const { values } = parseArgs({
 })
 /** As many photos side by side as the service reads at once. */
 const concurrency = 2
-const tell = (line: string) => void process.stdout.write(`${line}\n`)
+const tell = (line: string) => void process.stderr.write(`${line}\n`)
+const only = values.only?.split(',')
+const wanted = (name: string) => !only || only.includes(name)
+
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 await using opened = new AsyncDisposableStack()
 const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-media-'))
@@ -39,50 +47,46 @@ const person = await signUp(createApi(stack.urls.app))
 const uploader = createUploader(stack.urls.app, person)
 const mediaPid = stack.pid('media') ?? 0
 
-for (const [name, measure] of Object.entries({
-  throughput: measureThroughput,
-  latency: measureLatency,
-  memory: measureMemory,
-})) {
-  if (values.only === undefined || values.only === name) await measure()
+const report: MediaReport = {
+  ...(wanted('throughput') && { throughput: await measureThroughput() }),
+  ...(wanted('latency') && { latency: await measureLatency() }),
+  ...(wanted('memory') && { memory: await measureMemory() }),
 }
+process.stdout.write(`${values.json ? JSON.stringify(report) : toText(report)}\n`)
 
 /**
  * Photos a second: from the first completion to the last `ready`, beside a bare loop of sharp, in turn; and with their
  * uploads, which here go through the service and the origin before it. A first round warms both up and does not count.
  */
-async function measureThroughput(): Promise<void> {
-  const count = Number(values.photos)
+async function measureThroughput() {
+  const photos = Number(values.photos)
   const bytes = await photo(4_000, 3_000)
-  const ratios: { wall: number; cpu: number }[] = []
+  const rounds: ThroughputRound[] = []
   for (let round = 0; round <= Number(values.rounds); round++) {
-    const bare = await measured(count, process.pid, () => {
-      const left = Array.from({ length: count }, (_, i) => i)
+    const bare = await measured(photos, process.pid, () => {
+      const left = Array.from({ length: photos }, (_, i) => i)
       return all(concurrency, async () => {
         const directory = await mkdtemp(path.join(stateDir, 'bare-'))
         while (left.pop() !== undefined) await makeBare(bytes, directory)
       })
     })
     const began = performance.now()
-    const mediaIds = await all(count, () => uploader.put(bytes))
-    const product = await measured(count, mediaPid, async () => {
+    const mediaIds = await all(photos, () => uploader.put(bytes))
+    const product = await measured(photos, mediaPid, async () => {
       await Promise.all(mediaIds.map((mediaId) => uploader.complete(mediaId)))
       await allReady(mediaIds)
     })
-    const withUploads = (1_000 * count) / (performance.now() - began)
-    if (round === 0) continue
-    ratios.push({ wall: product.perSecond / bare.perSecond, cpu: product.cpuMs / bare.cpuMs })
+    const withUploads = (1_000 * photos) / (performance.now() - began)
+    if (round > 0) rounds.push({ bare, product, withUploads })
     tell(
-      `12 MP photos, round ${round}: sharp ${told(bare)}, parley ${told(product)}, ${withUploads.toFixed(2)}/s with uploads`,
+      `12 MP photos, round ${round}: sharp ${bare.perSecond.toFixed(2)}/s, parley ${product.perSecond.toFixed(2)}/s`,
     )
   }
-  const wall = median(ratios.map((it) => it.wall))
-  const cpu = median(ratios.map((it) => it.cpu))
-  tell(`beside sharp, medians: ${wall.toFixed(2)} x the photos a second, ${cpu.toFixed(2)} x the CPU of each`)
+  return { photos, rounds }
 }
 
 /** From the answer to a completion to `ready`, one photo at a time. */
-async function measureLatency(): Promise<void> {
+async function measureLatency() {
   const bytes = await photo(4_000, 3_000)
   const times: number[] = []
   for (let i = 0; i < Number(values.singles); i++) {
@@ -92,28 +96,24 @@ async function measureLatency(): Promise<void> {
     await allReady([mediaId], 5)
     times.push(performance.now() - began)
   }
-  const [p50, p99] = [percentile(times, 50), percentile(times, 99)]
-  tell(`12 MP photo, completed to ready, one at a time: p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms`)
+  return { p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
 /** Many photos of 20 megapixels at once, through the service itself (`fs`), as the worst case for its memory. */
-async function measureMemory(): Promise<void> {
-  const count = Number(values.parallel)
+async function measureMemory() {
+  const uploads = Number(values.parallel)
   const bytes = await photo(5_472, 3_648)
   using memory = watchPeak(mediaPid)
   const began = performance.now()
-  const mediaIds = await all(count, async () => {
+  const mediaIds = await all(uploads, async () => {
     const mediaId = await uploader.put(bytes)
     await uploader.complete(mediaId)
     return mediaId
   })
   await allReady(mediaIds)
   const seconds = (performance.now() - began) / 1_000
-  const { bytes: resident, ownBytes: own, proportionalBytes: proportional } = memory.peak()
-  const megabytes = (held: number) => (held / 1024 ** 2).toFixed(0)
-  tell(
-    `${count} photos of 20 MP (${(bytes.length / 1024 ** 2).toFixed(1)} MB) at once: peak ${megabytes(resident)} MB resident (PSS ${megabytes(proportional)} MB), ${megabytes(own)} MB of it the service and the rest what reads images; ${seconds.toFixed(0)} s until the last was ready`,
-  )
+  const { bytes: residentBytes, ownBytes, proportionalBytes } = memory.peak()
+  return { uploads, uploadBytes: bytes.length, residentBytes, proportionalBytes, ownBytes, seconds }
 }
 
 function all<T>(count: number, work: () => Promise<T>): Promise<T[]> {
@@ -123,16 +123,6 @@ function all<T>(count: number, work: () => Promise<T>): Promise<T[]> {
 /** Asked rarely, because asking costs too: an app waits for the event. */
 async function allReady(mediaIds: string[], everyMs = 100): Promise<void> {
   for (const mediaId of mediaIds) while (!(await uploader.isReady(mediaId))) await wait(everyMs)
-}
-
-interface Measured {
-  perSecond: number
-  /** Of each photo, user and system time of the process and all its descendants. */
-  cpuMs: number
-}
-
-function told({ perSecond, cpuMs }: Measured): string {
-  return `${perSecond.toFixed(2)}/s (${cpuMs.toFixed(0)} ms CPU each)`
 }
 
 async function measured(count: number, pid: number, work: () => Promise<unknown>): Promise<Measured> {
@@ -147,13 +137,4 @@ function cpuOf(pid: number): number {
   if (pid !== process.pid) return cpuMsOf([pid])
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
-}
-
-function median(numbers: number[]): number {
-  return percentile(numbers, 50)
-}
-
-function percentile(numbers: number[], percent: number): number {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[Math.ceil((percent / 100) * sorted.length) - 1] ?? Number.NaN
 }

@@ -20,14 +20,23 @@ import { cpuMsOf } from '../cpu.ts'
 import type { BareRequest } from './bare-client.ts'
 import { gatherCrowd } from './crowd.ts'
 import { startLonePush } from './lone-push.ts'
+import { type PushReport, type Round, toMarkdown } from './report.ts'
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, recipients: { type: 'string', default: '10000' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    recipients: { type: 'string', default: '10000' },
+    only: { type: 'string' },
+  },
 })
 const recipients = Number(values.recipients)
 const parts = ['push', 'messages', 'postgres', 'redis'] as const
 type Part = (typeof parts)[number]
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
+
+// What it has started ends with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 await using opened = new AsyncDisposableStack()
 const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-push-'))
@@ -40,12 +49,6 @@ const log = createLogger('bench', { level: 'error' })
 const redis = opened.adopt(openRedis({ url: stack.urls.redis }, log), (it) => it.disconnect())
 const queue = opened.use(openQueue(chatPush, redis, log))
 const crowd = opened.use(await gatherCrowd(stack, recipients))
-
-interface Round {
-  perSecond: number
-  /** Microseconds of CPU for each push, by part. */
-  cpuUs: Record<string, number>
-}
 
 /** The push service by itself: from its job to the provider's 200, with a stand-in for messages. */
 async function loneTo200(): Promise<Round> {
@@ -107,21 +110,17 @@ async function bare(): Promise<Round> {
   return { perSecond: recipients / (tookMs / 1_000), cpuUs: { push: (cpuMs * 1_000) / recipients } }
 }
 
-// Once each for nothing: code compiled, connections open, members cached.
-await bare()
-await loneTo200()
-await jobsTo200()
-await sendTo200()
-const cases = {
+const cases = Object.entries({
   'push alone, job to 200': loneTo200,
   'all of Parley, jobs to 200': jobsTo200,
   'all of Parley, answer to the sender to 200': sendTo200,
-}
-const rounds = Object.fromEntries(
-  Object.keys(cases).map((name) => [name, [] as { bare: Round; parley: Round }[]]),
-)
+}).filter(([name]) => !values.only || name.includes(values.only))
+// Once each for nothing: code compiled, connections open, members cached.
+await bare()
+for (const [, run] of cases) await run()
+const rounds: PushReport['cases'] = Object.fromEntries(cases.map(([name]) => [name, []]))
 for (let round = 1; round <= Number(values.rounds); round++) {
-  for (const [name, run] of Object.entries(cases)) {
+  for (const [name, run] of cases) {
     const both = { bare: await bare(), parley: await run() }
     rounds[name]?.push(both)
     tell(
@@ -130,28 +129,16 @@ for (let round = 1; round <= Number(values.rounds); round++) {
   }
 }
 
-const median = (list: number[]) => list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN
-const rows = Object.entries(rounds).map(([name, list]) => {
-  const us = (of: 'bare' | 'parley', part: string) =>
-    median(list.map((round) => round[of].cpuUs[part] ?? 0)).toFixed(0)
-  const rate = (of: 'bare' | 'parley') => median(list.map((round) => round[of].perSecond)).toFixed(0)
-  const ratio = median(list.map((round) => round.parley.perSecond / round.bare.perSecond)).toFixed(2)
-  return `| ${name} | ${rate('bare')} | ${rate('parley')} | ${ratio} × | ${us('bare', 'push')} | ${parts.map((part) => us('parley', part)).join(', ')} |`
-})
 const highest = (name: Part) =>
   Math.round(
     Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${stack.pid(name)}/status`, 'utf8'))?.[1]) / 1_024,
   )
-process.stdout.write(
-  [
-    `| ${recipients} recipients | bare, pushes/s | Parley, pushes/s | ratio | CPU of the bare client, µs a push | CPU of ${parts.join(', ')} |`,
-    '|---|---|---|---|---|---|',
-    ...rows,
-    '',
-    `Highest RSS: push ${highest('push')} MB, messages ${highest('messages')} MB.`,
-    '',
-  ].join('\n'),
-)
+const report: PushReport = {
+  recipients,
+  cases: rounds,
+  highestRss: { push: highest('push'), messages: highest('messages') },
+}
+process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : toMarkdown(report, parts))
 
 async function environment({ url, ca, credentials }: ApnsSimulator): Promise<Record<string, string>> {
   const files = { APNS_CA: ca, APNS_PRIVATE_KEY: credentials.privateKey }

@@ -14,7 +14,7 @@ const report: CaseReport = {
 }
 const run = {
   at: '2026-01-01T12:34:56.000Z',
-  settings: { rounds: 1, seconds: 3, size: 'quick' },
+  settings: { rounds: 1, seconds: 3, size: 'quick', stormSockets: 1_000, entries: 5 },
   machine: { cores: 2, cpu: 'a processor', node: '24' },
 } as const
 const linesOf = (reports: CaseReport[]) =>

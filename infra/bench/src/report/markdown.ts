@@ -6,7 +6,7 @@ import type { Verdict } from './judge.ts'
 
 interface Run {
   at: string
-  settings: Pick<Settings, 'rounds' | 'seconds' | 'size'>
+  settings: Pick<Settings, 'rounds' | 'seconds' | 'size' | 'stormSockets' | 'entries'>
   machine: MachineReport
   verdicts: Verdict[]
   reports: CaseReport[]
@@ -14,20 +14,25 @@ interface Run {
 
 /** The report as people read it: the bars first, then what stands behind them. */
 export function toMarkdown({ at, settings, machine, verdicts, reports }: Run): string {
-  const { rounds, seconds, size } = settings
   return [
     `# Bench of ${at.slice(0, 16).replace('T', ' ')} UTC`,
     '',
-    `${machine.cores} × ${machine.cpu}, Node ${machine.node}, ${size} size: ${rounds} rounds, ${seconds} s each, one of each side in turn. Medians of the rounds; what is measured of a ratio is the median of the rounds' ratios.`,
+    `${machine.cores} × ${machine.cpu}, Node ${machine.node}. ${amountsOf(settings)} One of each side in turn; figures are medians of the rounds, and what is measured of a ratio is the median of the rounds' ratios.`,
     '',
     toTable(barTable(verdicts)),
     ...reports.flatMap(({ name, tables, notes, voids }) => [
       ...tables.flatMap((table) => ['', `## ${table.title}`, '', toTable(table)]),
-      ...(notes.length + voids.length > 0 ? [''] : []),
+      ...(tables.length > 0 && notes.length + voids.length > 0 ? [''] : []),
       ...voids.map((why) => `- **${name} is void**: ${why}`),
       ...notes.map((note) => `- ${name}: ${note}`),
     ]),
   ].join('\n')
+}
+
+/** A smaller run than the bars speak of says so. */
+function amountsOf({ size, rounds, seconds, stormSockets, entries }: Run['settings']): string {
+  const [sockets, stored] = [stormSockets, entries].map((it) => it.toLocaleString('en'))
+  return `Size ${size}: rounds ${rounds}, ${seconds} s each, storms of ${sockets} sockets, ${stored} stored entries.`
 }
 
 /** One table of a kind for cases that fill its rows together. */

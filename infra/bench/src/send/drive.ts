@@ -11,7 +11,7 @@ export function keepUnanswered(clients: SeatedClient[], window: number) {
   const sendNext = () => clients[next++ % clients.length]?.send(performance.now())
   for (let i = 0; i < clients.length * window; i++) sendNext()
   return {
-    onAnswer(client: SeatedClient): void {
+    onAnswer: (client: SeatedClient): void => {
       if (!running) return
       if (window < 1) sendNext()
       else client.send(performance.now())

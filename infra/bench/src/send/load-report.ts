@@ -9,6 +9,8 @@ export interface Side {
 }
 
 const mostForOthers = 0.1
+/** An event loop that is busier has no time left, be it because others have the cores. */
+const busiestLoop = 0.95
 
 export const totalCpuUs = ({ cpuUsPerMessage }: LoadResult) =>
   Object.values(cpuUsPerMessage).reduce((sum, us) => sum + us, 0)
@@ -19,18 +21,25 @@ export function loadReport(
   sides: Side[],
   ...brokenDown: Side[]
 ): Omit<CaseReport, 'readings' | 'rounds'> {
-  const disturbed = Math.max(...sides.flatMap(({ results }) => results.map(({ otherShare }) => otherShare)))
   return {
     name,
     tables: [loadTable(name, sides), budgetTable(name, brokenDown)],
-    notes:
-      disturbed > mostForOthers
-        ? [`others had up to ${(disturbed * 100).toFixed(0)} % of the machine meanwhile`]
-        : [],
+    notes: notesOf(sides.flatMap(({ results }) => results)),
     voids: sides.flatMap((side) =>
       side.results.flatMap(({ voids }, i) => voids.map((why) => `${side.name}, round ${i + 1}: ${why}`)),
     ),
   }
+}
+
+function notesOf(results: LoadResult[]): string[] {
+  const disturbed = Math.max(...results.map(({ otherShare }) => otherShare))
+  const busiest = Math.max(...results.map(({ generator }) => generator.busyShare))
+  return [
+    ...(disturbed > mostForOthers ? [`others had up to ${percent(disturbed)} of the machine meanwhile`] : []),
+    ...(busiest > busiestLoop
+      ? [`the generator's event loop was busy for up to ${percent(busiest)} of the time`]
+      : []),
+  ]
 }
 
 function loadTable(name: string, sides: Side[]): Table {

@@ -30,7 +30,8 @@ const rounds = Number(values.rounds)
 /** How many messages a second are sent all the while, so that there is something to miss. */
 const sendsPerSecond = 2
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
-const wanted = (name: string) => !values.only || name.includes(values.only)
+const only = values.only?.split(',')
+const wanted = (name: string) => !only || only.some((part) => name.includes(part))
 
 // What it has started ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))

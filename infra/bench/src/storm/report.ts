@@ -1,3 +1,4 @@
+import { median } from '../statistics.ts'
 import type { StormResult } from './run-storm.ts'
 
 export interface StormCase {
@@ -59,11 +60,7 @@ function statementLines({ name, rounds }: StormCase): string[] {
   ]
 }
 
-const statementsEach = ({ statements = [] }: StormCase['rounds'][number]) =>
+/** What Postgres was asked for each client. */
+export const statementsEach = ({ statements = [] }: StormCase['rounds'][number]) =>
   statements.reduce((sum, { each }) => sum + each, 0)
 const seconds = (ms: number) => (ms / 1_000).toFixed(2)
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { cpuMsOf } from '../cpu.ts'
+import { cpuMsByPart } from '../cpu.ts'
+import { percentile } from '../statistics.ts'
 import type { Crowd } from './crowd.ts'
 
 export interface StormResult {
@@ -33,7 +34,7 @@ export async function runStorm(
   }: { returnTo: string; drop: () => Promise<void>; pids: () => Record<string, number[]> },
 ): Promise<StormResult> {
   await crowd.returnTo(returnTo)
-  const before = cpuOf(pids())
+  const before = cpuMsByPart(pids())
   const droppedAt = now()
   const dropping = drop()
   const late = new Error(`not everybody is back after ${giveUpAfterMs / 1_000} seconds`)
@@ -41,7 +42,7 @@ export async function runStorm(
     crowd.untilSynced(),
     wait(giveUpAfterMs, undefined, { ref: false }).then(() => Promise.reject(late)),
   ])
-  const after = cpuOf(pids())
+  const after = cpuMsByPart(pids())
   await dropping
   const syncedMs = quantiles(members.map(({ syncedAt = Number.NaN }) => syncedAt - droppedAt))
   const told = members.flatMap(({ toldAt, syncedAt }) => (toldAt && syncedAt ? [syncedAt - toldAt] : []))
@@ -57,12 +58,6 @@ export async function runStorm(
   }
 }
 
-const cpuOf = (parts: Record<string, number[]>) =>
-  Object.fromEntries(Object.entries(parts).map(([part, pids]) => [part, cpuMsOf(pids)]))
-
 function quantiles(values: number[]): Quantiles {
-  const sorted = values.toSorted((a, b) => a - b)
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-  return { p50: at(0.5), p99: at(0.99), max: at(1) }
+  return { p50: percentile(values, 0.5), p99: percentile(values, 0.99), max: percentile(values, 1) }
 }

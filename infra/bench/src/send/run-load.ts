@@ -5,6 +5,7 @@ import { machineBusyMs } from '../machine.ts'
 import type { Contender } from './contender.ts'
 import { keepUnanswered, sendOnTime } from './drive.ts'
 import { findVoids } from './find-voids.ts'
+import { goFirst } from './go-first.ts'
 import type { Quantiles } from './latencies.ts'
 import { type SeatedClient, sit } from './seated-client.ts'
 import { createTally, type Tally } from './tally.ts'
@@ -42,9 +43,11 @@ const heardWithinMs = 15_000
 
 /** Connects everybody, warms up, measures, and finds out whether it counts. */
 export async function runLoad(contender: Contender, plan: LoadPlan): Promise<LoadResult> {
+  using opened = new DisposableStack()
   const tally = createTally(plan)
   const lost: string[] = []
   const clients: SeatedClient[] = []
+  opened.defer(() => clients.forEach((client) => client.close()))
   let onAnswer: (client: SeatedClient) => void = () => {}
   for (const seat of await contender.seats(plan.groups, plan.size)) {
     const client = await sit({
@@ -60,6 +63,8 @@ export async function runLoad(contender: Contender, plan: LoadPlan): Promise<Loa
     clients.push(client)
   }
   const receipts = setInterval(() => clients.forEach((client) => client.acknowledge()), receiptsEveryMs)
+  opened.defer(() => clearInterval(receipts))
+  if (plan.ratePerSecond) opened.use(goFirst())
   const drive = plan.ratePerSecond
     ? sendOnTime(clients, plan.ratePerSecond, tally.wrote)
     : keepUnanswered(clients, plan.window ?? 2)
@@ -68,8 +73,7 @@ export async function runLoad(contender: Contender, plan: LoadPlan): Promise<Loa
   const measured = await measure(contender, tally, plan.measureMs)
   await drive.stop()
   await untilHeard(clients, tally)
-  clearInterval(receipts)
-  for (const client of clients) client.close()
+  opened.dispose()
 
   const result = {
     ...measured,

@@ -1,14 +1,16 @@
 import { median } from '../statistics.ts'
 import type { StormResult } from './run-storm.ts'
 
+export interface StormRound extends StormResult {
+  /** What Postgres was asked per client, beyond what it is asked anyway. */
+  statements?: { text: string; each: number; ms: number }[]
+  /** Entries that a member of their conversation never saw. */
+  lacking?: number
+}
+
 export interface StormCase {
   name: 'bare' | 'kill' | 'drain'
-  rounds: (StormResult & {
-    /** What Postgres was asked per client, beyond what it is asked anyway. */
-    statements?: { text: string; each: number; ms: number }[]
-    /** Entries that a member of their conversation never saw. */
-    lacking?: number
-  })[]
+  rounds: StormRound[]
 }
 
 const labels: Record<StormCase['name'], string> = {
@@ -20,7 +22,7 @@ const labels: Record<StormCase['name'], string> = {
 export function toMarkdown(cases: StormCase[], sockets: number): string {
   const bareMs = median(cases.find(({ name }) => name === 'bare')?.rounds.map(({ tookMs }) => tookMs) ?? [])
   const rows = cases.map(({ name, rounds }) => {
-    const mid = (of: (round: StormCase['rounds'][number]) => number) => median(rounds.map(of))
+    const mid = (of: (round: StormRound) => number) => median(rounds.map(of))
     return [
       labels[name],
       seconds(mid(({ backMs }) => backMs.p50)),
@@ -61,6 +63,6 @@ function statementLines({ name, rounds }: StormCase): string[] {
 }
 
 /** What Postgres was asked for each client. */
-export const statementsEach = ({ statements = [] }: StormCase['rounds'][number]) =>
+export const statementsEach = ({ statements = [] }: StormRound) =>
   statements.reduce((sum, { each }) => sum + each, 0)
 const seconds = (ms: number) => (ms / 1_000).toFixed(2)

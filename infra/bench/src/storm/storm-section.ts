@@ -43,7 +43,7 @@ export const stormSection: Section = {
             ]),
           },
         ],
-        notes: ['rounds of bare handshakes first, then those of Parley, because each holds its sockets'],
+        notes: [],
         voids: lost > 0 ? [`${lost} entries were not seen by somebody who should`] : [],
         rounds: cases,
       },

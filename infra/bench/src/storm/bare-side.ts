@@ -31,7 +31,7 @@ export async function openBareSide(sockets: number): Promise<BareSide> {
       return runStorm(crowd, {
         returnTo: to.url,
         drop: async () => void from.child.kill('SIGKILL'),
-        pids: () => ({ gateway: [to.child.pid ?? 0] }),
+        pids: () => ({ gateway: [to.child.pid ?? 0], clients: [crowd.pid] }),
       })
     },
     [Symbol.dispose]: () => owned.dispose(),

@@ -23,6 +23,7 @@ export interface CrowdReport {
 }
 
 export interface Crowd extends Disposable {
+  pid: number
   gather: (url: string, authJsons: string[], options: { syncs: boolean }) => Promise<void>
   returnTo: (url: string) => Promise<void>
   untilSynced: () => Promise<CrowdReport>
@@ -48,6 +49,7 @@ export function startCrowd(): Crowd {
       child.send({ id, ...request })
     })
   return {
+    pid: child.pid ?? 0,
     gather: (url, authJsons, { syncs }) => ask({ kind: 'gather', url, authJsons, syncs }),
     returnTo: (url) => ask({ kind: 'return-to', url }),
     untilSynced: () => ask({ kind: 'until-synced' }),

@@ -59,8 +59,12 @@ export async function openProductSide({ sockets, rooms, environment }: ProductOp
       const before = await readStatements(stack)
       const result = await runStorm(crowd, {
         returnTo: stack.urls.gateways[here] ?? '',
-        drop: async () => (how === 'drain' ? stack.stop(from) : stack.kill(from)),
-        pids: () => pidsOf(stack, here ? 'gateway-2' : 'gateway-1'),
+        drop: () => {
+          if (how === 'kill') stack.kill(from)
+          // What takes the place of a lost node starts on another machine; here it would take a third of this one.
+          return stack.stop(from)
+        },
+        pids: () => ({ ...pidsOf(stack, here ? 'gateway-2' : 'gateway-1'), clients: [crowd.pid] }),
       })
       const ran = between(before, await readStatements(stack))
       await wait(result.tookMs)

@@ -1,12 +1,13 @@
 import type { Stack } from '@parley/local/stack'
 import { Client } from 'pg'
 
-/** How often each statement ran, by its text. */
+/** How often each statement ran and how long, planning included, by its text. */
 export type Statements = Map<string, { calls: number; ms: number }>
 
 /** Has Postgres count statements, which needs it started again. */
 export async function countStatements(stack: Stack): Promise<void> {
   await query(stack, "alter system set shared_preload_libraries = 'pg_stat_statements'")
+  await query(stack, 'alter system set pg_stat_statements.track_planning = on')
   await stack.restart('postgres')
   await query(stack, 'create extension if not exists pg_stat_statements')
 }
@@ -14,7 +15,7 @@ export async function countStatements(stack: Stack): Promise<void> {
 export async function readStatements(stack: Stack): Promise<Statements> {
   const rows = await query(
     stack,
-    `select query, sum(calls)::float8 as calls, sum(total_exec_time) as ms
+    `select query, sum(calls)::float8 as calls, sum(total_plan_time + total_exec_time) as ms
      from pg_stat_statements where dbid = (select oid from pg_database where datname = current_database())
      group by query`,
   )

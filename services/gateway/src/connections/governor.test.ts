@@ -76,6 +76,19 @@ test('P10 what may wait is bounded, and who is refused is told when to ask again
   expect(() => governor.checkRoom()).not.toThrow()
 })
 
+test('P11 nobody is refused because a node greets thousands before it lets the first of them in', async () => {
+  const { ask, running, refused, pass } = setUp()
+  for (let i = 0; i < 2_000; i++) void ask(`n${i}`)
+  for (let halfSecond = 0; halfSecond < 4; halfSecond++) {
+    pass(500)
+    running.shift()?.end()
+    await settled()
+  }
+  for (let i = 0; i < 2_000; i++) void ask(`late${i}`)
+  await settled()
+  expect(refused).toEqual([])
+})
+
 test('P11 5,000 that come at once to a node that was quick so far all wait for their turn', async () => {
   const { ask, refused, governor } = setUp()
   for (let i = 0; i < 5_000; i++) void ask(`n${i}`)

@@ -15,8 +15,11 @@ const patienceMs = 8_000
 const queues = { unexpectedMs: 5_000, expectedMs: 7_000, least: 64, most: 10_000 }
 /** What a node takes itself to be able to, until it knows better. */
 const firstPerSecond = 1_000
-/** How much the newest half second counts against those before it: the first of a cold process are no measure. */
-const capacityWindow = { ms: 500, weight: 0.3 }
+/**
+ * It is the best of the last half seconds: where thousands come in one moment, all are greeted before the first is let in, so
+ * for a second or two hardly any handshake ends.
+ */
+const capacityWindows = { ms: 500, count: 6 }
 const shortestHintMs = 500
 const longestHintMs = 15_000
 
@@ -129,15 +132,16 @@ export type Governor = ReturnType<typeof createGovernor>
 
 /** How many handshakes end in a second while others wait: then it is what the node can do, and not what it was asked. */
 function createCapacity(now: () => number) {
-  let estimate = firstPerSecond
+  let measured = [firstPerSecond]
   let since = now()
   let ended = 0
   let wasReached = false
   function turn(): void {
     const elapsedMs = now() - since
-    if (elapsedMs < capacityWindow.ms) return
-    const measured = (ended * 1_000) / elapsedMs
-    if (wasReached || measured > estimate) estimate += (measured - estimate) * capacityWindow.weight
+    if (elapsedMs < capacityWindows.ms) return
+    const perSecond = (ended * 1_000) / elapsedMs
+    if (wasReached || perSecond > Math.max(...measured))
+      measured = [...measured.slice(1 - capacityWindows.count), perSecond]
     since = now()
     ended = 0
     wasReached = false
@@ -153,7 +157,7 @@ function createCapacity(now: () => number) {
     },
     perSecond(): number {
       turn()
-      return Math.max(places.least, estimate)
+      return Math.max(places.least, ...measured)
     },
   }
 }

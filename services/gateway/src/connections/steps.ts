@@ -1,7 +1,7 @@
 /** So long those wait who come in a crowd. */
-const stepMs = 50
+const stepMs = 25
 /** So many within a step are one. */
-const crowd = 16
+const crowd = 8
 
 /**
  * Lets those who come in a crowd go on in steps, all of a step in the same moment, so that what they ask of messages and Redis

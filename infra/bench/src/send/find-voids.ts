@@ -3,9 +3,9 @@ import type { GeneratorReport } from './watch-generator.ts'
 
 /** A process with one thread has no more than a core; close to it, it is the generator that is measured. */
 const highestCpuShare = 0.95
-/** Of what the slowest hundredth took, at most so much may be the generator's own delay, unless that is next to nothing. */
+/** Of what the slowest hundredth took, at most so much may be the generator's own delay, unless that is little beside any goal. */
 const highestLateShare = 0.5
-const nextToNothingMs = 2
+const littleMs = 5
 
 interface Findings {
   unheard: number
@@ -26,7 +26,7 @@ export function findVoids({ unheard, refused, lost, receiveMs, generator }: Find
     ...(generator.cpuShare > highestCpuShare
       ? [`the generator was the limit: it used ${(generator.cpuShare * 100).toFixed(0)} % of a core`]
       : []),
-    ...(late > Math.max(nextToNothingMs, receiveMs.p99 * highestLateShare)
+    ...(late > Math.max(littleMs, receiveMs.p99 * highestLateShare)
       ? [
           `the generator was the limit: it wrote ${late.toFixed(1)} ms late (p99), of ${receiveMs.p99.toFixed(1)} ms measured`,
         ]

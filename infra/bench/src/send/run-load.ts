@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { cpuMsByPart } from '../cpu.ts'
 import { machineBusyMs } from '../machine.ts'
+import { acknowledgeInTurn } from './acknowledge-in-turn.ts'
 import type { Contender } from './contender.ts'
 import { keepUnanswered, sendOnTime } from './drive.ts'
 import { findVoids } from './find-voids.ts'
@@ -37,7 +38,6 @@ export interface LoadResult {
   voids: string[]
 }
 
-const receiptsEveryMs = 1_000
 /** What is not heard by then after the last send is lost. */
 const heardWithinMs = 15_000
 
@@ -62,8 +62,7 @@ export async function runLoad(contender: Contender, plan: LoadPlan): Promise<Loa
     })
     clients.push(client)
   }
-  const receipts = setInterval(() => clients.forEach((client) => client.acknowledge()), receiptsEveryMs)
-  opened.defer(() => clearInterval(receipts))
+  opened.use(acknowledgeInTurn(clients))
   if (plan.ratePerSecond) opened.use(goFirst())
   const drive = plan.ratePerSecond
     ? sendOnTime(clients, plan.ratePerSecond, tally.wrote)

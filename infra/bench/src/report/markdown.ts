@@ -22,7 +22,7 @@ export function toMarkdown({ at, settings, machine, verdicts, reports }: Run): s
     toTable(barTable(verdicts)),
     ...reports.flatMap(({ name, tables, notes, voids }) => [
       ...tables.flatMap((table) => ['', `## ${table.title}`, '', toTable(table)]),
-      ...(tables.length > 0 && notes.length + voids.length > 0 ? [''] : []),
+      ...(notes.length + voids.length > 0 ? [''] : []),
       ...voids.map((why) => `- **${name} is void**: ${why}`),
       ...notes.map((note) => `- ${name}: ${note}`),
     ]),

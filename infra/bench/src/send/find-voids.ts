@@ -7,7 +7,7 @@ const highestCpuShare = 0.95
 const highestLateShare = 0.5
 const littleMs = 5
 
-interface Findings {
+export interface Findings {
   unheard: number
   refused: number
   /** Why connections ended that nobody closed. */

@@ -27,6 +27,7 @@ import {
   type Withdrawals,
 } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
+import { createPages, type Pages } from './log/pages.ts'
 import { createMessageTypes, type MessageTypes } from './message-types/message-types.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { loadPolicies, type Policies } from './policies/load-policies.ts'
@@ -62,6 +63,7 @@ export interface Context {
   withdrawalQueue: WithdrawalQueue
   signingKey: SigningKey
   verifyToken: VerifyToken
+  pages: Pages
   policies: Policies
   messageTypes: MessageTypes
   /** Undefined where there is no hook. */
@@ -160,6 +162,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     withdrawalQueue,
     signingKey,
     verifyToken,
+    pages: createPages(db),
     policies,
     messageTypes,
     beforeSend,

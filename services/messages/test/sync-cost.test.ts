@@ -171,6 +171,56 @@ test('P11 of devices that come back together, those that missed nothing are answ
   }
 })
 
+test('P4 devices that come back together get the pages that each would get alone', async ({
+  api,
+  rpc,
+  statements,
+}) => {
+  const people = await Promise.all(Array.from({ length: 24 }, () => signUp(api)))
+  const [ann, ben, cem, dot] = people as [Person, Person, Person, Person]
+  const createGroup = async (members: Person[]) => {
+    const userIds = members.map(({ userId }) => userId)
+    const { body } = await api.post('/v1/conversations', { name: 'One', userIds }, ann.token)
+    return (body as unknown as { summary: { conversationId: string } }).summary.conversationId
+  }
+  const [one, other] = [await createGroup(people.slice(1)), await createGroup(people.slice(1, 8))]
+  for (let i = 0; i < 5; i++) await say(api, ann, { conversationId: one })
+  const cursors = new Map<Person, string>()
+  for (const person of people) cursors.set(person, (await sync(rpc, person, {})).cursor)
+
+  // Everybody misses something else, knows something else, and one of them is kicked and one hides an entry.
+  for (let i = 0; i < 3; i++) await say(api, ben, { conversationId: other })
+  await say(api, ann, { conversationId: one })
+  for (const person of people.slice(10)) await say(api, ann, { userId: person.userId })
+  const ask = (person: Person, event: string, request: object) =>
+    rpc.call('events/ask', { identity: callerOf(person), event, request })
+  await ask(ann, 'group:kick', { conversationId: other, userIds: [cem.userId] })
+  await ask(dot, 'receipt:read', { conversationId: one, seq: 4 })
+  const requestOf = (person: Person, i: number) => ({
+    cursor: cursors.get(person),
+    ...(i % 3 === 0
+      ? {}
+      : {
+          known: [
+            { conversationId: one, seq: i % 7 },
+            { conversationId: 'nowhere', seq: 1 },
+          ],
+        }),
+  })
+
+  const alone: SyncPage[] = []
+  for (const [i, person] of people.entries()) alone.push(await sync(rpc, person, requestOf(person, i)))
+  statements.length = 0
+  const together = await Promise.all(people.map((person, i) => sync(rpc, person, requestOf(person, i))))
+  const withoutCursor = (pages: SyncPage[]) => pages.map(({ cursor: _, ...page }) => page)
+  expect(withoutCursor(together)).toEqual(withoutCursor(alone))
+  expect(alone.some(({ ended }) => ended.length > 0)).toBe(true)
+  expect(statements.filter((values) => values.includes(dot.userId)).length).toBe(1)
+  expect(statements.some((values) => values.includes(dot.userId) && values.includes(ben.userId))).toBe(true)
+  for (const [i, person] of people.entries())
+    expect((await sync(rpc, person, { cursor: together[i]?.cursor })).conversations).toEqual([])
+})
+
 test('P4 whoever syncs while others write has everything at the end, wherever each page fell', async ({
   api,
   rpc,

@@ -163,7 +163,7 @@ export const changedColumns = sql`
   coalesce(m.hidden_at >= c.last_at, false) as hidden, m.delivered_seq, m.read_seq, m.cleared_seq,
   ${unreadOf} as unread`
 
-interface ChangesQuery {
+export interface ChangesQuery {
   userId: string
   /** Only what changed in this transaction or a later one, and is not in the snapshot, if there is one. */
   since: { before: string; snapshot: string } | null
@@ -196,20 +196,69 @@ const hiddenAtMost = 1_000
  * the next sync begins, are of one snapshot. So a commit in flight is in this page or after it, never lost between.
  */
 export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Promise<Changes> {
-  const { userId, since, after, limit, known, newestOfUnknown, entriesEach } = query
+  const { known, ...asked } = query
+  const ofDevice = sql`unnest(
+    ${known.map(({ conversationId }) => conversationId)}::text[], ${known.map(({ seq }) => seq)}::bigint[]
+  ) as k (id, seq)`
+  const { rows } = await sql<ChangesRow>`${changesOf({ ...asked, known: ofDevice })}
+    order by p.last_at desc, p.conversation_id desc`.execute(db)
+  return toChanges(rows)
+}
+
+/** What devices that come back together ask: all from somewhere on, and for pages of one size. */
+export type ReturnQuery = ChangesQuery & { since: NonNullable<ChangesQuery['since']>; after: null }
+
+/**
+ * The same for devices that come back together, all in one statement: to begin one takes longer than to read a page, since
+ * the log has many partitions.
+ */
+export async function listChangesOfMany(db: Kysely<Database>, queries: ReturnQuery[]): Promise<Changes[]> {
+  const [first] = queries
+  if (!first) return []
+  const { limit, newestOfUnknown, entriesEach } = first
+  const { rows } = await sql<ChangesRow & { place: number }>`
+    select d.place::int, p.*
+    from unnest(
+      ${queries.map(({ userId }) => userId)}::text[], ${queries.map(({ since }) => since.before)}::text[]::xid8[],
+      ${queries.map(({ since }) => since.snapshot)}::text[]::pg_snapshot[],
+      ${queries.map(({ known }) => JSON.stringify(known.map(({ conversationId, seq }) => ({ id: conversationId, seq }))))}::text[]::jsonb[]
+    ) with ordinality as d (user_id, before, seen, known, place)
+    cross join lateral (${changesOf({
+      userId: sql`d.user_id`,
+      since: { before: sql`d.before`, snapshot: sql`d.seen` },
+      after: null,
+      limit,
+      known: sql`jsonb_to_recordset(d.known) as k (id text, seq bigint)`,
+      newestOfUnknown,
+      entriesEach,
+    })}) p
+    order by d.place, p.last_at desc, p.conversation_id desc`.execute(db)
+  const pages = Map.groupBy(rows, ({ place }) => place)
+  return queries.map((_, i) => toChanges(pages.get(i + 1) ?? []))
+}
+
+type ChangesRow = Position & ((ChangedConversation & Exceptions & { entries: EntryJson[] | null }) | Nothing)
+
+/** Of one device, whose parts are values, or columns of the devices it is one of. */
+interface ChangesParts extends Pick<ChangesQuery, 'after' | 'limit' | 'newestOfUnknown' | 'entriesEach'> {
+  userId: Value
+  since: { before: Value; snapshot: Value } | null
+  /** What it knows, as `k (id, seq)`. */
+  known: RawBuilder<unknown>
+}
+
+type Value = string | RawBuilder<unknown>
+
+function changesOf({ userId, since, after, limit, known, newestOfUnknown, entriesEach }: ChangesParts) {
   const columns = sql.join(entryColumns.map((column) => sql.ref(column)))
   const asJson = sql.join(entryColumns.flatMap((column) => [sql.lit(column), sql.ref(`e.${column}`)]))
-  const { rows } = await sql<
-    Position & ((ChangedConversation & Exceptions & { entries: EntryJson[] | null }) | Nothing)
-  >`
+  return sql`
     with page as (
       select ${changedColumns}, to_json(m.read_seqs) as read_seqs, to_json(m.unread_seqs) as unread_seqs,
         greatest(coalesce(k.seq, c.last_seq - ${newestOfUnknown}), m.joined_seq, m.cleared_seq) as start_seq
       from member m
       join conversation c on c.conversation_id = m.conversation_id
-      left join unnest(
-        ${known.map(({ conversationId }) => conversationId)}::text[], ${known.map(({ seq }) => seq)}::bigint[]
-      ) as k (id, seq) on k.id = m.conversation_id
+      left join ${known} on k.id = m.conversation_id
       where m.user_id = ${userId}
         and (${isChanged(sql`c.changed_xid`, since)} or ${isChanged(sql`m.changed_xid`, since)})
         and (${after?.lastAt ?? null}::timestamptz is null
@@ -239,8 +288,10 @@ export async function listChanges(db: Kysely<Database>, query: ChangesQuery): Pr
           where conversation_id = p.conversation_id and seq = p.shown_seq
             and (p.shown_seq <= p.start_seq or p.shown_seq > p.start_seq + ${entriesEach}))
       ) e
-    ) l on true
-    order by p.last_at desc, p.conversation_id desc`.execute(db)
+    ) l on true`
+}
+
+function toChanges(rows: ChangesRow[]): Changes {
   const [first] = rows
   if (!first) throw new Error('the log has no epoch')
   const { snapshot, epoch, ended } = first
@@ -305,7 +356,7 @@ const fromJson = ({ sentAt, editedAt, recalledAt, ...entry }: EntryJson): ReadRo
  * Whether a device that has what a snapshot shows lacks this change. The comparison is what an index can help with;
  * the snapshot keeps what committed beside a long transaction from being told again until that one ends.
  */
-const isChanged = (changedXid: RawBuilder<unknown>, since: ChangesQuery['since']) => sql<boolean>`
+const isChanged = (changedXid: RawBuilder<unknown>, since: ChangesParts['since']) => sql<boolean>`
   (${since?.before ?? null}::xid8 is null or (${changedXid} >= ${since?.before ?? null}::xid8
     and not pg_visible_in_snapshot(${changedXid}, ${since?.snapshot ?? null}::pg_snapshot)))`
 
@@ -330,7 +381,7 @@ export interface Position {
 /** More of them a device need not be told: it finds out when it asks. */
 const endedAtMost = 1_000
 
-const positionColumns = ({ userId, since }: Pick<ChangesQuery, 'userId' | 'since'>) => sql`
+const positionColumns = ({ userId, since }: Pick<ChangesParts, 'userId' | 'since'>) => sql`
   pg_current_snapshot()::text as snapshot,
   (select epoch::text from log_epoch) as epoch,
   (

@@ -5,7 +5,7 @@ import type { Context } from '../context.ts'
 import { type Cursor, decodeCursor, encodeCursor, positionOf, snapshotOf } from './cursor.ts'
 import { toEntryFor } from './entry.ts'
 import { toListed } from './listed.ts'
-import * as store from './store.ts'
+import type * as store from './store.ts'
 
 /** Entries told at most with one conversation; the rest is read with `log:read`. */
 const entriesEach = 50
@@ -16,10 +16,14 @@ const newestOfUnknown = 20
  * One page of what a device lacks: its user's conversations that changed, each with watermarks, unread and the
  * entries after those the device has. One statement, however many conversations there are.
  */
-export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: SyncQuery): Promise<SyncPage> {
+export async function sync(
+  { pages }: Pick<Context, 'pages'>,
+  userId: UserId,
+  query: SyncQuery,
+): Promise<SyncPage> {
   const asked = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
   const known = new Map(query.known?.map(({ conversationId, seq }) => [conversationId as string, seq]))
-  const { rows, ...here } = await store.listChanges(db, {
+  const { rows, ...here } = await pages({
     userId,
     since: asked?.since ? { before: asked.since.before, snapshot: snapshotOf(asked.since) } : null,
     after: asked?.after ?? null,
@@ -29,7 +33,7 @@ export async function sync({ db }: Pick<Context, 'db'>, userId: UserId, query: S
     entriesEach,
   })
   // A cursor of another history says nothing about this one: everything is told again.
-  if (asked && asked.epoch !== here.epoch) return sync({ db }, userId, { ...query, cursor: undefined })
+  if (asked && asked.epoch !== here.epoch) return sync({ pages }, userId, { ...query, cursor: undefined })
 
   const page = rows.slice(0, query.limit)
   const more = rows.length > query.limit

@@ -6,11 +6,9 @@ import * as store from './store.ts'
 
 /** Each may hold hundreds of entries. */
 const maxBatch = 20
-/** More than that is not answered before clients give up. */
 const maxQueued = 10_000
-
-/** How many conversations devices ask for that come back and are in no hurry for a page of another size. */
-const usualLimit = 50 + 1
+/** Of pages whose size nobody chose (50, and one to see whether there is more): those of a batch have one size. */
+const usualLimit = 51
 
 /**
  * Reads pages of syncs. Those that devices ask for when they come back are read together while there are many; each gets what
@@ -26,7 +24,9 @@ export function createPages(db: Kysely<Database>) {
       return await store.listChangesOfMany(db, queries)
     } catch {
       // Nobody's failure is another's.
-      return Promise.all(queries.map((query) => store.listChanges(db, query).catch(AppError.from)))
+      return Promise.all(
+        queries.map((query) => store.listChanges(db, query).catch((cause: unknown) => AppError.from(cause))),
+      )
     }
   }
 

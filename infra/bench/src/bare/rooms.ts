@@ -4,7 +4,7 @@ import { groupPlaces } from '../storm/people.ts'
 
 /**
  * What idle connections are measured against: Socket.IO as it comes, each socket in a room of its own and in those of
- * its conversations. It lets everybody in and keeps nothing of them, not even a token.
+ * its conversations. It lets everybody in and looks at nothing they bring.
  */
 const [port = '0', socketCount = '0', roomCount = '0'] = process.argv.slice(2)
 const rooms: string[][] = Array.from({ length: Number(socketCount) }, (_, i) => [`u:bench-${i}`])

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process'
+import { spawn, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Stack } from '@parley/local/stack'
 import { findFreePort } from '@parley/testing/free-port'
 import { limitsLifted } from '../bench-stack.ts'
+import { endWithThis } from '../end-with-this.ts'
 
 interface Gateway {
   url: string
@@ -22,7 +23,7 @@ export async function startMoreGateways(
   const gateways: Gateway[] = []
   for (let i = 0; i < count; i++) {
     const [port, internalPort] = [await findFreePort(), await findFreePort()].map(String)
-    const child = spawn(process.execPath, [main], {
+    const options: SpawnOptions = {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
         ...limitsLifted,
@@ -36,7 +37,8 @@ export async function startMoreGateways(
         MESSAGES_URLS: stack.urls.messagesInternal,
         AUTH_JWKS_URL: `${stack.urls.messages}/v1/jwks`,
       },
-    })
+    }
+    const child = endWithThis(spawn(process.execPath, [main], options))
     opened.defer(async () => {
       const ended = once(child, 'exit')
       child.kill('SIGKILL')

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Stack } from '@parley/local/stack'
 import { cpuMsOf } from '../cpu.ts'
+import { endWithThis } from '../end-with-this.ts'
 
 export interface TransactionsResult {
   messagesPerSecond: number
@@ -25,13 +26,15 @@ export async function runTransactions(
   stack: Stack,
   { warmUpMs, measureMs }: { warmUpMs: number; measureMs: number },
 ): Promise<TransactionsResult> {
-  const child = spawn(
-    process.execPath,
-    [
-      path.join(import.meta.dirname, '../bare/transaction-per-message.ts'),
-      ...[stack.urls.postgres, clients, warmUpMs, measureMs].map(String),
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+  const child = endWithThis(
+    spawn(
+      process.execPath,
+      [
+        path.join(import.meta.dirname, '../bare/transaction-per-message.ts'),
+        ...[stack.urls.postgres, clients, warmUpMs, measureMs].map(String),
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    ),
   )
   const exited = once(child, 'exit')
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()

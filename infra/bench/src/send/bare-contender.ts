@@ -1,24 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
-import { findFreePort } from '@parley/testing/free-port'
+import type { Stack } from '@parley/local/stack'
+import { startBare } from '../bare/start-bare.ts'
 import { type Contender, sampleText } from './contender.ts'
 
 /** Two relays on the Redis that the product uses, in turn with it. */
-export async function startRelay(redis: { url: string; pid: () => number }): Promise<Contender> {
-  await using opened = new AsyncDisposableStack()
-  const relays: { url: string; child: ChildProcess }[] = []
-  for (let i = 0; i < 2; i++) {
-    const port = await findFreePort()
-    const child = spawn(
-      process.execPath,
-      [path.join(import.meta.dirname, '../bare/relay.ts'), String(port), redis.url],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    )
-    opened.defer(() => void child.kill('SIGKILL'))
-    await once(child.stdout, 'data')
-    relays.push({ url: `http://127.0.0.1:${port}`, child })
-  }
+export async function startRelays(stack: Stack): Promise<Contender> {
+  using opened = new DisposableStack()
+  const relays = [
+    opened.use(await startBare('relay', { args: [stack.urls.redis] })),
+    opened.use(await startBare('relay', { args: [stack.urls.redis] })),
+  ]
   const owned = opened.move()
   return {
     name: 'relay',
@@ -28,7 +18,7 @@ export async function startRelay(redis: { url: string; pid: () => number }): Pro
         const room = `room-${group}-of-${size}`
         return {
           group,
-          url: relays[i % 2]?.url ?? '',
+          url: relays[i % relays.length]?.url ?? '',
           authJson: JSON.stringify({ room }),
           event: 'message',
           payload: (mark) =>
@@ -41,8 +31,8 @@ export async function startRelay(redis: { url: string; pid: () => number }): Pro
         }
       })
     },
-    pids: () => ({ gateways: relays.flatMap(({ child }) => child.pid ?? []), redis: [redis.pid()] }),
+    pids: () => ({ gateways: relays.map(({ pid }) => pid), redis: [stack.pid('redis') ?? 0] }),
     verify: async () => [],
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: async () => owned.dispose(),
   }
 }

@@ -1,9 +1,8 @@
-import type { Stack } from '@parley/local/stack'
 import { startBenchStack } from '../bench-stack.ts'
 import type { CaseReport, Reading, Section } from '../section.ts'
 import type { Settings } from '../settings.ts'
 import { median } from '../statistics.ts'
-import { startRelay } from './bare-contender.ts'
+import { startRelays } from './bare-contender.ts'
 import type { Contender } from './contender.ts'
 import { loadReport, totalCpuUs } from './load-report.ts'
 import { inTurn, type Pair, readingOf, sidesOf } from './pairs.ts'
@@ -49,7 +48,7 @@ export const sendSection: Section = {
   async measure(settings) {
     await using opened = new AsyncDisposableStack()
     const stack = opened.use(await startBenchStack())
-    const relay = opened.use(await startRelayBeside(stack))
+    const relay = opened.use(await startRelays(stack))
     const product = useStack(stack)
     for (const side of [relay, product]) await warmUp(side, groupsOf5)
     const reports: CaseReport[] = []
@@ -71,9 +70,6 @@ export const sendSection: Section = {
     return reports
   },
 }
-
-export const startRelayBeside = (stack: Stack) =>
-  startRelay({ url: stack.urls.redis, pid: () => stack.pid('redis') ?? 0 })
 
 /** The own maximum of groups of 5, if it was not measured before. */
 async function findMaximum(product: Contender, settings: Settings): Promise<number> {

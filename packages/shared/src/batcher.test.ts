@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createBatcher } from './batcher.ts'
 import { AppError } from './errors.ts'
 
 /** A batcher whose batches end when told to. */
-function controlled(options: { maxBatch: number; maxQueued: number }) {
+function controlled(options: { maxBatch: number; maxQueued: number; everyMs?: number }) {
   const batches: {
     items: number[]
     end: (results?: (number | AppError)[]) => void
@@ -69,4 +69,33 @@ test("one item's failure is its own; a batch's failure is everybody's, and the n
   await turn()
   batches[2]?.end()
   expect(await last).toBe(5)
+})
+
+test('with a pace a trickle gathers into batches, and after a rest an item goes at once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
+  const { batcher, batches } = controlled({ maxBatch: 3, maxQueued: 100, everyMs: 8 })
+  const sizes = () => batches.map(({ items }) => items.length)
+  const add = async (...items: number[]) => {
+    for (const item of items) void batcher.add(item)
+    await turn()
+  }
+  await add(1)
+  batches[0]?.end()
+  await turn()
+  await add(2)
+  await vi.advanceTimersByTimeAsync(7)
+  await add(3)
+  expect(sizes()).toEqual([1])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(sizes()).toEqual([1, 2])
+  batches[1]?.end()
+  await vi.advanceTimersByTimeAsync(8)
+  await add(4)
+  expect(sizes()).toEqual([1, 2, 1])
+  await add(5, 6, 7)
+  batches[2]?.end()
+  await turn()
+  // A batch that is full has nothing to wait for.
+  expect(sizes()).toEqual([1, 2, 1, 3])
+  vi.useRealTimers()
 })

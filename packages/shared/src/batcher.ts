@@ -5,6 +5,8 @@ export interface BatcherOptions<In, Out> {
   maxBatch: number
   /** The most items that may wait; one more is refused with a retryable `overloaded`. */
   maxQueued: number
+  /** A batch begins no sooner than this after the one before it began, unless it is full. A batcher at rest begins at once. */
+  everyMs?: number
   /** Handles a batch; the result has one place per item, in order. */
   run: (items: In[]) => Promise<(Out | AppError)[]>
 }
@@ -17,15 +19,19 @@ interface Waiting<In, Out> {
 
 /**
  * Natural batching: with nothing in flight an item goes at the end of the current tick; while a batch is in
- * flight items gather and go together when it returns. There is no timer, so one request costs one round
- * trip and a flood costs a few large ones.
+ * flight items gather and go together when it returns. So one request costs one round trip, and a flood costs
+ * a few large ones; with `everyMs` a steady trickle does too.
  */
-export function createBatcher<In, Out>({ maxBatch, maxQueued, run }: BatcherOptions<In, Out>) {
+export function createBatcher<In, Out>({ maxBatch, maxQueued, everyMs = 0, run }: BatcherOptions<In, Out>) {
   let waiting: Waiting<In, Out>[] = []
   let busy = false
+  let begunAt = -Infinity
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
+      const restMs = begunAt + everyMs - performance.now()
+      if (restMs > 0 && waiting.length < maxBatch) await new Promise((resolve) => setTimeout(resolve, restMs))
+      begunAt = performance.now()
       const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)
       waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch)
       try {

@@ -34,7 +34,7 @@ export interface Context {
 const callPendingTimeoutMs = 2_000
 
 /** How long the report of a push may wait for other pushes to go out. */
-const reportWithinMs = 500
+const reportWithinMs = 2_000
 
 /**
  * The composition root: the one place that turns configuration into live resources.

@@ -14,7 +14,7 @@ import { createMemberCache } from './member-cache.ts'
 import { type Reach, patienceMs } from './patience.ts'
 import { createSilences, type NotedSpan, widen } from './silences.ts'
 
-/** How long entries of a conversation gather before its absent members are looked for. */
+/** Between two looks for absent members. What is noted after a rest is looked at at once, a flow of entries gathers. */
 const gatherMs = 250
 const conversationsPerRound = 200
 /** Beyond this nothing more is remembered; the watermarks still know, and the rebuild finds it. */
@@ -43,6 +43,7 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     foreground: createSilences({ waitMs: patienceMs('foreground', waits), most: maxNoted }),
   }
   const members = createMemberCache(db)
+  let whenNoted = () => {}
 
   async function look(): Promise<void> {
     await passOn(takeNoted(), lookForAway)
@@ -131,16 +132,25 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 
   return {
     /** Entries that were just committed; their absent recipients are looked for within moments. */
-    note,
+    note(span: NotedSpan): void {
+      note(span)
+      whenNoted()
+    },
     look,
+    /** Calls this whenever entries were noted. */
+    tell(listener: () => void): void {
+      whenNoted = listener
+    },
   }
 }
 
 export type Absentees = ReturnType<typeof createAbsentees>
 
 /** Looks for them again and again; disposing looks once more. */
-export function startAbsentees({ look }: Absentees, log: Logger): AsyncDisposable {
+export function startAbsentees(absentees: Absentees, log: Logger): AsyncDisposable {
+  const { look } = absentees
   const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
+  absentees.tell(() => looking.soon())
   return {
     async [Symbol.asyncDispose]() {
       await looking[Symbol.asyncDispose]()

@@ -16,6 +16,8 @@ import { commitUntilSettled, type SettledBatch } from './commit-until-settled.ts
 
 const maxBatch = 256
 const maxQueuedPerLane = 4_096
+/** A commit costs much the same whether it holds one message or ten, so while messages flow a lane lets some gather (ADR 40). */
+const lanePaceMs = 8
 
 interface CommitterOptions {
   config: Config
@@ -49,7 +51,12 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
   })
 
   const lanes = Array.from({ length: config.commitLanes }, () =>
-    createBatcher<PreparedSend, Sent>({ maxBatch, maxQueued: maxQueuedPerLane, run: commitLane }),
+    createBatcher<PreparedSend, Sent>({
+      maxBatch,
+      maxQueued: maxQueuedPerLane,
+      everyMs: lanePaceMs,
+      run: commitLane,
+    }),
   )
 
   async function commitLane(sends: PreparedSend[]): Promise<(Sent | AppError)[]> {

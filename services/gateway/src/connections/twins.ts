@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { UserId } from '@parley/shared/ids'
 import { closeCodes } from '@parley/shared/protocol'
 import { roomChannel, userRoom } from '@parley/shared/realtime'
 import type { RedisClient } from '@parley/shared/redis'
@@ -33,35 +34,48 @@ export function createTwins({ registry, publisher }: TwinsOptions) {
   /** Redis brings a node its own notices too, and thousands of them when everybody comes back at once. */
   const own = `${noticeMark}{"by":"${randomBytes(6).toString('hex')}",`
 
-  function closeOlder(newcomer: Newcomer): void {
+  /** Of two the newer stays, whichever of them is heard of first. */
+  function settle(newcomer: Newcomer): void {
     for (const socket of registry.socketsOf(newcomer.userId as never)) {
-      if (socket.data.identity.deviceId === newcomer.deviceId && isOlder(socket, newcomer))
-        closeTwin(socket, newcomer)
+      if (socket.data.identity.deviceId !== newcomer.deviceId || socket.id === newcomer.socketId) continue
+      if (isOlder(socket, newcomer)) closeTwin(socket, newcomer)
+      // Whoever holds the newcomer may not have heard of this one, which came first.
+      else if (socket.data.closeCode === undefined) announce(toNewcomer(socket))
     }
+  }
+
+  function announce(newcomer: Newcomer): void {
+    const notice = `${own}${JSON.stringify(newcomer).slice(1)}`
+    publisher.spublish(roomChannel(userRoom(newcomer.userId as UserId)), notice).catch(() => undefined)
   }
 
   return {
     /** To be called with a socket that was just registered. */
     replace(socket: ChatSocket): void {
-      const { userId, deviceId, platform } = socket.data.identity
-      const newcomer = {
-        socketId: socket.id,
-        userId,
-        deviceId,
-        platform,
-        connectedAt: socket.data.connectedAt,
+      const newcomer = toNewcomer(socket)
+      for (const twin of registry.socketsOf(newcomer.userId as never)) {
+        if (twin === socket || twin.data.identity.deviceId !== newcomer.deviceId) continue
+        if (isOlder(twin, newcomer)) closeTwin(twin, newcomer)
+        else if (twin.data.closeCode === undefined) {
+          // Whoever is told of this socket's end is not listening yet.
+          setImmediate(() => closeTwin(socket, toNewcomer(twin)))
+          return
+        }
       }
-      closeOlder(newcomer)
-      const notice = `${own}${JSON.stringify(newcomer).slice(1)}`
-      publisher.spublish(roomChannel(userRoom(userId)), notice).catch(() => undefined)
+      announce(newcomer)
     },
     /** A notice of another node; what is none is ignored. */
     hear(notice: string): void {
       if (notice.startsWith(own)) return
       const newcomer = Newcomer.safeParse(parse(notice.slice(noticeMark.length)))
-      if (newcomer.success) closeOlder(newcomer.data)
+      if (newcomer.success) settle(newcomer.data)
     },
   }
+}
+
+function toNewcomer({ id, data: { identity, connectedAt } }: ChatSocket): Newcomer {
+  const { userId, deviceId, platform } = identity
+  return { socketId: id, userId, deviceId, platform, connectedAt }
 }
 
 /** A total order, so that of two that come at the same moment on two nodes exactly one stays. */

@@ -115,6 +115,8 @@ export async function createWorld({
   const withdrawals = createWithdrawals({ db, queue: withdrawalQueue })
 
   async function createRows(): Promise<void> {
+    // Nobody of an earlier world is to be told anything.
+    await pool.query('delete from push_token')
     for (const userId of people) {
       await pool.query('insert into account (user_id, password_hash) values ($1, $2)', [userId, 'x'])
       for (const deviceId of userId === ben ? ['phone', 'tablet'] : ['phone']) {

@@ -195,6 +195,8 @@ export interface PushTarget {
 export interface Delivery extends PushTarget {
   /** Oldest first. */
   alerts: Alert[]
+  /** The job that asks had the right to sound for these before. Whether it used it, its ledger knows; if that does not, it may have. */
+  again?: true
 }
 
 export interface Alert {

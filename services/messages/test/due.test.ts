@@ -170,17 +170,18 @@ describe('who is still to be told', () => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     await bind(api, bob)
     const { conversationId } = await say(api, alice, bob)
-    const audible = async (claim: string) => {
+    const asked = async (claim: string) => {
       const query = { conversationId, firstSeq: 1, lastSeq: 9, userIds: [bob.userId], claim } as never
       const { deliveries } = await rpc.call('deliveries/due', query)
-      return deliveries[0]?.alerts.map((alert) => alert.audible)
+      return [deliveries[0]?.again ?? false, deliveries[0]?.alerts.map((alert) => alert.audible)]
     }
-    expect(await audible('one')).toEqual([true])
-    expect(await audible('two')).toEqual([false])
-    expect(await audible('one')).toEqual([true])
+    expect(await asked('one')).toEqual([false, [true]])
+    expect(await asked('two')).toEqual([false, [false]])
+    expect(await asked('one')).toEqual([true, [true]])
     await say(api, alice, bob)
-    expect(await audible('two')).toEqual([false, true])
-    expect(await audible('one')).toEqual([false, false])
+    expect(await asked('two')).toEqual([false, [false, true]])
+    expect(await asked('one')).toEqual([false, [false, false]])
+    expect(await asked('two')).toEqual([true, [false, true]])
   })
 
   test('P6 what a member wants to hear of a conversation decides what is told, and what was silenced is not told later', async ({

@@ -108,6 +108,19 @@ describe('a chat push', () => {
     for (const { token } of due) expect(received(providers, token.value)).toHaveLength(1)
   })
 
+  test('P6 comes without sound where a job had the right to it before and the ledger knows nothing of it any more', async ({
+    push,
+    providers,
+    conversation,
+  }) => {
+    const one = { ...delivery({ conversationId: conversation.id }), again: true as const }
+    conversation.asked.due = [one]
+    await notify(push.ctx, conversation.job, jobInHand(`again-${conversation.id}`))
+    const [shown] = received(providers, one.token.value)
+    expect(shown?.payload).toMatchObject({ aps: { alert: { body: 'hello' } } })
+    expect(shown?.payload).not.toHaveProperty('aps.sound')
+  })
+
   test('of several messages arrives oldest first', async ({ push, providers, conversation }) => {
     expect(push.internalUrl).toMatch(/^http/)
     const one = delivery({ conversationId: conversation.id, seqs: [1, 2, 3, 4, 5] })

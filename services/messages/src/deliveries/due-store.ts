@@ -47,6 +47,8 @@ export interface DueRow extends TokenRow {
   seqs: number[]
   /** Of `seqs`, those from here on may be alerted with sound by the job that asked. */
   audibleAfter: number
+  /** Whether the job that asked was given that before. */
+  again: boolean
   quietFrom: string | null
   quietUntil: string | null
   timeZone: string | null
@@ -81,7 +83,8 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
     ),
     due as materialized (
       select m.user_id, e.seqs, e.newest,
-        case when m.alerted_by = ${claim} then m.alerted_after else m.alerted_seq end as audible_after
+        case when m.alerted_by = ${claim} then m.alerted_after else m.alerted_seq end as audible_after,
+        m.alerted_by is not distinct from ${claim} and m.alerted_seq >= e.newest as again
       from m
       cross join lateral (
         select json_agg(e.seq order by e.seq) as seqs, max(e.seq) as newest
@@ -108,7 +111,7 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
     )
     select * from (
       select distinct on (t.user_id, t.device_id) t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic,
-        t.environment, t.keys, t.updated_at, t.locale, d.last_seen_at, due.seqs, due.audible_after,
+        t.environment, t.keys, t.updated_at, t.locale, d.last_seen_at, due.seqs, due.audible_after, due.again,
         p.quiet_from, p.quiet_until, p.time_zone, p.preview, pg_snapshot_xmin(pg_current_snapshot())::text as as_of
       from due
       join push_token t on t.user_id = due.user_id and t.kind = any(${alertKinds})
@@ -128,7 +131,7 @@ export async function findUndelivered(
 ): Promise<DueRow[]> {
   const { rows } = await sql<DueRow>`
     select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.locale,
-      json_build_array(e.seq) as seqs, e.seq as audible_after,
+      json_build_array(e.seq) as seqs, e.seq as audible_after, false as again,
       p.quiet_from, p.quiet_until, p.time_zone, p.preview, '0' as as_of
     from member m
     join entry e on e.conversation_id = m.conversation_id and e.seq = ${seq}

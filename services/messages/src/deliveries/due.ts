@@ -56,6 +56,7 @@ async function toDeliveries(
   return rows.map((row) => ({
     ...toTarget(row, badges.get(row.userId) ?? 0),
     alerts: alertsOf(conversationId, row, entryOf),
+    ...(row.again ? { again: true as const } : {}),
   }))
 }
 

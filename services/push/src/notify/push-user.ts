@@ -42,7 +42,9 @@ export async function pushUser(
   const sound = audibleOf(devices)
   const slot = sound && soundId(sound, devices)
   const slotEntry = slot === undefined ? undefined : entries.get(slot)
-  let maySound = slotEntry?.kind === 'ours' || (slotEntry?.kind === 'again' && !slotEntry.held.maybeShown)
+  // A job that was stopped may come back when the ledger has forgotten how far it came.
+  const isFirst = slotEntry?.kind === 'ours' && !devices[0]?.again
+  let maySound = isFirst || (slotEntry?.kind === 'again' && !slotEntry.held.maybeShown)
   const all: UserResult = { outcomes: [], elsewhere: false }
 
   for (const delivery of devices) {

@@ -29,7 +29,7 @@ export function createBatcher<In, Out>({ maxBatch, maxQueued, everyMs = 0, run }
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
-      const restMs = begunAt + everyMs - performance.now()
+      const restMs = Math.min(everyMs, begunAt + everyMs - performance.now())
       if (restMs > 0 && waiting.length < maxBatch) await new Promise((resolve) => setTimeout(resolve, restMs))
       begunAt = performance.now()
       const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)

@@ -11,6 +11,7 @@ import { closeSocket } from './connections/close-socket.ts'
 import { drain, drained } from './connections/drain.ts'
 import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
+import { releaseHandshake } from './connections/release-handshake.ts'
 import { createTwins } from './connections/twins.ts'
 import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
 import { createContext, type Overrides } from './context.ts'
@@ -134,6 +135,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {
     const { userId, deviceId } = socket.data.identity
+    releaseHandshake(socket)
     registry.add(socket)
     // Handshakes that were decided at the same moment did not see each other.
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser)

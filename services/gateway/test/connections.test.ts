@@ -42,6 +42,19 @@ describe('handshakes', () => {
     expect((await refusedWith(a.url, { token })).data?.code).toBe('unauthenticated')
   })
 
+  test('P9 neither the token that was shown nor the request it came with is kept in memory', async ({
+    a,
+    issuer,
+  }) => {
+    await connectClient(a.url, issuer)
+    const sockets = [...a.io.sockets.sockets.values()]
+    expect(sockets.length).toBeGreaterThan(0)
+    for (const { handshake, conn } of sockets) {
+      expect(handshake).toMatchObject({ auth: {}, headers: {}, query: {} })
+      expect(conn.request).toBeNull()
+    }
+  })
+
   test('the token may come in the query, for old clients', async ({ a, issuer }) => {
     const token = await issuer.sign({ userId: 'old-client' })
     const socket = io(a.url, {

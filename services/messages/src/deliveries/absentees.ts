@@ -14,7 +14,7 @@ import { createMemberCache } from './member-cache.ts'
 import { type Reach, patienceMs } from './patience.ts'
 import { createSilences, type NotedSpan, widen } from './silences.ts'
 
-/** Between two looks for absent members. What is noted after a rest is looked at at once, a flow of entries gathers. */
+/** How long entries of a conversation gather before its absent members are looked for. */
 const gatherMs = 250
 const conversationsPerRound = 200
 /** Beyond this nothing more is remembered; the watermarks still know, and the rebuild finds it. */
@@ -43,7 +43,6 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
     foreground: createSilences({ waitMs: patienceMs('foreground', waits), most: maxNoted }),
   }
   const members = createMemberCache(db)
-  let whenNoted = () => {}
 
   async function look(): Promise<void> {
     await passOn(takeNoted(), lookForAway)
@@ -132,25 +131,16 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
 
   return {
     /** Entries that were just committed; their absent recipients are looked for within moments. */
-    note(span: NotedSpan): void {
-      note(span)
-      whenNoted()
-    },
+    note,
     look,
-    /** Calls this whenever entries were noted. */
-    tell(listener: () => void): void {
-      whenNoted = listener
-    },
   }
 }
 
 export type Absentees = ReturnType<typeof createAbsentees>
 
 /** Looks for them again and again; disposing looks once more. */
-export function startAbsentees(absentees: Absentees, log: Logger): AsyncDisposable {
-  const { look } = absentees
+export function startAbsentees({ look }: Absentees, log: Logger): AsyncDisposable {
   const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
-  absentees.tell(() => looking.soon())
   return {
     async [Symbol.asyncDispose]() {
       await looking[Symbol.asyncDispose]()

@@ -1,5 +1,3 @@
-import type { Stack } from '@parley/local/stack'
-import { createApi, signUp } from '@parley/testing/chat-api'
 import type { BarName } from '../bars.ts'
 import { startBenchStack } from '../bench-stack.ts'
 import type { CaseReport, Section } from '../section.ts'
@@ -10,6 +8,7 @@ import { useStack } from '../send/product-contender.ts'
 import { runLoad, warmUp } from '../send/run-load.ts'
 import type { Settings } from '../settings.ts'
 import { fillLogs } from '../sizing/fill-logs.ts'
+import { sendFirst } from '../sizing/send-first.ts'
 import { median } from '../statistics.ts'
 import { query } from '../storm/statements.ts'
 import { startMoreGateways } from './more-gateways.ts'
@@ -71,20 +70,6 @@ async function measureEntries(product: Contender, settings: Settings): Promise<C
     ...report,
     notes: [...report.notes, `${settings.entries.toLocaleString('en')} entries were stored before`],
   }
-}
-
-/** What logs are filled with copies of. */
-async function sendFirst(stack: Stack): Promise<void> {
-  const api = createApi(stack.urls.messages)
-  const [ann, ben] = [await signUp(api), await signUp(api)]
-  const message = {
-    clientMessageId: 'first',
-    to: { userId: ben.userId },
-    type: 'text',
-    content: { text: 'Hello' },
-  }
-  const { status } = await api.post('/v1/messages', message, ann.token)
-  if (status !== 201) throw new Error(`a send was answered ${status}`)
 }
 
 /** Saturated for the bar, since that is the same on a machine with other work too, and at a rate beside it. */

@@ -5,7 +5,6 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { findFreePorts } from '@parley/local/ports'
 import { type Stack, startStack } from '@parley/local/stack'
-import { createApi, signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
 import { cpuMsOf } from '../cpu.ts'
 import { collectGarbage } from '../idle/collect-garbage.ts'
@@ -15,6 +14,7 @@ import { startCrowd } from '../storm/crowd.ts'
 import { gatherPeople } from '../storm/people.ts'
 import { query } from '../storm/statements.ts'
 import { fillLogs } from './fill-logs.ts'
+import { sendFirst } from './send-first.ts'
 
 const { values } = parseArgs({
   options: {
@@ -90,16 +90,7 @@ async function measureConnections() {
 
 /** As sends leave them, text of some 60 bytes to a few hundred; what an index of them takes is from those that were indexed. */
 async function measureMessages() {
-  const api = createApi(stack.urls.messages)
-  const [ann, ben] = [await signUp(api), await signUp(api)]
-  const message = {
-    clientMessageId: 'first',
-    to: { userId: ben.userId },
-    type: 'text',
-    content: { text: '' },
-  }
-  const { status } = await api.post('/v1/messages', { ...message, content: { text: 'Hello' } }, ann.token)
-  if (status !== 201) throw new Error(`a send was answered ${status}`)
+  await sendFirst(stack)
   const before = await sizes(stack)
   const filled = await fillLogs(stack, Number(values.messages), Number(values.indexed), tell)
   const after = await sizes(stack)

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from './log.ts'
 
 interface LoopOptions {
@@ -9,24 +8,49 @@ interface LoopOptions {
   everyMs: number
 }
 
+interface Loop extends AsyncDisposable {
+  /** Begins the next round at once, unless it is hurried more often than rounds come. */
+  soon(): void
+}
+
 /** Does something again and again until disposed; disposal waits for the round in hand. A round that fails is logged. */
-export function startLoop({ log, name, everyMs }: LoopOptions, round: () => Promise<void>): AsyncDisposable {
-  const stop = new AbortController()
+export function startLoop({ log, name, everyMs }: LoopOptions, round: () => Promise<void>): Loop {
+  let stopped = false
+  let hurried = false
+  let hurriedAt = -Infinity
+  let wake = () => {}
   const running = run()
 
   async function run(): Promise<void> {
-    while (!stop.signal.aborted) {
-      await wait(everyMs * (0.75 + Math.random() / 2), undefined, { signal: stop.signal }).catch(
-        () => undefined,
-      )
-      if (stop.signal.aborted) return
+    while (!stopped) {
+      if (!hurried) await rest(everyMs * (0.75 + Math.random() / 2))
+      if (stopped) return
+      hurried = false
       await round().catch((err: unknown) => log.warn({ err, loop: name }, 'a round failed'))
     }
   }
 
+  function rest(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
   return {
+    soon() {
+      const now = performance.now()
+      if (now - hurriedAt < everyMs) return
+      hurriedAt = now
+      hurried = true
+      wake()
+    },
     async [Symbol.asyncDispose]() {
-      stop.abort()
+      stopped = true
+      wake()
       await running
     },
   }

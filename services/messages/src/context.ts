@@ -17,7 +17,7 @@ import { type BeforeSend, createBeforeSend } from './before-send/before-send.ts'
 import type { Config } from './config.ts'
 import { schema } from './db/database.ts'
 import type { Database } from './db/schema.ts'
-import { createAbsentees, startAbsentees, type Absentees } from './deliveries/absentees.ts'
+import { createAbsentees, startAbsentees } from './deliveries/absentees.ts'
 import { startAttemptDays } from './deliveries/attempt-days.ts'
 import { startRebuild } from './deliveries/rebuild.ts'
 import {
@@ -76,7 +76,6 @@ export interface Context {
   directoryLimits: RequestLimits
   contactLimits: RequestLimits
   searchLimits: RequestLimits
-  absentees: Absentees
   dispatcher: Dispatcher
   committer: Committer
   withdrawals: Withdrawals
@@ -124,8 +123,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     config.webhooks.endpoints.length > 0
       ? opened.use(startWebhooks({ config, log, db, redis, registry: metrics }))
       : undefined
-  const absentees = createAbsentees({ config, log, db, redis, pushQueue, announcer })
-  opened.use(startAbsentees(absentees, log))
+  const absentees = opened.use(
+    startAbsentees(createAbsentees({ config, log, db, redis, pushQueue, announcer }), log),
+  )
   opened.use(startRebuild({ log, db, redis, pushQueue }))
   const dispatcher = opened.use(
     createDispatcher({
@@ -173,7 +173,6 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     directoryLimits: createRequestLimits(directoryRate),
     contactLimits: createRequestLimits(contactRate),
     searchLimits: createRequestLimits(searchRate),
-    absentees,
     dispatcher,
     committer,
     withdrawals,

@@ -14,7 +14,7 @@ import { createMemberCache } from './member-cache.ts'
 import { type Reach, patienceMs } from './patience.ts'
 import { createSilences, type NotedSpan, widen } from './silences.ts'
 
-/** How long entries of a conversation gather before its absent members are looked for. */
+/** Between two looks for absent members. What is noted after a rest is looked at at once, a flow of entries gathers. */
 const gatherMs = 250
 const conversationsPerRound = 200
 /** Beyond this nothing more is remembered; the watermarks still know, and the rebuild finds it. */
@@ -130,19 +130,24 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
   }
 
   return {
-    /** Entries that were just committed; their absent recipients are looked for within moments. */
+    /** Remembers entries that were just committed for the next look. */
     note,
     look,
   }
 }
 
-export type Absentees = ReturnType<typeof createAbsentees>
+type Absentees = ReturnType<typeof createAbsentees>
 
 /** Looks for them again and again; disposing looks once more. */
-export function startAbsentees({ look }: Absentees, log: Logger): AsyncDisposable {
+export function startAbsentees({ note, look }: Absentees, log: Logger) {
   const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
   return {
-    async [Symbol.asyncDispose]() {
+    /** Entries that were just committed; their absent recipients are looked for within moments. */
+    note(span: NotedSpan): void {
+      note(span)
+      looking.soon()
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
       await looking[Symbol.asyncDispose]()
       await look()
     },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
+import { deliveriesOf } from '@parley/shared/delivery'
 import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { type JobInHand, type JobToAdd, RetryLater } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
@@ -211,7 +212,7 @@ export async function createWorld({
     const before = new Map([...marks].map(([key, mark]) => [key, { ...mark }]))
     const recalled = entries.filter((entry) => entry.recalled)
     const due = await findDue({ db, messageTypes }, query)
-    for (const { userId, alerts } of due.deliveries) {
+    for (const { userId, alerts } of deliveriesOf(due)) {
       const { read = 0, delivered = 0 } = before.get(`${userId} ${query.conversationId}`) ?? {}
       for (const { seq, messageId } of alerts) {
         if (seq <= read) wrong.push(`${messageId} was due to ${userId} after it was read`)

@@ -38,7 +38,7 @@ export interface Rpc {
   /** messages: who is still to be told of these entries, and where. */
   'deliveries/due': { request: DueQuery; reply: DueReply }
   /** messages: what a device is still to be told of one entry whose push was given up; nothing if it need not be. */
-  'deliveries/again': { request: AgainQuery; reply: { deliveries: Delivery[] } }
+  'deliveries/again': { request: AgainQuery; reply: DueDevices }
   /** messages: what became of each push. */
   'deliveries/report': { request: PushReport; reply: object }
   /** messages: the devices whose alerts and badges are out of date. */
@@ -164,9 +164,14 @@ export interface AgainQuery {
   deviceId: DeviceId
 }
 
-export interface DueReply {
+export interface DueDevices {
+  /** Each once, however many are told of it in these words. */
+  alerts: Alert[]
   /** A user's devices stand together, the one in use last first. */
-  deliveries: Delivery[]
+  deliveries: DueDevice[]
+}
+
+export interface DueReply extends DueDevices {
   /** Users with further entries up to `lastSeq`; asked again once these are told, they come next. */
   more: UserId[]
   /** The moment it was true for, to be handed back with the report. */
@@ -191,10 +196,10 @@ export interface PushTarget {
   badge: number
 }
 
-/** One device that is still to be told, and everything its alert needs. */
-export interface Delivery extends PushTarget {
-  /** Oldest first. */
-  alerts: Alert[]
+/** One device that is still to be told. */
+export interface DueDevice extends PushTarget {
+  /** Their places in `alerts` of the reply, oldest first. */
+  alerts: number[]
   /** The job that asks had the right to sound for these before. Whether it used it, its ledger knows; if that does not, it may have. */
   again?: true
 }

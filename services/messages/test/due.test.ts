@@ -1,4 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
+import { deliveriesOf } from '@parley/shared/delivery'
 import { signUp } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
 import { bind, say, test } from './delivery-fixture.ts'
@@ -15,7 +16,7 @@ describe('who is still to be told', () => {
     const hidden = { messageIds: [messageId] }
     await api.post(`/v1/conversations/${conversationId}/hidden`, hidden, bob.token)
     const query = { conversationId, firstSeq: 1, lastSeq: 2, userIds: [bob.userId] } as never
-    const { deliveries } = await rpc.call('deliveries/due', query)
+    const deliveries = deliveriesOf(await rpc.call('deliveries/due', query))
     expect((await api.get('/v1/unread', bob.token)).body['total']).toBe(1)
     expect(deliveries).toMatchObject([{ badge: 1 }])
   })
@@ -30,7 +31,7 @@ describe('who is still to be told', () => {
     const { conversationId } = await say(api, alice, bob, 'one')
     await say(api, alice, bob, 'two')
     const query = { conversationId, firstSeq: 1, lastSeq: 2, userIds: [alice.userId, bob.userId] } as never
-    const due = async () => (await rpc.call('deliveries/due', query)).deliveries
+    const due = async () => deliveriesOf(await rpc.call('deliveries/due', query))
     expect(await due()).toMatchObject([
       {
         userId: bob.userId,
@@ -65,7 +66,7 @@ describe('who is still to be told', () => {
     const { conversationId } = await say(api, alice, bob, 'one')
     await say(api, alice, bob, 'two')
     const query = { conversationId, firstSeq: 2, lastSeq: 2, userIds: [bob.userId] } as never
-    const { deliveries } = await rpc.call('deliveries/due', query)
+    const deliveries = deliveriesOf(await rpc.call('deliveries/due', query))
     expect(deliveries[0]?.alerts.map(({ seq }) => seq)).toEqual([1, 2])
   })
 
@@ -141,7 +142,7 @@ describe('who is still to be told', () => {
         claim,
       })
     const first = await ask('one')
-    const told = first.deliveries[0]?.alerts.map(({ seq }) => seq) ?? []
+    const told = deliveriesOf(first)[0]?.alerts.map(({ seq }) => seq) ?? []
     expect(told).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
     expect(first.more).toEqual([bob.userId])
     const outcomes = told.map((seq) => ({
@@ -157,7 +158,7 @@ describe('who is still to be told', () => {
       outcomes,
     })
     const second = await ask('one')
-    expect(second.deliveries[0]?.alerts.map(({ seq }) => seq)).toEqual(
+    expect(deliveriesOf(second)[0]?.alerts.map(({ seq }) => seq)).toEqual(
       Array.from({ length: 10 }, (_, i) => i + 51),
     )
     expect(second.more).toEqual([])
@@ -172,7 +173,7 @@ describe('who is still to be told', () => {
     const { conversationId } = await say(api, alice, bob)
     const asked = async (claim: string) => {
       const query = { conversationId, firstSeq: 1, lastSeq: 9, userIds: [bob.userId], claim } as never
-      const { deliveries } = await rpc.call('deliveries/due', query)
+      const deliveries = deliveriesOf(await rpc.call('deliveries/due', query))
       return [deliveries[0]?.again ?? false, deliveries[0]?.alerts.map((alert) => alert.audible)]
     }
     expect(await asked('one')).toEqual([false, [true]])
@@ -200,7 +201,7 @@ describe('who is still to be told', () => {
         userIds: [bob.userId],
         claim: uuid(),
       } as never
-      const { deliveries } = await rpc.call('deliveries/due', query)
+      const deliveries = deliveriesOf(await rpc.call('deliveries/due', query))
       return deliveries[0]?.alerts.map(({ seq }) => seq) ?? []
     }
     const mention = {
@@ -259,7 +260,7 @@ describe('who is still to be told', () => {
     )
     expect(sent.status).toBeLessThan(300)
     const query = { conversationId, firstSeq: 1, lastSeq: 99, userIds: [me.userId], claim: 'one' } as never
-    const { deliveries } = await rpc.call('deliveries/due', query)
+    const deliveries = deliveriesOf(await rpc.call('deliveries/due', query))
     expect(deliveries.flatMap(({ alerts }) => alerts)).toHaveLength(told)
   })
 
@@ -275,7 +276,7 @@ describe('who is still to be told', () => {
     expect((await api.put('/v1/notifications', nowhere, bob.token)).status).toBe(400)
     const { conversationId } = await say(api, alice, bob, 'secret')
     const query = { conversationId, firstSeq: 1, lastSeq: 1, userIds: [bob.userId], claim: 'one' } as never
-    const { deliveries } = await rpc.call('deliveries/due', query)
+    const deliveries = deliveriesOf(await rpc.call('deliveries/due', query))
     expect(deliveries[0]?.alerts).toMatchObject([{ title: '', body: 'New message', audible: false }])
   })
 })

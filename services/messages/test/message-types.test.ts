@@ -1,4 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
+import { deliveriesOf } from '@parley/shared/delivery'
 import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { RpcClient } from '@parley/shared/rpc'
 import { type Api, createApi, type Person, signUp } from '@parley/testing/chat-api'
@@ -17,14 +18,14 @@ const send = (api: Api, from: Person, to: Person, draft: object) =>
 const listed = async (api: Api, who: Person) => (await api.get('/v1/conversations', who.token)).body
 
 async function bodiesOf(rpc: RpcClient, to: Person, sent: { conversationId: string; seq: number }) {
-  const { deliveries } = await rpc.call('deliveries/due', {
+  const due = await rpc.call('deliveries/due', {
     conversationId: sent.conversationId as ConversationId,
     firstSeq: sent.seq,
     lastSeq: sent.seq,
     userIds: [to.userId as UserId],
     claim: uuid(),
   })
-  return deliveries.map(({ alerts }) => alerts[0]?.body)
+  return deliveriesOf(due).map(({ alerts }) => alerts[0]?.body)
 }
 const bind = (api: Api, who: Person, locale: string) =>
   api.put('/v1/devices/current/push', { kind: 'fcm', token: uuid(), locale }, who.token)

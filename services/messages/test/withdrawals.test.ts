@@ -1,4 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
+import { deliveriesOf } from '@parley/shared/delivery'
 import type { ConversationId, UserId } from '@parley/shared/ids'
 import type { RpcClient } from '@parley/shared/rpc'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
@@ -14,15 +15,15 @@ interface Told {
 
 /** Asks what `who` is to be told, as a worker does that is about to push it. */
 async function ask(rpc: RpcClient, who: Person, conversationId: string): Promise<Told> {
-  const { deliveries, asOf } = await rpc.call('deliveries/due', {
+  const due = await rpc.call('deliveries/due', {
     conversationId: conversationId as ConversationId,
     firstSeq: 1,
     lastSeq: 99,
     userIds: [who.userId as UserId],
     claim: uuid(),
   })
-  const { badge = 0, alerts = [] } = deliveries[0] ?? {}
-  return { conversationId, seq: alerts.at(-1)?.seq ?? 0, asOf, badge }
+  const { badge = 0, alerts = [] } = deliveriesOf(due)[0] ?? {}
+  return { conversationId, seq: alerts.at(-1)?.seq ?? 0, asOf: due.asOf, badge }
 }
 
 /** Reports it as accepted: from here on the phone shows it. */

@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import { startPush } from '../src/service.ts'
-import { delivery, test } from './fixture.ts'
+import { delivery, dueReply, test } from './fixture.ts'
 
 test('finishes the job in hand before it stops, and is not ready meanwhile', async ({
   env,
@@ -17,7 +17,7 @@ test('finishes the job in hand before it stops, and is not ready meanwhile', asy
       asked.resolve()
       await go.promise
     }
-    return due?.(request) ?? { deliveries: [], more: [], asOf: '0' }
+    return due?.(request) ?? dueReply([])
   }
   const one = delivery({ conversationId: conversation.id })
   const stopping = await startPush(loadConfig(env))
@@ -27,7 +27,7 @@ test('finishes the job in hand before it stops, and is not ready meanwhile', asy
   await vi.waitUntil(async () => (await fetch(`${stopping.internalUrl}/readyz`)).status === 503)
   go.resolve()
   await stopped
-  messages.handlers['deliveries/due'] = due ?? (() => ({ deliveries: [], more: [], asOf: '0' }))
+  messages.handlers['deliveries/due'] = due ?? (() => dueReply([]))
   await expect.poll(conversation.outcomes, { timeout: 20_000 }).toMatchObject([{ result: 'accepted' }])
   expect(providers.apns.received().map(({ token }) => token)).toEqual([one.token.value])
 })

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import type { Delivery } from '@parley/shared/delivery'
 import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { messageIdOf } from '@parley/shared/ids'
 import { openQueue } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { chatPush } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
-import type { Delivery, PushOutcome } from '@parley/shared/rpc'
+import type { DueReply, PushOutcome } from '@parley/shared/rpc'
 import { type RpcHandlers, startInternalPeer } from '@parley/testing/internal-peer'
 import { startPushSimulators } from '@parley/testing/push-simulators'
 import { startPrivateRedis } from '@parley/testing/redis'
@@ -38,11 +39,7 @@ export const test = base
   .extend('messages', { scope: 'file' }, async ({}, { onCleanup }) => {
     const asked = new Map<string, Asked>()
     const handlers: RpcHandlers = {
-      'deliveries/due': ({ conversationId }) => ({
-        deliveries: asked.get(conversationId)?.due ?? [],
-        more: [],
-        asOf: '0',
-      }),
+      'deliveries/due': ({ conversationId }) => dueReply(asked.get(conversationId)?.due ?? []),
       'deliveries/report': ({ conversationId, outcomes }) => {
         asked.get(conversationId)?.reports.push(outcomes)
         return {}
@@ -92,6 +89,13 @@ export const test = base
       outcomes: () => asked.reports.flat(),
     }
   })
+
+/** As messages says it. */
+export function dueReply(due: Delivery[]): DueReply {
+  const alerts = due.flatMap((one) => one.alerts)
+  const deliveries = due.map((one) => ({ ...one, alerts: one.alerts.map((alert) => alerts.indexOf(alert)) }))
+  return { alerts, deliveries, more: [], asOf: '0' }
+}
 
 interface DeliveryOptions {
   conversationId: ConversationId

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import type { Delivery } from '@parley/shared/delivery'
 import type { DeviceId, UserId } from '@parley/shared/ids'
-import type { Delivery, PushOutcome, PushTarget } from '@parley/shared/rpc'
+import type { PushOutcome, PushTarget } from '@parley/shared/rpc'
 import { describe, expect } from 'vitest'
 import type { DeadLetter } from '../src/dead-letters/dead-letters.ts'
 import type { Replayed } from '../src/dead-letters/replay-letters.ts'
 import { notify } from '../src/notify/notify.ts'
 import type { TestedBinding } from '../src/test-push/test-push.ts'
-import { delivery, jobInHand, newToken, secret, test as base } from './fixture.ts'
+import { delivery, dueReply, jobInHand, newToken, secret, test as base } from './fixture.ts'
 
 const test = base
   .extend('ask', ({ push }) => async (method: string, path: string, body?: object, shown = secret) => {
@@ -27,9 +28,8 @@ const test = base
   .extend('again', ({ messages }) => {
     const deliveries: Delivery[] = []
     const reports: PushOutcome[] = []
-    messages.handlers['deliveries/again'] = ({ deviceId }) => ({
-      deliveries: deliveries.filter((one) => one.deviceId === deviceId),
-    })
+    messages.handlers['deliveries/again'] = ({ deviceId }) =>
+      dueReply(deliveries.filter((one) => one.deviceId === deviceId))
     return { deliveries, reports }
   })
 

@@ -7,7 +7,7 @@ import { openQueue } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
 import { chatPush } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
-import type { Delivery, DueQuery } from '@parley/shared/rpc'
+import type { Alert, DueDevice, DueQuery } from '@parley/shared/rpc'
 import { findFreePort } from '@parley/testing/free-port'
 import { startInternalPeer } from '@parley/testing/internal-peer'
 import { startPrivateRedis } from '@parley/testing/redis'
@@ -33,7 +33,8 @@ export async function startLonePush(env: Record<string, string>): Promise<LonePu
       secret: 'a stand-in for messages',
       handlers: {
         'deliveries/due': (query) => ({
-          deliveries: query.userIds.map(deliveryOf(query)),
+          alerts: [alertOf(query)],
+          deliveries: query.userIds.map(deviceOf(query)),
           more: [],
           asOf: '0',
         }),
@@ -92,9 +93,9 @@ async function isReady(port: string): Promise<boolean> {
   return answer?.ok ?? false
 }
 
-const deliveryOf =
+const deviceOf =
   ({ lastSeq }: DueQuery) =>
-  (userId: UserId): Delivery => ({
+  (userId: UserId): DueDevice => ({
     userId,
     deviceId: 'phone' as DeviceId,
     platform: 'ios',
@@ -105,14 +106,14 @@ const deliveryOf =
       updatedAt: '2026-01-01T00:00:00.000Z',
     },
     badge: lastSeq,
-    alerts: [
-      {
-        messageId: messageIdOf(conversationId, lastSeq),
-        seq: lastSeq,
-        title: 'Crowd',
-        body: 'speaker: The quick brown fox jumps over the lazy dog',
-        sentAt: new Date().toISOString(),
-        audible: true,
-      },
-    ],
+    alerts: [0],
   })
+
+const alertOf = ({ lastSeq }: DueQuery): Alert => ({
+  messageId: messageIdOf(conversationId, lastSeq),
+  seq: lastSeq,
+  title: 'Crowd',
+  body: 'speaker: The quick brown fox jumps over the lazy dog',
+  sentAt: new Date().toISOString(),
+  audible: true,
+})

@@ -63,7 +63,7 @@ const Alert = z.object({
   sentAt: text,
   audible: z.boolean(),
 })
-const Delivery = PushTarget.extend({ alerts: z.array(Alert) })
+const DueDevice = PushTarget.extend({ alerts: z.array(count), again: z.literal(true).exactOptional() })
 const PushResult = z.enum(['accepted', 'dropped-token', 'refused', 'retry'])
 const DeadToken = z.object({ value: text, since: text.exactOptional() })
 const ReadMarks = z.array(z.object({ conversationId: text, seq: count }))
@@ -131,11 +131,16 @@ export const rpcSchemas = {
       userIds: z.array(UserId),
       claim: text,
     }),
-    reply: z.object({ deliveries: z.array(Delivery), more: z.array(UserId), asOf: text }),
+    reply: z.object({
+      alerts: z.array(Alert),
+      deliveries: z.array(DueDevice),
+      more: z.array(UserId),
+      asOf: text,
+    }),
   },
   'deliveries/again': {
     request: z.object({ conversationId: ConversationId, seq: count, userId: UserId, deviceId: DeviceId }),
-    reply: z.object({ deliveries: z.array(Delivery) }),
+    reply: z.object({ alerts: z.array(Alert), deliveries: z.array(DueDevice) }),
   },
   'deliveries/report': {
     request: z.object({

@@ -9,9 +9,8 @@ const entry = {
   kind: 'message',
   type: 'text',
   content: { text: 'Hi' },
-  mentions: null,
 }
-const reader = { userId: 'me', locale: null, preview: null }
+const reader = { locale: null, preview: null, isMentioned: false }
 const group = { ...entry, conversationKind: 'group', conversationName: 'Team' }
 
 test.for([
@@ -24,11 +23,11 @@ test.for([
     {},
     { title: 'Team', body: 'Ada: {name} $&' },
   ],
-  ['a mention', { ...group, mentions: ['me'] }, {}, { title: 'Team', body: 'Ada mentioned you: Hi' }],
+  ['a mention', group, { isMentioned: true }, { title: 'Team', body: 'Ada mentioned you: Hi' }],
   [
     'a mention, in German',
-    { ...group, mentions: ['me'] },
-    { locale: 'de-AT' },
+    group,
+    { locale: 'de-AT', isMentioned: true },
     { title: 'Team', body: 'Ada hat dich erwähnt: Hi' },
   ],
   [
@@ -101,7 +100,5 @@ test.for([
     { title: 'Ada', body: `${'x'.repeat(998)}…` },
   ],
 ] as const)('%s', ([, given, by, expected]) => {
-  expect(
-    alertText({ ...given, mentions: given.mentions && [...given.mentions] }, { ...reader, ...by }),
-  ).toEqual(expected)
+  expect(alertText(given, { ...reader, ...by })).toEqual(expected)
 })

@@ -9,27 +9,24 @@ const digests = ['image', 'video', 'voice', 'file', 'location'] as const
 
 type Told = Pick<
   AlertedEntry,
-  | 'senderId'
-  | 'senderName'
-  | 'conversationKind'
-  | 'conversationName'
-  | 'kind'
-  | 'type'
-  | 'content'
-  | 'mentions'
+  'senderId' | 'senderName' | 'conversationKind' | 'conversationName' | 'kind' | 'type' | 'content'
 > & { digest?: string | null }
 
-interface Reader {
-  userId: string
+/** What the words depend on beside the entry. */
+export interface Reader {
   locale: string | null
   preview: Preview | null
+  isMentioned: boolean
 }
 
 /**
  * The words of an alert: who, in which group, and what in short, in the language of the device. With the preview
  * hidden it says neither who nor what; an empty title leaves the app's name to the system.
  */
-export function alertText(entry: Told, { userId, locale, preview }: Reader): { title: string; body: string } {
+export function alertText(
+  entry: Told,
+  { locale, preview, isMentioned }: Reader,
+): { title: string; body: string } {
   const wording = wordingFor(locale)
   if (preview === 'none') return { title: '', body: generic(entry, wording) }
   // The system has no name to show: the group's or the app's stands for it.
@@ -38,8 +35,7 @@ export function alertText(entry: Told, { userId, locale, preview }: Reader): { t
   const isGroup = entry.conversationKind === 'group'
   const title = isGroup ? (entry.conversationName ?? wording.group) : name
   const text = preview === 'sender' ? generic(entry, wording) : digest(entry, wording)
-  if (isGroup && !bySystem && entry.mentions?.includes(userId))
-    return { title, body: fill(wording.mention, { name, text }) }
+  if (isGroup && !bySystem && isMentioned) return { title, body: fill(wording.mention, { name, text }) }
   return { title, body: isGroup && !bySystem ? fill(wording.inGroup, { name, text }) : text }
 }
 

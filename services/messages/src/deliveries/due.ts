@@ -1,11 +1,8 @@
-import { type ConversationId, messageIdOf, type DeviceId, type UserId } from '@parley/shared/ids'
-import type { AgainQuery, Alert, Delivery, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
+import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
+import type { AgainQuery, DueDevices, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import { digestFor } from '../message-types/digest.ts'
-import type { MessageType } from '../message-types/message-type.ts'
-import { alertText } from './alert.ts'
+import { createAlertBook } from './alert-book.ts'
 import * as store from './due-store.ts'
-import { isQuiet } from './quiet-hours.ts'
 import { listBadges } from './shown-store.ts'
 
 /** Entries a user is told of in one go; the next are told when these have been. */
@@ -21,10 +18,10 @@ export async function findDue(
 ): Promise<DueReply> {
   const rows = await store.claimDue(db, { ...query, entriesEach: entriesAtOnce })
   const [first] = rows
-  if (!first) return { deliveries: [], more: [], asOf: '0' }
+  if (!first) return { alerts: [], deliveries: [], more: [], asOf: '0' }
   const more = rows.filter(({ seqs }) => seqs.length === entriesAtOnce).map(({ userId }) => userId)
   return {
-    deliveries: await toDeliveries({ db, messageTypes }, query.conversationId, rows),
+    ...(await toDevices({ db, messageTypes }, query.conversationId, rows)),
     more: [...new Set(more)] as UserId[],
     asOf: first.asOf,
   }
@@ -37,27 +34,31 @@ export async function findDue(
 export async function findAgain(
   ctx: Pick<Context, 'db' | 'messageTypes'>,
   query: AgainQuery,
-): Promise<Delivery[]> {
+): Promise<DueDevices> {
   const rows = await store.findUndelivered(ctx.db, query)
-  return toDeliveries(ctx, query.conversationId, rows)
+  return toDevices(ctx, query.conversationId, rows)
 }
 
-async function toDeliveries(
+async function toDevices(
   { db, messageTypes }: Pick<Context, 'db' | 'messageTypes'>,
   conversationId: ConversationId,
   rows: store.DueRow[],
-): Promise<Delivery[]> {
+): Promise<DueDevices> {
   const [badges, entries] = await Promise.all([
     listBadges(db, [...new Set(rows.map(({ userId }) => userId))]),
     store.listAlerted(db, conversationId, [...new Set(rows.flatMap(({ seqs }) => seqs))]),
   ])
   const types = await Promise.all(entries.map(async ({ type }) => messageTypes.find(type)))
-  const entryOf = new Map(entries.map((entry, i) => [entry.seq, { ...entry, registered: types[i] }]))
-  return rows.map((row) => ({
+  const book = createAlertBook(
+    conversationId,
+    entries.map((entry, i) => ({ ...entry, registered: types[i] })),
+  )
+  const deliveries = rows.map((row) => ({
     ...toTarget(row, badges.get(row.userId) ?? 0),
-    alerts: alertsOf(conversationId, row, entryOf),
+    alerts: book.placesFor(row),
     ...(row.again ? { again: true as const } : {}),
   }))
+  return { alerts: book.alerts, deliveries }
 }
 
 export function toTarget(row: store.TokenRow, badge: number): PushTarget {
@@ -75,30 +76,4 @@ export function toTarget(row: store.TokenRow, badge: number): PushTarget {
     },
     badge,
   }
-}
-
-function alertsOf(
-  conversationId: string,
-  row: store.DueRow,
-  entryOf: Map<number, store.AlertedEntry & { registered: MessageType | undefined }>,
-): Alert[] {
-  const newest = row.seqs.at(-1) ?? 0
-  const audible = newest > row.audibleAfter && !isQuietFor(row)
-  return row.seqs.flatMap((seq) => {
-    const entry = entryOf.get(seq)
-    if (!entry) return []
-    return [
-      {
-        messageId: messageIdOf(conversationId, seq),
-        seq,
-        ...alertText({ ...entry, digest: digestFor(entry.registered, entry, row.locale) }, row),
-        sentAt: entry.sentAt.toISOString(),
-        audible: audible && seq === newest,
-      },
-    ]
-  })
-}
-
-function isQuietFor({ quietFrom: from, quietUntil: until, timeZone }: store.DueRow): boolean {
-  return from !== null && until !== null && timeZone !== null && isQuiet({ from, until, timeZone })
 }

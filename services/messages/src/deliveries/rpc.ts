@@ -7,7 +7,7 @@ import { findWithdrawals, reportWithdrawals } from './withdrawals.ts'
 
 export function deliveryRpc(app: HttpApp, ctx: Context): void {
   serveRpc(app, 'deliveries/due', (query) => findDue(ctx, query))
-  serveRpc(app, 'deliveries/again', async (query) => ({ deliveries: await findAgain(ctx, query) }))
+  serveRpc(app, 'deliveries/again', (query) => findAgain(ctx, query))
   serveRpc(app, 'deliveries/report', async (report) => {
     await reportOutcomes(ctx, report)
     return {}

@@ -87,7 +87,7 @@ async function rung(ledger: Ledger, data: CallPushData, devices: PushTarget[]): 
   const entries = await ledger.take(devices.map((device) => pushId(data, device, 'ring')))
   const stateOf = (device: PushTarget) => entries.get(pushId(data, device, 'ring'))
   for (const [id, { kind }] of entries) {
-    if (kind === 'ours') ledger.settle(id, { result: 'refused', reason: 'stopped', tokenHash: '' })
+    if (kind === 'ours') ledger.settle(id, { result: 'refused', reason: 'stopped' })
   }
   return {
     due: devices.filter((device) => {

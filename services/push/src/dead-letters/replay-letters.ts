@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { deliveriesOf } from '@parley/shared/delivery'
 import type { Context } from '../context.ts'
 import { send } from '../notify/push-delivery.ts'
 import type { DeadLetter } from './dead-letters.ts'
@@ -32,8 +33,7 @@ export async function replayLetters(ctx: ReplayContext, ids: string[]): Promise<
 async function replay(ctx: ReplayContext, letter: DeadLetter): Promise<Omit<Replayed, 'id'>> {
   const { conversationId, seq, userId, deviceId } = letter
   const query = { conversationId, seq, userId, deviceId }
-  const { deliveries } = await ctx.messages.call('deliveries/again', conversationId, query)
-  const [delivery] = deliveries
+  const [delivery] = deliveriesOf(await ctx.messages.call('deliveries/again', conversationId, query))
   const alert = delivery?.alerts[0]
   if (!delivery || !alert) return { result: 'not-due' }
   const { token, badge } = delivery

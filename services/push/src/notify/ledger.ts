@@ -9,8 +9,8 @@ const Settled = z.object({
   reason: z.string().exactOptional(),
   /** With `dropped-token`: ISO 8601. */
   since: z.string().exactOptional(),
-  /** Of the token it was about: a push that failed for one token may still go to the next. */
-  tokenHash: z.string(),
+  /** Of the token that failed, for the push may still go to the next one. */
+  tokenHash: z.string().exactOptional(),
 })
 export type Settled = z.output<typeof Settled>
 
@@ -55,7 +55,7 @@ end
 return found`
 
 const writeScript = `
-for i, key in ipairs(KEYS) do redis.call('set', key, ARGV[2 * i - 1], 'PX', ARGV[2 * i]) end
+for _, key in ipairs(KEYS) do redis.call('set', key, ARGV[1], 'PX', ARGV[2]) end
 return 0`
 
 interface Write {
@@ -88,9 +88,9 @@ export function openLedger(redis: RedisClient, scope: string, claim: string) {
   async function drain(): Promise<void> {
     try {
       while (waiting.length > 0) {
-        const some = waiting.splice(0, idsPerCall)
-        const values = some.flatMap(({ value, ttlMs }) => [value, ttlMs])
-        await redis.eval(writeScript, some.length, ...some.map(({ id }) => keyOf(id)), ...values)
+        // Nearly all say the same; and nothing is written twice in a run, so their order does not matter.
+        const alike = Map.groupBy(waiting.splice(0, idsPerCall), ({ value, ttlMs }) => `${ttlMs} ${value}`)
+        await Promise.all(alike.values().map(writeAlike))
       }
     } catch (cause) {
       failure = new AppError('unavailable', 'settled pushes could not be kept', { cause })
@@ -98,6 +98,13 @@ export function openLedger(redis: RedisClient, scope: string, claim: string) {
     } finally {
       writing = undefined
     }
+  }
+
+  async function writeAlike(writes: Write[]): Promise<void> {
+    const [first] = writes
+    if (!first) return
+    const keys = writes.map(({ id }) => keyOf(id))
+    await redis.eval(writeScript, keys.length, ...keys, first.value, first.ttlMs)
   }
 
   return {

@@ -1,3 +1,4 @@
+import { deliveriesOf } from '@parley/shared/delivery'
 import { type JobInHand, RetryLater } from '@parley/shared/jobs'
 import type { chatPush } from '@parley/shared/queues'
 import type { DueReply, PushOutcome } from '@parley/shared/rpc'
@@ -65,7 +66,7 @@ export async function notify(ctx: NotifyContext, data: ChatPush, job: Job): Prom
 }
 
 async function tell(ctx: NotifyContext, { conversationId }: ChatPush, job: Job, due: DueReply) {
-  const users = [...Map.groupBy(due.deliveries, ({ userId }) => userId).values()]
+  const users = [...Map.groupBy(deliveriesOf(due), ({ userId }) => userId).values()]
   const ledger = openLedger(ctx.redis, conversationId, job.claim)
   const entries = await ledger.take(users.flatMap(ledgerIds))
   const begin = traceRequests(ctx.tracing, job.trace)

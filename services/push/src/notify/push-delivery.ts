@@ -1,6 +1,7 @@
+import type { Delivery } from '@parley/shared/delivery'
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, uuidFrom } from '@parley/shared/ids'
-import type { Alert, Delivery, PushOutcome } from '@parley/shared/rpc'
+import type { Alert, PushOutcome } from '@parley/shared/rpc'
 import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { knownReason } from '../metrics.ts'
@@ -53,7 +54,6 @@ export async function pushDelivery(
 ): Promise<DeliveryResult> {
   const { deviceId, token, badge } = delivery
   const provider = ctx.providers.for(token.kind)
-  const hash = tokenHash(token.value)
   const done: DeliveryResult = { outcomes: [], elsewhere: false, sounded: false }
   let verdict: Verdict = { result: 'accepted' }
 
@@ -65,7 +65,7 @@ export async function pushDelivery(
       done.outcomes.push(outcomeOf(delivery, alert.seq, { result: 'retry', reason: 'elsewhere' }))
       continue
     }
-    if (entry?.kind === 'settled' && holdsFor(entry.settled, hash)) {
+    if (entry?.kind === 'settled' && holdsFor(entry.settled, token.value)) {
       done.outcomes.push(outcomeOf(delivery, alert.seq, entry.settled))
       continue
     }
@@ -87,7 +87,7 @@ export async function pushDelivery(
       attempt = attemptOf(verdict, { audible, badge })
     }
     const attempts = (held?.attempts ?? 0) + (attempt ? 1 : 0)
-    const final = settledOf(verdict, hash, lastAttempt || attempts >= maxAttempts)
+    const final = settledOf(verdict, token.value, lastAttempt || attempts >= maxAttempts)
     if (final) ledger.settle(id, final)
     else {
       const notBefore = nextTryAt(verdict, attempts)
@@ -104,8 +104,8 @@ export async function pushDelivery(
 }
 
 /** What was accepted stays so; a failure is the old token's alone. */
-function holdsFor(settled: Settled, hash: string): boolean {
-  return settled.result === 'accepted' || settled.tokenHash === hash
+function holdsFor(settled: Settled, token: string): boolean {
+  return settled.result === 'accepted' || settled.tokenHash === tokenHash(token)
 }
 
 function mayHaveArrived(verdict: Verdict): boolean {
@@ -150,10 +150,10 @@ export async function send(
   }
 }
 
-function settledOf(verdict: Verdict, hash: string, spent: boolean): Settled | undefined {
-  if (verdict.result === 'accepted') return { result: 'accepted', tokenHash: hash }
-  if (verdict.result !== 'retry') return { ...verdict, tokenHash: hash }
-  return spent ? { result: 'refused', reason: verdict.reason, tokenHash: hash } : undefined
+function settledOf(verdict: Verdict, token: string, spent: boolean): Settled | undefined {
+  if (verdict.result === 'accepted') return { result: 'accepted' }
+  if (verdict.result !== 'retry') return { ...verdict, tokenHash: tokenHash(token) }
+  return spent ? { result: 'refused', reason: verdict.reason, tokenHash: tokenHash(token) } : undefined
 }
 
 const reasonOf = (verdict: Verdict): string => (verdict.result === 'accepted' ? '' : verdict.reason)

@@ -1,5 +1,6 @@
+import type { Delivery } from '@parley/shared/delivery'
 import { uuidFrom } from '@parley/shared/ids'
-import type { Alert, Delivery, PushOutcome } from '@parley/shared/rpc'
+import type { Alert, PushOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { pushDelivery, pushId } from './push-delivery.ts'
@@ -21,9 +22,9 @@ interface PushUserOptions {
   begin: BeginRequest | undefined
 }
 
-/** Every name the ledger needs to know for a user: a push for each alert and device, and who sounds. */
+/** Every name the ledger needs to know for a user: a push for each alert and device, and who sounds if it may have before. */
 export function ledgerIds(devices: Delivery[]): string[] {
-  const sound = audibleOf(devices)
+  const sound = devices[0]?.again ? soundOf(devices) : undefined
   return [
     ...devices.flatMap((delivery) => delivery.alerts.map((alert) => pushId(alert, delivery))),
     ...(sound ? [soundId(sound, devices)] : []),
@@ -31,20 +32,18 @@ export function ledgerIds(devices: Delivery[]): string[] {
 }
 
 /**
- * Alerts a user: with sound on one device, the one in use last that can be reached, and silently on the
- * others. Whether somebody sounded already is remembered beside the pushes, so that a later try on another
- * device does not sound again.
+ * Alerts a user: with sound on one device, the one in use last that can be reached, and silently on the others.
+ * A job that comes back sounds only if its ledger says that nothing has sounded yet: it may have been stopped on the way,
+ * or come back when the ledger has forgotten how far it came.
  */
 export async function pushUser(
   ctx: Pick<Context, 'providers' | 'metrics' | 'log'>,
   { devices, entries, ledger, ...options }: PushUserOptions,
 ): Promise<UserResult> {
-  const sound = audibleOf(devices)
-  const slot = sound && soundId(sound, devices)
-  const slotEntry = slot === undefined ? undefined : entries.get(slot)
-  // A job that was stopped may come back when the ledger has forgotten how far it came.
-  const isFirst = slotEntry?.kind === 'ours' && !devices[0]?.again
-  let maySound = isFirst || (slotEntry?.kind === 'again' && !slotEntry.held.maybeShown)
+  const sound = soundOf(devices)
+  const again = devices[0]?.again ?? false
+  const held = sound && again ? heldOf(entries.get(soundId(sound, devices))) : undefined
+  let maySound = sound !== undefined && (!again || held?.maybeShown === false)
   const all: UserResult = { outcomes: [], elsewhere: false }
 
   for (const delivery of devices) {
@@ -52,18 +51,21 @@ export async function pushUser(
     all.outcomes.push(...result.outcomes)
     all.elsewhere ||= result.elsewhere
     if (result.nextTryAt !== undefined) all.nextTryAt = Math.min(all.nextTryAt ?? Infinity, result.nextTryAt)
-    if (!result.sounded || slot === undefined) continue
+    if (!sound || !result.sounded) continue
     maySound = false
-    ledger.settle(slot, { result: 'accepted', tokenHash: '' })
+    if (held) ledger.settle(soundId(sound, devices), { result: 'accepted' })
   }
-  if (slot !== undefined && maySound && all.nextTryAt !== undefined) {
-    ledger.hold(slot, { attempts: 0, notBefore: all.nextTryAt, reason: '', maybeShown: false })
+  if (sound && maySound && all.nextTryAt !== undefined) {
+    const notYet = { attempts: 0, notBefore: all.nextTryAt, reason: '', maybeShown: false }
+    ledger.hold(soundId(sound, devices), notYet)
   }
   return all
 }
 
+const heldOf = (entry: LedgerEntry | undefined) => (entry?.kind === 'again' ? entry.held : undefined)
+
 /** Of what a user is told in one go, one alert at most may have sound. */
-function audibleOf(devices: Delivery[]): Alert | undefined {
+function soundOf(devices: Delivery[]): Alert | undefined {
   return devices[0]?.alerts.find(({ audible }) => audible)
 }
 

@@ -97,27 +97,31 @@ const fates = fc.infiniteStream(
   ),
 )
 
-test('P6 whatever happens in whatever order: one sound at most for user and message, none after reading, a true badge, nobody untold', async ({
-  stores,
-}) => {
-  vi.useFakeTimers({ toFake: ['Date'] })
-  await fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.array(happening, { minLength: 5, maxLength: 60, size: 'max' }),
-      fates,
-      async (scheduler, happenings, fate) => {
-        vi.setSystemTime(new Date('2030-01-01T12:00:00Z'))
-        let isHealed = false
-        const nextFate = () => (isHealed ? 'accepted' : (fate.next().value ?? 'accepted'))
-        const world = await createWorld({ ...stores, scheduler, nextFate })
-        for (const [, happen] of happenings) await happen(world)
-        isHealed = true
-        await world.heal()
-        expect(await world.faults()).toEqual([])
-      },
-    ),
-    { numRuns: runs, endOnFailure: true },
-  )
-  vi.useRealTimers()
-})
+test(
+  'P6 whatever happens in whatever order: one sound at most for user and message, none after reading, a true badge, nobody untold',
+  {
+    timeout: Math.max(120_000, runs * 200),
+  },
+  async ({ stores }) => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    await fc.assert(
+      fc.asyncProperty(
+        fc.scheduler(),
+        fc.array(happening, { minLength: 5, maxLength: 60, size: 'max' }),
+        fates,
+        async (scheduler, happenings, fate) => {
+          vi.setSystemTime(new Date('2030-01-01T12:00:00Z'))
+          let isHealed = false
+          const nextFate = () => (isHealed ? 'accepted' : (fate.next().value ?? 'accepted'))
+          const world = await createWorld({ ...stores, scheduler, nextFate })
+          for (const [, happen] of happenings) await happen(world)
+          isHealed = true
+          await world.heal()
+          expect(await world.faults()).toEqual([])
+        },
+      ),
+      { numRuns: runs, endOnFailure: true },
+    )
+    vi.useRealTimers()
+  },
+)

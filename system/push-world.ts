@@ -200,7 +200,7 @@ export async function createWorld({
   const answers = {
     'deliveries/due': checkedDue,
     'deliveries/report': (report: Rpc['deliveries/report']['request']) =>
-      reportOutcomes({ db, withdrawalQueue }, report),
+      reportOutcomes({ db, withdrawalQueue, withdrawals }, report),
     'withdrawals/due': async (query: Rpc['withdrawals/due']['request']) => ({
       withdrawals: await findWithdrawals({ db }, query),
     }),

@@ -1,4 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
+import { deliveriesOf } from '@parley/shared/delivery'
 import { type ConversationId, messageIdOf, type UserId } from '@parley/shared/ids'
 import type { ClientReply, SyncPage } from '@parley/shared/protocol'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
@@ -110,14 +111,14 @@ describe('a message that is marked by itself', () => {
     const { ben, conversationId, ids, as } = talk
     await bind(api, ben)
     await as.ben.mark(ids(2), true)
-    const { deliveries } = await rpc.call('deliveries/due', {
+    const told = await rpc.call('deliveries/due', {
       conversationId,
       firstSeq: 1,
       lastSeq: 3,
       userIds: [ben.userId as UserId],
       claim: uuid(),
     })
-    expect(deliveries).toMatchObject([{ badge: 2, alerts: [{ seq: 1 }, { seq: 3 }] }])
+    expect(deliveriesOf(told)).toMatchObject([{ badge: 2, alerts: [{ seq: 1 }, { seq: 3 }] }])
   })
 
   test('A7.9 P6 is told to nobody if whom to tell was being decided while it was marked', async ({
@@ -155,7 +156,7 @@ describe('a message that is marked by itself', () => {
         { timeout: 10_000 },
       )
       await client.query('commit')
-      expect((await due).deliveries).toMatchObject([{ alerts: [{ seq: 1 }, { seq: 3 }] }])
+      expect(deliveriesOf(await due)).toMatchObject([{ alerts: [{ seq: 1 }, { seq: 3 }] }])
     } finally {
       client.release(true)
     }

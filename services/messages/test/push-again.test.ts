@@ -1,3 +1,4 @@
+import { deliveriesOf } from '@parley/shared/delivery'
 import type { AgainQuery } from '@parley/shared/rpc'
 import { signUp } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
@@ -13,7 +14,7 @@ describe('a push that was given up and is asked for again', () => {
     const { conversationId, seq } = await say(api, alice, bob, 'hello')
     const query = { conversationId, seq, userId: bob.userId, deviceId: 'phone' } as unknown as AgainQuery
     const ask = async (changes: object = {}) =>
-      (await rpc.call('deliveries/again', { ...query, ...changes })).deliveries
+      deliveriesOf(await rpc.call('deliveries/again', { ...query, ...changes }))
     const expected = [{ badge: 1, alerts: [{ seq, title: 'Alice', body: 'hello', audible: false }] }]
     expect(await ask()).toMatchObject(expected)
     expect(await ask()).toMatchObject(expected)

@@ -200,4 +200,61 @@ describe('alerts that hold no longer', () => {
     await hasJob(withdrawn, bob)
     await settle(rpc, bob)
   })
+
+  test('P6 P12 what a worker sent that died before it could say so is known as sent, and its badge put right', async ({
+    api,
+    rpc,
+    service,
+    withdrawn,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    const { seq, asOf } = await ask(rpc, bob, conversationId)
+    const outcome = { userId: bob.userId, deviceId: 'phone', kind: 'fcm', seq, result: 'accepted' }
+    const outcomes = [outcome] as never
+    const said = { conversationId: conversationId as ConversationId, asOf, outcomes }
+    await rpc.call('deliveries/report', said)
+    await hasJob(withdrawn, bob)
+    expect(await due(rpc, bob)).toMatchObject([{ badge: 1, read: [], gone: [] }])
+    await settle(rpc, bob)
+    await rpc.call('deliveries/report', said)
+    const { rows } = await service.ctx.pool.query(
+      'select result from push_attempt where conversation_id = $1',
+      [conversationId],
+    )
+    expect(rows).toEqual([{ result: 'accepted' }])
+  })
+
+  test('P6 alerts of two conversations that were on their way together leave a true badge, in whatever order they came', async ({
+    api,
+    rpc,
+    withdrawn,
+  }) => {
+    const [alice, carol, bob] = [await signUp(api), await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const one = await ask(rpc, bob, (await say(api, alice, bob)).conversationId)
+    const other = await ask(rpc, bob, (await say(api, carol, bob)).conversationId)
+    expect([one.badge, other.badge]).toEqual([1, 2])
+    await report(rpc, bob, one)
+    await report(rpc, bob, other)
+    await hasJob(withdrawn, bob)
+    expect(await due(rpc, bob)).toMatchObject([{ badge: 2, read: [], gone: [] }])
+    await settle(rpc, bob)
+    const next = await ask(rpc, bob, (await say(api, alice, bob)).conversationId)
+    await report(rpc, bob, next)
+    expect(await due(rpc, bob)).toEqual([])
+  })
+
+  test('P6 an alert whose worker died for good leaves a true badge, once its message has been delivered elsewhere', async ({
+    api,
+    rpc,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId, seq } = await ask(rpc, bob, (await say(api, alice, bob)).conversationId)
+    await api.put(`/v1/conversations/${conversationId}/receipts/delivered`, { seq }, bob.token)
+    expect(await due(rpc, bob)).toMatchObject([{ badge: 1, read: [], gone: [] }])
+    await settle(rpc, bob)
+  })
 })

@@ -121,6 +121,26 @@ describe('a chat push', () => {
     expect(shown?.payload).not.toHaveProperty('aps.sound')
   })
 
+  test('P6 sounds once where two runs of a job try again what failed, because the first was taken for dead', async ({
+    push,
+    providers,
+    conversation,
+  }) => {
+    const one = delivery({ conversationId: conversation.id })
+    conversation.asked.due = [one]
+    providers.apns.setFaults(firstOf(one.token.value, { kind: 'answer', status: 500, body: '{}' }))
+    const run = (attempt: number) => {
+      const hands = jobInHand(`twice-${conversation.id}`, { attempt, lastAttempt: attempt > 1 })
+      return notify(push.ctx, conversation.job, hands)
+    }
+    await expect(run(1)).rejects.toThrow(RetryLater)
+    conversation.asked.due = [{ ...one, again: true }]
+    await Promise.all([run(2), run(2)])
+    const shown = received(providers, one.token.value).filter(({ status }) => status === 200)
+    expect(shown.length).toBeGreaterThan(0)
+    expect(JSON.stringify(shown.map(({ payload }) => payload)).split('"sound"')).toHaveLength(2)
+  })
+
   test('of several messages arrives oldest first', async ({ push, providers, conversation }) => {
     expect(push.internalUrl).toMatch(/^http/)
     const one = delivery({ conversationId: conversation.id, seqs: [1, 2, 3, 4, 5] })

@@ -97,8 +97,10 @@ interface PushTokenTable {
   updatedAt: Generated<Date>
   /** BCP 47. */
   locale: string | null
-  /** What the app's icon was told last; null before the first alert. */
+  /** What the app's icon was told last; null before the first alert, -1 where it was told several things at once. */
   badge: Generated<number | null>
+  /** The transaction that reported it. */
+  badgeXid: Generated<string>
   /** Of a Web Push subscription. */
   keys: ColumnType<PushKeys | null, string | null, string | null>
 }

@@ -2,8 +2,43 @@ import type { PushOutcome } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
 
-/** One row for each try, for whoever asks later where a message went. */
+/**
+ * One row for each try, for whoever asks later where a message went. What an earlier run of a job found out and may not have
+ * reported is written unless it is known.
+ */
 export async function recordAttempts(
+  db: Kysely<Database>,
+  conversationId: string,
+  outcomes: PushOutcome[],
+): Promise<void> {
+  const made = outcomes.filter(({ attempt }) => attempt !== undefined)
+  if (made.length > 0) await insertAttempts(db, conversationId, made)
+  const found = outcomes.filter(({ attempt, result }) => attempt === undefined && result !== 'retry')
+  if (found.length === 0) return
+  const known = await listAttempted(db, conversationId, found)
+  const unknown = found.filter((outcome) => !known.has(keyOf(outcome)))
+  if (unknown.length > 0) await insertAttempts(db, conversationId, unknown)
+}
+
+const keyOf = ({ userId, deviceId, seq }: Pick<PushOutcome, 'userId' | 'deviceId' | 'seq'>) =>
+  `${userId} ${deviceId} ${seq}`
+
+/** Of which of these an attempt with the same end is written. */
+async function listAttempted(db: Kysely<Database>, conversationId: string, outcomes: PushOutcome[]) {
+  const { rows } = await sql<PushOutcome>`
+    select a.user_id, a.device_id, a.seq
+    from unnest(
+      ${outcomes.map(({ seq }) => seq)}::bigint[],
+      ${outcomes.map(({ userId }) => userId)}::text[],
+      ${outcomes.map(({ deviceId }) => deviceId)}::text[],
+      ${outcomes.map(({ result }) => result)}::text[]
+    ) as i (seq, user_id, device_id, result)
+    join push_attempt a on a.conversation_id = ${conversationId} and a.seq = i.seq
+      and a.user_id = i.user_id and a.device_id = i.device_id and a.result = i.result`.execute(db)
+  return new Set(rows.map(keyOf))
+}
+
+async function insertAttempts(
   db: Kysely<Database>,
   conversationId: string,
   outcomes: PushOutcome[],

@@ -7,27 +7,28 @@ import { recordAttempts } from './attempts-store.ts'
 import { advanceNotified } from './due-store.ts'
 import { noteShown } from './shown-store.ts'
 import { noteLateStale } from './stale-store.ts'
+import type { Withdrawals } from './withdrawals.ts'
+
+type ReportContext = Pick<Context, 'db' | 'withdrawalQueue'> & { withdrawals: Pick<Withdrawals, 'note'> }
 
 /**
- * What became of pushes. A user counts as told up to the last entry for which no device is still to be tried;
+ * What became of pushes, also of those that an earlier run of their job sent and died before it could say so. A user counts as told up to the last entry for which no device is still to be tried;
  * tokens that the provider called dead are forgotten. What was read, or ceased to hold, while its alert was on
  * its way is taken back, because the alert may have arrived after that.
  */
 export async function reportOutcomes(
-  { db, withdrawalQueue }: Pick<Context, 'db' | 'withdrawalQueue'>,
+  { db, withdrawalQueue, withdrawals }: ReportContext,
   { conversationId, asOf, outcomes }: PushReport,
 ): Promise<void> {
   for (const outcome of outcomes) if (outcome.deadToken) await forgetDead(db, outcome)
-  const attempts = outcomes.filter(({ attempt }) => attempt !== undefined)
-  if (attempts.length > 0) await recordAttempts(db, conversationId, attempts)
+  await recordAttempts(db, conversationId, outcomes)
   const marks = marksOf(outcomes)
   if (marks.length > 0) await advanceNotified(db, conversationId, marks)
-  const shown = attempts.filter(({ result }) => result === 'accepted')
+  const shown = outcomes.filter(({ result }) => result === 'accepted')
   if (shown.length === 0) return
-  const late = new Set([
-    ...(await noteShown(db, { conversationId, asOf, shown })),
-    ...(await noteLateStale(db, conversationId, shown)),
-  ])
+  const { late: lateReaders, unsure } = await noteShown(db, { conversationId, asOf, shown })
+  withdrawals.note(unsure)
+  const late = new Set([...lateReaders, ...(await noteLateStale(db, conversationId, shown))])
   if (late.size > 0) await takeBack(withdrawalQueue, conversationId, [...late])
 }
 

@@ -16,6 +16,11 @@ export async function listBadges(db: Kysely<Database>, userIds: string[]): Promi
   return new Map(rows.map(({ userId, unread }) => [userId, unread]))
 }
 
+/** Of a device that was told something, and nobody knows what it shows. */
+const unknownBadge = -1
+/** Later than every transaction: nothing has happened since. */
+const noTransaction = '9223372036854775807'
+
 interface Badged {
   userId: string
   deviceId: string
@@ -24,22 +29,21 @@ interface Badged {
 }
 
 /**
- * Remembers the badges that alerts carried, and names the users whose alerts may have come after their reading:
- * those who have read what they were just alerted of, or have read anything since these alerts were made.
+ * Remembers the badges that alerts carried. `late` are the users whose alerts may have come after their reading: those who
+ * have read what they were just alerted of, or have read anything since these alerts were made. `unsure` are those of whose
+ * devices nobody knows the badge: an earlier run of the job sent the alert, or another badge was on its way at the same time.
  */
 export async function noteShown(
   db: Kysely<Database>,
   { conversationId, asOf, shown }: { conversationId: string; asOf: string; shown: PushOutcome[] },
-): Promise<string[]> {
-  await setBadges(
-    db,
-    shown.map(({ userId, deviceId, kind, attempt }) => ({
-      userId,
-      deviceId,
-      kind,
-      badge: attempt?.badge ?? 0,
-    })),
-  )
+): Promise<{ late: string[]; unsure: string[] }> {
+  const badges = shown.map(({ userId, deviceId, kind, attempt }) => ({
+    userId,
+    deviceId,
+    kind,
+    badge: attempt?.badge ?? unknownBadge,
+  }))
+  const unsure = await setBadges(db, badges, asOf)
   const { rows } = await sql<{ userId: string }>`
     select i.user_id
     from unnest(${shown.map(({ userId }) => userId)}::text[], ${shown.map(({ seq }) => seq)}::bigint[]) as i (user_id, seq)
@@ -49,11 +53,16 @@ export async function noteShown(
         and (m.changed_xid >= ${asOf}::xid8 or (m.conversation_id = ${conversationId} and greatest(m.read_seq, m.cleared_seq) >= i.seq))
     )
     group by i.user_id`.execute(db)
-  return rows.map(({ userId }) => userId)
+  return { late: rows.map(({ userId }) => userId), unsure }
 }
 
-export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise<void> {
-  await sql`
+/** Remembers what devices were told, unless another badge was reported since `asOf`; the users for whom that was so. */
+export async function setBadges(
+  db: Kysely<Database>,
+  badges: Badged[],
+  asOf: string = noTransaction,
+): Promise<string[]> {
+  const { rows } = await sql<{ userId: string }>`
     with told as (
       select i.user_id, i.device_id, i.kind, max(i.badge) as badge
       from unnest(
@@ -65,15 +74,21 @@ export async function setBadges(db: Kysely<Database>, badges: Badged[]): Promise
       group by i.user_id, i.device_id, i.kind
     ),
     held as (
-      select t.user_id, t.device_id, t.kind, told.badge
+      select t.user_id, t.device_id, t.kind,
+        case when t.badge_xid >= ${asOf}::xid8 and t.badge is distinct from told.badge
+          then ${unknownBadge} else told.badge end as badge
       from told join push_token t using (user_id, device_id, kind)
-      where t.badge is distinct from told.badge
       order by t.user_id, t.device_id, t.kind
       for no key update of t
+    ),
+    noted as (
+      update push_token t set badge = held.badge, badge_xid = pg_current_xact_id()
+      from held
+      where t.user_id = held.user_id and t.device_id = held.device_id and t.kind = held.kind
+      returning t.user_id, t.badge
     )
-    update push_token t set badge = held.badge
-    from held
-    where t.user_id = held.user_id and t.device_id = held.device_id and t.kind = held.kind`.execute(db)
+    select distinct user_id from noted where badge = ${unknownBadge}`.execute(db)
+  return rows.map(({ userId }) => userId)
 }
 
 /** Kinds of token that can be told something in silence, which a browser cannot. */
@@ -81,6 +96,11 @@ const quietKinds = alertKinds.filter((kind) => kind !== 'webpush')
 
 // Of a member `m`: alerts of what has been read or cleared, that were not taken back.
 const hasReadAlerts = sql.raw('least(m.alerted_seq, greatest(m.read_seq, m.cleared_seq)) > m.withdrawn_seq')
+
+// Of a member `m`: alerts that a job took on and never reported, and need not any more, because the entries were delivered.
+const hasLostAlerts = sql.raw(
+  '(m.alerted_seq > m.notified_seq and greatest(m.delivered_seq, m.read_seq, m.cleared_seq) >= m.alerted_seq)',
+)
 
 /** Users with a device that can be told something, by id, after one. */
 export async function listReachable(
@@ -104,7 +124,7 @@ export async function listAffected(db: Kysely<Database>, userIds: string[]): Pro
   const { rows } = await sql<{ userId: string }>`
     select distinct t.user_id from push_token t
     where t.user_id = any(${userIds}) and t.kind = any(${quietKinds})
-      and (t.badge > 0
+      and (t.badge <> 0
         or exists (select from stale_alert s where s.user_id = t.user_id)
         or exists (select from member m where m.user_id = t.user_id and ${hasReadAlerts}))`.execute(db)
   return rows.map(({ userId }) => userId)
@@ -112,14 +132,16 @@ export async function listAffected(db: Kysely<Database>, userIds: string[]): Pro
 
 /**
  * Where these users' devices can be told something, and the badge that was reported of each last: null where none
- * was. A device may show an alert all the same, if its worker died before the report.
+ * was, -1 where a worker may have died between alerting and reporting.
  */
 export async function listTokens(
   db: Kysely<Database>,
   userIds: string[],
 ): Promise<(TokenRow & { badge: number | null })[]> {
   const { rows } = await sql<TokenRow & { badge: number | null }>`
-    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at, t.badge
+    select t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic, t.environment, t.keys, t.updated_at,
+      case when exists (select from member m where m.user_id = t.user_id and ${hasLostAlerts})
+        then ${unknownBadge} else t.badge end as badge
     from push_token t
     join device d on d.user_id = t.user_id and d.device_id = t.device_id
     where t.user_id = any(${userIds}) and t.kind = any(${quietKinds})
@@ -170,4 +192,18 @@ export async function advanceWithdrawn(
     where m.conversation_id = held.conversation_id and m.user_id = held.user_id and m.withdrawn_seq < held.seq`.execute(
     db,
   )
+}
+
+/** The devices of these users have been told the truth, whatever alerts they were shown. */
+export async function settleLost(db: Kysely<Database>, userIds: string[]): Promise<void> {
+  await sql`
+    with m as (
+      select m.conversation_id, m.user_id from member m
+      where m.user_id = any(${userIds}) and ${hasLostAlerts}
+      order by m.conversation_id, m.user_id
+      for no key update
+    )
+    update member set notified_seq = member.alerted_seq
+    from m
+    where member.conversation_id = m.conversation_id and member.user_id = m.user_id`.execute(db)
 }

@@ -160,6 +160,11 @@ export async function reportWithdrawals(
   const closed = outcomes.filter(({ userId }) => !open.has(userId))
   const marks = closed.flatMap(({ userId, read }) => read.map((mark) => ({ userId, ...mark })))
   if (marks.length > 0) await store.advanceWithdrawn(db, marks)
+  if (closed.length > 0)
+    await store.settleLost(
+      db,
+      closed.map(({ userId }) => userId),
+    )
   const taken = closed.flatMap(takenBy)
   if (taken.length > 0) await removeStale(db, taken)
   // There may have been more than fits into one.

@@ -50,7 +50,8 @@ const claimScript = `
 local found = {}
 for i, key in ipairs(KEYS) do
   found[i] = redis.call('get', key) or ''
-  if found[i] == '' then redis.call('set', key, ARGV[1], 'PX', ARGV[2]) end
+  local isHeld = string.sub(found[i], 1, #ARGV[3]) == ARGV[3]
+  if found[i] == '' or isHeld then redis.call('set', key, ARGV[1], 'PX', ARGV[2]) end
 end
 return found`
 
@@ -108,12 +109,22 @@ export function openLedger(redis: RedisClient, scope: string, claim: string) {
   }
 
   return {
-    /** Takes on what nobody has taken on yet, and says of the others who has. */
+    /**
+     * Takes on what nobody has taken on yet, and what this job holds, once: another run of the same job, begun because this
+     * one was taken for dead, finds it interrupted. Says of the rest who has it.
+     */
     async take(ids: readonly string[]): Promise<Map<string, LedgerEntry>> {
       const entries = new Map<string, LedgerEntry>()
       for (let i = 0; i < ids.length; i += idsPerCall) {
         const some = ids.slice(i, i + idsPerCall)
-        const found = await redis.eval(claimScript, some.length, ...some.map(keyOf), mark, claimMs)
+        const found = await redis.eval(
+          claimScript,
+          some.length,
+          ...some.map(keyOf),
+          mark,
+          claimMs,
+          heldBy(claim),
+        )
         const values = z.array(z.string()).parse(found)
         some.forEach((id, n) => entries.set(id, readEntry(values[n] ?? '', { claim, mark })))
       }
@@ -125,7 +136,7 @@ export function openLedger(redis: RedisClient, scope: string, claim: string) {
     /** Keeps others off a push that this job will try again. */
     hold(id: string, held: Held): void {
       const ttlMs = Math.max(claimMs, held.notBefore - Date.now() + retryMarginMs)
-      write({ id, value: JSON.stringify({ claim, ...held }), ttlMs })
+      write({ id, value: `${heldBy(claim)}${JSON.stringify(held).slice(1)}`, ttlMs })
     },
     /** Waits until all of it is stored. Rejects if some of it could not be. */
     async flush(): Promise<void> {
@@ -136,6 +147,9 @@ export function openLedger(redis: RedisClient, scope: string, claim: string) {
 }
 
 export type Ledger = ReturnType<typeof openLedger>
+
+/** How what a job holds begins, for the script to know it by. */
+const heldBy = (claim: string) => `{"claim":${JSON.stringify(claim)},`
 
 /** Of a run that was stopped on the way nobody knows how far it came. */
 const interrupted: Held = { attempts: 1, notBefore: 0, reason: 'interrupted', maybeShown: true }

@@ -73,6 +73,7 @@ export async function pushDelivery(
     if (held && held.notBefore > Date.now() && !lastAttempt) {
       done.nextTryAt = Math.min(done.nextTryAt ?? Infinity, held.notBefore)
       verdict = { result: 'retry', reason: held.reason }
+      ledger.hold(id, held)
       done.outcomes.push(outcomeOf(delivery, alert.seq, verdict))
       continue
     }

@@ -2,7 +2,7 @@ import { Pool } from 'undici'
 import { AppError, type ErrorBody } from './errors.ts'
 import type { ConversationId, DeviceId, MediaId, SessionId, UserId } from './ids.ts'
 import type { MediaFacts } from './media.ts'
-import type { MessageDraft, PushTokenKind, ReceiptKind } from './protocol.ts'
+import type { MessageDraft, PushTokenKind, ReceiptKind, SyncPage, SyncQuery } from './protocol.ts'
 import type { EndReason, Replacement } from './realtime.ts'
 import type { Identity } from './tokens.ts'
 import { during, type Tracing } from './tracing.ts'
@@ -27,8 +27,8 @@ export interface Rpc {
   }
   /** messages: which of these sessions have ended, and how. */
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { ended: EndedSession[] } }
-  /** messages: for devices that come back, the cursor each goes on with if nothing has changed since its own. */
-  'log/unchanged': { request: { asks: UnchangedAsk[] }; reply: BatchReply<{ cursor?: string }> }
+  /** messages: the first pages of devices that come back; one without a page asks alone, with `events/ask`. */
+  'log/returns': { request: { asks: ReturnAsk[] }; reply: BatchReply<{ page?: SyncPage }> }
   /** messages: who hears that these users type, if they may write there. */
   'typing/audience': { request: { asks: TypingAsk[] }; reply: BatchReply<TypingAudience> }
   /** messages: which users may see that which others are there, and when those were last. */
@@ -122,10 +122,9 @@ export interface MarkCall {
   seq: number
 }
 
-export interface UnchangedAsk {
+export interface ReturnAsk {
   userId: UserId
-  /** From an earlier sync. */
-  cursor: string
+  query: SyncQuery
 }
 
 export interface TypingAsk {

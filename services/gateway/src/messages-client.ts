@@ -2,17 +2,18 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createBatcher } from '@parley/shared/batcher'
 import { directConversationId } from '@parley/shared/ids'
 import { isElsewhere, onInstanceOf } from '@parley/shared/instances'
+import type { SyncPage } from '@parley/shared/protocol'
 import {
   type Caller,
   fromBatchReply,
   type MarkCall,
   openRpc,
   type OpenedSession,
+  type ReturnAsk,
   type SendCall,
   type Sent,
   type TypingAsk,
   type TypingAudience,
-  type UnchangedAsk,
   type Rpc,
   type VisibleAsk,
   type VisibleUser,
@@ -95,11 +96,11 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
             ...(operatorToken ? { operatorToken } : {}),
           }),
       ),
-    /** The cursor to go on with where nothing has changed since this one. */
-    unchanged: (ask: UnchangedAsk) =>
+    /** The first page of a device that comes back, with those of the others; absent where too much came together. */
+    comeBack: (ask: ReturnAsk) =>
       patiently(
         () => ask.userId,
-        (instance) => instance.unchanged.add(ask),
+        (instance) => instance.returns.add(ask),
       ),
     ask: (caller: Caller, event: string, request: unknown, trace?: string) =>
       patiently(
@@ -146,10 +147,11 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
       maxQueued,
       run: async (asks) => fromBatchReply(await rpc.call('presence/visible', { asks })),
     }),
-    unchanged: createBatcher<UnchangedAsk, { cursor?: string }>({
-      maxBatch: 200,
+    // Each may name a thousand conversations.
+    returns: createBatcher<ReturnAsk, { page?: SyncPage }>({
+      maxBatch: 50,
       maxQueued,
-      run: async (asks) => fromBatchReply(await rpc.call('log/unchanged', { asks })),
+      run: async (asks) => fromBatchReply(await rpc.call('log/returns', { asks })),
     }),
     sessions: createBatcher<Caller, OpenedSession>({
       maxBatch: 200,

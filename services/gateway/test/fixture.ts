@@ -25,7 +25,7 @@ export function createMessagesDouble() {
     typing: 0,
     asked: [] as string[],
     /** How many devices each batch was about. */
-    unchanged: [] as number[],
+    returned: [] as number[],
     left: [] as { userId: string; at: string }[],
   }
   const groups = new Map<string, ConversationId[]>()
@@ -88,11 +88,10 @@ export function createMessagesDouble() {
       seen.asked.push(event)
       return { entries: [], lastSeq: 0, complete: true }
     },
-    'log/unchanged': ({ asks }) => {
-      seen.unchanged.push(asks.length)
-      return toBatchReply(
-        asks.map(({ cursor }): { cursor?: string } => (cursor === 'missed some' ? {} : { cursor: 'newer' })),
-      )
+    'log/returns': ({ asks }) => {
+      seen.returned.push(asks.length)
+      const page = { conversations: [], ended: [], cursor: 'newer', complete: true }
+      return toBatchReply(asks.map(({ query }) => (query.cursor === 'missed much' ? {} : { page })))
     },
   }
   return { seen, groups, ended, hidden, handlers }

@@ -108,7 +108,7 @@ test('what committed beside a transaction that goes on and on is told once', asy
   }
 })
 
-test('P11 of devices that come back together, those that missed nothing are answered by one statement', async ({
+test('P11 of devices that come back together, those that missed nothing are answered by one statement, and the others beside them', async ({
   api,
   rpc,
   service,
@@ -123,8 +123,9 @@ test('P11 of devices that come back together, those that missed nothing are answ
   for (const person of people) cursors.set(person, (await sync(rpc, person, {})).cursor)
   const ask = async (...asks: { userId: string; cursor: string | undefined }[]) => {
     statements.length = 0
-    const { results } = await rpc.call('log/unchanged', { asks: asks as never })
-    return results.map((result) => (result.ok ? result.data.cursor : result.error.code))
+    const queries = asks.map(({ userId, cursor }) => ({ userId, query: { cursor, limit: 50 } }))
+    const { results } = await rpc.call('log/returns', { asks: queries as never })
+    return results.map((result) => (result.ok ? result.data.page : undefined))
   }
   const of = ({ userId }: Person, cursor = cursors.get(fay)) => ({ userId, cursor })
 
@@ -136,15 +137,23 @@ test('P11 of devices that come back together, those that missed nothing are answ
     request: { conversationId, userIds: [cem.userId] },
   })
   const first = await ask(of(ben), of(cem), of(dot), of(eve), of(fay))
-  expect(first.slice(0, 2)).toEqual([undefined, undefined])
-  expect(first.slice(2).every((cursor) => cursor !== undefined)).toBe(true)
+  const told = first.map((page) => [page?.conversations.length, page?.ended.length])
+  expect(told).toEqual([
+    [1, 0],
+    [0, 1],
+    [0, 0],
+    [0, 0],
+    [0, 0],
+  ])
   expect(statements.filter((values) => values.includes(dot.userId))).toHaveLength(1)
 
   // The new cursor is as good as one of a sync.
-  expect(await sync(rpc, dot, { cursor: first[2] })).toMatchObject({ conversations: [], complete: true })
+  const { cursor } = first[2] ?? {}
+  expect(await sync(rpc, dot, { cursor })).toMatchObject({ conversations: [], complete: true })
   await say(api, ann, { userId: dot.userId })
-  expect((await sync(rpc, dot, { cursor: first[2] })).conversations).toHaveLength(1)
-  expect(await ask(of(dot, first[2]))).toEqual([undefined])
+  const alone = await sync(rpc, dot, { cursor })
+  expect(alone.conversations).toHaveLength(1)
+  expect((await ask(of(dot, cursor)))[0]?.conversations).toEqual(alone.conversations)
 
   // Nobody's mistake is another's, and a cursor of another history is no reason to stay behind.
   const foreign = {
@@ -152,9 +161,8 @@ test('P11 of devices that come back together, those that missed nothing are answ
     epoch: uuid(),
   }
   const elsewhere = Buffer.from(JSON.stringify(foreign)).toString('base64url')
-  const mixed = await ask(of(fay, 'nonsense'), of(fay, elsewhere), of(fay))
-  expect(mixed.slice(0, 2)).toEqual(['invalid_request', undefined])
-  expect(mixed[2]).toBeDefined()
+  const mixed = await ask(of(fay, 'nonsense'), of(ben, elsewhere), of(fay))
+  expect(mixed.map((page) => page?.conversations.length)).toEqual([undefined, 1, 0])
 
   // A commit in flight is after the cursor that is given out beside it.
   const slow = await service.ctx.pool.connect()
@@ -165,12 +173,31 @@ test('P11 of devices that come back together, those that missed nothing are answ
       [ben.userId],
     )
     const [beside] = await ask(of(ben, (await sync(rpc, ben, {})).cursor))
-    expect(beside).toBeDefined()
+    expect(beside).toMatchObject({ conversations: [] })
     await slow.query('commit')
-    expect(await ask(of(ben, beside))).toEqual([undefined])
+    const [after] = await ask(of(ben, beside?.cursor))
+    expect(after?.conversations).not.toEqual([])
   } finally {
     slow.release()
   }
+})
+
+test('a reply to those who come back holds so many entries, and leaves the rest to ask alone', async ({
+  api,
+  rpc,
+}) => {
+  const people = await Promise.all(Array.from({ length: 45 }, () => signUp(api)))
+  const [ann] = people as [Person]
+  const userIds = people.slice(1).map(({ userId }) => userId)
+  const { body } = await api.post('/v1/conversations', { name: 'All', userIds }, ann.token)
+  const { conversationId } = (body as unknown as { summary: { conversationId: string } }).summary
+  const cursors = await Promise.all(people.map(async (person) => (await sync(rpc, person, {})).cursor))
+  for (let i = 0; i < 30; i++) await say(api, ann, { conversationId })
+  const known = [{ conversationId, seq: 1 }]
+  const asks = people.map(({ userId }, i) => ({ userId, query: { cursor: cursors[i], known, limit: 50 } }))
+  const { results } = await rpc.call('log/returns', { asks: asks as never })
+  const told = results.map((result) => result.ok && result.data.page !== undefined)
+  expect(told).toEqual(people.map((_, i) => i < 40))
 })
 
 test('P4 devices that come back together get the pages that each would get alone', async ({

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type ErrorCode, catalogue } from '../errors.ts'
 import { ConversationId, DeviceId, MediaId, SessionId, UserId } from '../ids.ts'
 import { MediaFacts } from '../media.ts'
-import { MessageDraft, PushTokenKind } from '../protocol.ts'
+import { MessageDraft, PushTokenKind, SyncPage, SyncQuery } from '../protocol.ts'
 import type { GatewayOrder } from '../realtime.ts'
 import type { Rpc } from '../rpc.ts'
 
@@ -105,9 +105,9 @@ export const rpcSchemas = {
       ended: z.array(z.object({ sessionId: SessionId, reason: EndReason, by: Replacement.exactOptional() })),
     }),
   },
-  'log/unchanged': {
-    request: z.object({ asks: z.array(z.object({ userId: UserId, cursor: text })) }),
-    reply: batch(z.object({ cursor: text.exactOptional() })),
+  'log/returns': {
+    request: z.object({ asks: z.array(z.object({ userId: UserId, query: SyncQuery })) }),
+    reply: batch(z.object({ page: SyncPage.exactOptional() })),
   },
   'typing/audience': {
     request: z.object({ asks: z.array(z.object({ userId: UserId, conversationId: ConversationId })) }),

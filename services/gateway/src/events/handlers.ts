@@ -43,12 +43,12 @@ export function createHandlers(
     },
     'log:sync': async (socket, query, trace) => {
       const { identity } = socket.data
-      // When a node is lost thousands come back at once, and most have missed nothing: they are answered in batches.
-      if (query.cursor) await stepOfSyncs()
-      const { cursor } = query.cursor
-        ? await messages.unchanged({ userId: identity.userId, cursor: query.cursor })
-        : {}
-      if (cursor) return { conversations: [], ended: [], cursor, complete: true }
+      if (query.cursor) {
+        // When a node is lost thousands come back at once.
+        await stepOfSyncs()
+        const { page } = await messages.comeBack({ userId: identity.userId, query })
+        if (page) return page
+      }
       return (await messages.ask(identity, 'log:sync', query, trace)) as SyncPage
     },
     'receipt:deliver': (socket, { conversationId, seq }) =>

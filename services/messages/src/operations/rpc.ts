@@ -3,7 +3,7 @@ import type { HttpApp } from '@parley/shared/http'
 import { serveRpc } from '@parley/shared/internal-http'
 import { toBatchReply } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
-import { findUnchanged } from '../log/unchanged.ts'
+import { findReturns } from '../log/returns.ts'
 import { answer } from './operations.ts'
 
 /** What gateways pass on, already parsed there by the protocol table. */
@@ -14,5 +14,5 @@ export function operationRpc(app: HttpApp, ctx: Context): void {
     if (!answered) throw new AppError('unknown_event', 'messages knows no such event')
     return answered
   })
-  serveRpc(app, 'log/unchanged', async ({ asks }) => toBatchReply(await findUnchanged(ctx, asks)))
+  serveRpc(app, 'log/returns', async ({ asks }) => toBatchReply(await findReturns(ctx, asks)))
 }

@@ -67,7 +67,7 @@ test.for(jobs)('$title has no probes, ends by itself and is tried a few times', 
   for (const { startupProbe, readinessProbe, livenessProbe } of containersOf({ pod } as Workload))
     expect([startupProbe, readinessProbe, livenessProbe]).toEqual([undefined, undefined, undefined])
   const job = objects.find(({ kind, metadata }) => kind === 'Job' && metadata.name === name)
-  expect(job?.['spec']).toMatchObject({ backoffLimit: 2, activeDeadlineSeconds: 600 })
+  expect(job?.['spec']).toMatchObject({ backoffLimit: 6, activeDeadlineSeconds: 600 })
 })
 
 test.for(cases)('$title keeps to the restricted Pod Security Standard', (workload) => {

@@ -1,7 +1,10 @@
 import { writeFile } from 'node:fs/promises'
-import { type Api, createApi, type Person, signUp } from '@parley/testing/chat-api'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Api, type ApiReply, createApi, type Person, signUp } from '@parley/testing/chat-api'
 
 const atOnce = 8
+/** All come from one address, to which a server that is not set up for it gives so many accounts a minute. */
+const patienceMs = 10 * 60_000
 
 /**
  * Signs up people and writes them down for Artillery, one a line: token, the one beside them, their conversation. Tokens
@@ -12,7 +15,7 @@ export async function preparePeople(
   file: string,
   { people, groupSize }: { people: number; groupSize: number },
 ): Promise<void> {
-  const api = createApi(origin)
+  const api = patiently(createApi(origin))
   const groups = Math.ceil(people / groupSize)
   const lines: string[][] = []
   let next = 0
@@ -23,6 +26,20 @@ export async function preparePeople(
   )
   // One of each group after the other: who arrives soon finds others of the group there.
   await writeFile(file, `${lines.flat().slice(0, people).join('\n')}\n`, { mode: 0o600 })
+}
+
+/** Asks again what was refused for now, when the refusal says. */
+function patiently(api: Api): Api {
+  const until = Date.now() + patienceMs
+  const post = async (...ask: Parameters<Api['post']>): Promise<ApiReply> => {
+    for (;;) {
+      const reply = await api.post(...ask)
+      const { retryAfterMs } = reply.body.error ?? {}
+      if (reply.status !== 429 || retryAfterMs === undefined || Date.now() > until) return reply
+      await wait(retryAfterMs)
+    }
+  }
+  return { ...api, post }
 }
 
 async function prepareGroup(api: Api, size: number): Promise<string[]> {

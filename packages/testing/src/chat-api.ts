@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto'
 export interface ApiReply {
   status: number
   // Whatever the route answered; a test says what it expects.
-  body: Record<string, never> & { error?: { code: string; message: string; retryable: boolean } }
+  body: Record<string, never> & {
+    error?: { code: string; message: string; retryable: boolean; retryAfterMs?: number }
+  }
   headers: Headers
 }
 

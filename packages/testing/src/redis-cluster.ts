@@ -110,11 +110,18 @@ function onReplica(cause: Error): void {
   if (!cause.message.startsWith('READONLY')) throw cause
 }
 
+/** A client sends once more what was under way on a connection that it lost. */
+function onRepetition(cause: Error): void {
+  if (!cause.message.includes('config epoch is already non-zero')) throw cause
+}
+
 async function form(nodes: (RedisNode & { busPort: number })[]): Promise<void> {
   const [first, ...others] = nodes
   if (!first) return
   const primaries = nodes.slice(0, 3)
-  await Promise.all(nodes.map(({ client }, i) => client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1)))
+  await Promise.all(
+    nodes.map(({ client }, i) => client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1).catch(onRepetition)),
+  )
   await Promise.all(
     primaries.map(({ client }, i) => {
       const at = (n: number) => Math.floor((slots * n) / primaries.length)

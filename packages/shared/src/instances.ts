@@ -16,26 +16,48 @@ export function rankInstances<T extends { name: string }>(instances: readonly T[
     .map(({ instance }) => instance)
 }
 
+/** Longer than it takes to find out that an instance is away still. */
+const restMs = 3_000
+
 /**
- * Asks the instance this key prefers, and the next one if that is away or leaving; any other failure is an answer.
+ * Asks the instance a key prefers, and the next one if that is away or leaving; any other failure is an answer. An instance
+ * that was away is asked last for a while, and then by one call first: finding out may take as long as connecting may.
  * For calls that are safe to repeat: one that cannot be reached may have done its work all the same.
  */
-export async function onInstanceOf<I extends { name: string }, T>(
+export function chooseAmong<I extends { name: string }>(
   instances: readonly I[],
-  key: () => string,
-  call: (instance: I) => Promise<T>,
-): Promise<T> {
-  let failure: unknown
-  // A hash for each call would be for nothing where there is no choice.
-  for (const instance of instances.length > 1 ? rankInstances(instances, key()) : instances) {
-    try {
-      return await call(instance)
-    } catch (cause) {
-      if (!isElsewhere(cause)) throw cause
-      failure = cause
-    }
+  now: () => number = performance.now.bind(performance),
+) {
+  /** Until when those that were away are left alone. */
+  const resting = new Map<I, number>()
+
+  function inTurn(key: string): I[] {
+    const ranked = rankInstances(instances, key)
+    if (resting.size === 0) return ranked
+    const isResting = (instance: I) => now() < (resting.get(instance) ?? -Infinity)
+    const order = [...ranked.filter((one) => !isResting(one)), ...ranked.filter(isResting)]
+    const [next] = order
+    // Who comes when the rest is over finds out for all of them.
+    if (next && resting.has(next)) resting.set(next, now() + restMs)
+    return order
   }
-  throw failure
+
+  return async <T>(key: () => string, call: (instance: I) => Promise<T>): Promise<T> => {
+    let failure: unknown
+    // A hash for each call would be for nothing where there is no choice.
+    for (const instance of instances.length > 1 ? inTurn(key()) : instances) {
+      try {
+        const answer = await call(instance)
+        resting.delete(instance)
+        return answer
+      } catch (cause) {
+        if (!isElsewhere(cause)) throw cause
+        resting.set(instance, now() + restMs)
+        failure = cause
+      }
+    }
+    throw failure
+  }
 }
 
 export function isElsewhere(cause: unknown): boolean {

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBatcher } from '@parley/shared/batcher'
 import { directConversationId } from '@parley/shared/ids'
-import { isElsewhere, onInstanceOf } from '@parley/shared/instances'
+import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
 import {
   type Caller,
@@ -34,11 +34,12 @@ interface MessagesClientOptions {
 /** Calls to messages: batched by nature, each conversation to the instance it belongs to, another if that is away. */
 export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
   const instances = urls.map((baseUrl) => openInstance({ baseUrl, secret, tracing }))
+  const onInstanceOf = chooseAmong(instances)
 
   async function patiently<T>(key: () => string, call: (instance: Instance) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await onInstanceOf(instances, key, call)
+        return await onInstanceOf(key, call)
       } catch (cause) {
         const delayMs = retryDelaysMs[attempt]
         if (!isElsewhere(cause)) throw cause
@@ -68,19 +69,16 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
     /** Asked once: what it is for is not worth waiting for. */
     typingAudience: (ask: TypingAsk) =>
       onInstanceOf(
-        instances,
         () => ask.conversationId,
         (instance) => instance.typing.add(ask),
       ),
     visible: (ask: VisibleAsk) =>
       onInstanceOf(
-        instances,
         () => ask.userId,
         (instance) => instance.visible.add(ask),
       ),
     seen: (seen: Rpc['presence/seen']['request']['seen']) =>
       onInstanceOf(
-        instances,
         () => '',
         ({ rpc }) => rpc.call('presence/seen', { seen }),
       ),

@@ -1,6 +1,6 @@
 import { AppError } from '@parley/shared/errors'
 import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
-import { onInstanceOf } from '@parley/shared/instances'
+import { chooseAmong } from '@parley/shared/instances'
 import { type Caller, openRpc, type PictureOf, type Rpc } from '@parley/shared/rpc'
 import type { Tracing } from '@parley/shared/tracing'
 import { mediaNotFound, messagesUnavailable } from './errors.ts'
@@ -16,6 +16,7 @@ interface MessagesClientOptions {
 /** What this service asks of messages. All of it only reads, so another instance may be asked when one is away. */
 export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
   const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret, tracing }) }))
+  const onInstanceOf = chooseAmong(instances)
 
   const ask = <M extends keyof Rpc>(
     key: string,
@@ -23,7 +24,6 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
     request: Rpc[M]['request'],
   ): Promise<Rpc[M]['reply']> =>
     onInstanceOf(
-      instances,
       () => key,
       ({ rpc }) => rpc.call(method, request, { deadlineMs }),
     ).catch((cause: unknown) => {

@@ -1,4 +1,4 @@
-import { onInstanceOf } from '@parley/shared/instances'
+import { chooseAmong } from '@parley/shared/instances'
 import { openRpc, type Rpc } from '@parley/shared/rpc'
 import type { Tracing } from '@parley/shared/tracing'
 
@@ -23,6 +23,7 @@ const deadlineMs = 10_000
 /** Asks the instance that prefers the key, a conversation or user, and the next one if that cannot be reached. */
 export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
   const instances = urls.map((url) => ({ name: url, rpc: openRpc({ baseUrl: url, secret, tracing }) }))
+  const onInstanceOf = chooseAmong(instances)
 
   return {
     /** `trace`: the `traceparent` of what asks, if its trace is recorded. */
@@ -33,7 +34,6 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
       trace?: string,
     ): Promise<Rpc[M]['reply']> =>
       onInstanceOf(
-        instances,
         () => key,
         ({ rpc }) => rpc.call(method, request, { deadlineMs, trace }),
       ),

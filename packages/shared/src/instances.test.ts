@@ -12,10 +12,10 @@ function start() {
   const onInstanceOf = chooseAmong(instances, () => time)
   return {
     away,
-    at(ms: number) {
+    at: (ms: number) => {
       time = ms
     },
-    async ask(): Promise<string[]> {
+    ask: async (): Promise<string[]> => {
       const asked: string[] = []
       await onInstanceOf(
         () => 'key',

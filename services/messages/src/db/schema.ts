@@ -97,7 +97,7 @@ interface PushTokenTable {
   updatedAt: Generated<Date>
   /** BCP 47. */
   locale: string | null
-  /** What the app's icon was told last; null before the first alert, -1 where it was told several things at once. */
+  /** What the app's icon was told last; null before the first alert, -1 where nobody knows. */
   badge: Generated<number | null>
   /** The transaction that reported it. */
   badgeXid: Generated<string>

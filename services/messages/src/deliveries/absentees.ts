@@ -136,10 +136,8 @@ export function createAbsentees({ config, log, db, redis, pushQueue, announcer }
   }
 }
 
-type Absentees = ReturnType<typeof createAbsentees>
-
 /** Looks for them again and again; disposing looks once more. */
-export function startAbsentees({ note, look }: Absentees, log: Logger) {
+export function startAbsentees({ note, look }: ReturnType<typeof createAbsentees>, log: Logger) {
   const looking = startLoop({ log, name: 'absentees', everyMs: gatherMs }, look)
   return {
     /** Entries that were just committed; their absent recipients are looked for within moments. */
@@ -153,3 +151,5 @@ export function startAbsentees({ note, look }: Absentees, log: Logger) {
     },
   }
 }
+
+export type Absentees = ReturnType<typeof startAbsentees>

@@ -12,9 +12,10 @@ import type { Withdrawals } from './withdrawals.ts'
 type ReportContext = Pick<Context, 'db' | 'withdrawalQueue'> & { withdrawals: Pick<Withdrawals, 'note'> }
 
 /**
- * What became of pushes, also of those that an earlier run of their job sent and died before it could say so. A user counts as told up to the last entry for which no device is still to be tried;
- * tokens that the provider called dead are forgotten. What was read, or ceased to hold, while its alert was on
- * its way is taken back, because the alert may have arrived after that.
+ * What became of pushes, also of those that an earlier run of their job sent and died before it could say so. A user counts
+ * as told up to the last entry for which no device is still to be tried; tokens that the provider called dead are forgotten.
+ * What was read, or ceased to hold, while its alert was on its way is taken back, because the alert may have arrived after
+ * that.
  */
 export async function reportOutcomes(
   { db, withdrawalQueue, withdrawals }: ReportContext,

@@ -56,7 +56,10 @@ export async function noteShown(
   return { late: rows.map(({ userId }) => userId), unsure }
 }
 
-/** Remembers what devices were told, unless another badge was reported since `asOf`; the users for whom that was so. */
+/**
+ * Remembers what devices were told last, or that nobody knows it, where another badge was reported since `asOf`. Gives back
+ * the users with a device of which nobody knows.
+ */
 export async function setBadges(
   db: Kysely<Database>,
   badges: Badged[],
@@ -132,7 +135,7 @@ export async function listAffected(db: Kysely<Database>, userIds: string[]): Pro
 
 /**
  * Where these users' devices can be told something, and the badge that was reported of each last: null where none
- * was, -1 where a worker may have died between alerting and reporting.
+ * was, -1 where nobody knows what the device shows.
  */
 export async function listTokens(
   db: Kysely<Database>,

@@ -5,7 +5,7 @@ import { during, type TraceSpan, type Tracing } from '@parley/shared/tracing'
 import type { Kysely } from 'kysely'
 import { Gauge, type Registry } from 'prom-client'
 import type { Database } from '../db/schema.ts'
-import type { startAbsentees } from '../deliveries/absentees.ts'
+import type { Absentees } from '../deliveries/absentees.ts'
 import { type ConversationFacts, type LogRow, messageKind, plainEntry } from '../log/entry.ts'
 import type { PreparedSend } from '../messages/commit-batch.ts'
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
@@ -22,7 +22,7 @@ interface DispatcherOptions {
   tracing: Tracing | undefined
   db: Kysely<Database>
   announcer: Announcer
-  absentees: Pick<ReturnType<typeof startAbsentees>, 'note'>
+  absentees: Pick<Absentees, 'note'>
   /** Whether what was announced is to be indexed for search. */
   heirs: store.Heirs
 }

@@ -2,7 +2,7 @@ import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import type { startAbsentees } from '../deliveries/absentees.ts'
+import type { Absentees } from '../deliveries/absentees.ts'
 import { doorbellsOf, type Ring } from './doorbell.ts'
 import * as store from './store.ts'
 
@@ -14,7 +14,7 @@ const pageSize = 200
 interface SweepOptions {
   log: Logger
   db: Kysely<Database>
-  absentees: Pick<ReturnType<typeof startAbsentees>, 'note'>
+  absentees: Pick<Absentees, 'note'>
   ringAndForget: (rings: Ring[], dispatchIds: number[]) => Promise<void>
 }
 

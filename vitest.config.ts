@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 const setupFiles = ['./packages/testing/src/fail-on-console.ts']
+const withServers = [...setupFiles, './packages/testing/src/wait-patiently.ts']
 /** What runs it in production, looked at without running it: no server is needed. */
 const deployment = ['infra/{kubernetes,observability}/test/**/*.test.ts']
 const servers = ['./packages/testing/src/vitest-setup.ts']
@@ -22,7 +23,7 @@ export default defineConfig({
           name: 'service',
           include: ['{packages,services,infra}/*/test/**/*.test.ts'],
           exclude: deployment,
-          setupFiles,
+          setupFiles: withServers,
           globalSetup: servers,
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -41,7 +42,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['system/**/*.test.ts'],
-          setupFiles,
+          setupFiles: withServers,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -3,7 +3,7 @@ import { createBatcher } from './batcher.ts'
 import { AppError } from './errors.ts'
 
 /** A batcher whose batches end when told to. */
-function controlled(options: { maxBatch: number; maxQueued: number; everyMs?: number }) {
+function controlled(options: { maxBatch: number; maxQueued: number; everyMs?: number; enough?: number }) {
   const batches: {
     items: number[]
     end: (results?: (number | AppError)[]) => void
@@ -97,5 +97,29 @@ test('with a pace a trickle gathers into batches, and after a rest an item goes 
   await turn()
   // A batch that is full has nothing to wait for.
   expect(sizes()).toEqual([1, 2, 1, 3])
+  vi.useRealTimers()
+})
+
+test('with a pace, enough items begin a batch before it is time', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  const { batcher, batches } = controlled({ maxBatch: 10, maxQueued: 100, everyMs: 8, enough: 3 })
+  const sizes = () => batches.map(({ items }) => items.length)
+  void batcher.add(1)
+  await turn()
+  batches[0]?.end()
+  await turn()
+  void batcher.add(2)
+  await turn()
+  void batcher.add(3)
+  await turn()
+  expect(sizes()).toEqual([1])
+  void batcher.add(4)
+  await turn()
+  expect(sizes()).toEqual([1, 3])
+  for (const item of [5, 6, 7]) void batcher.add(item)
+  batches[1]?.end()
+  await turn()
+  expect(sizes()).toEqual([1, 3, 3])
+  expect(vi.getTimerCount()).toBe(0)
   vi.useRealTimers()
 })

@@ -5,8 +5,10 @@ export interface BatcherOptions<In, Out> {
   maxBatch: number
   /** The most items that may wait; one more is refused with a retryable `overloaded`. */
   maxQueued: number
-  /** A batch begins no sooner than this after the one before it began, unless it is full. A batcher at rest begins at once. */
+  /** A batch begins no sooner than this after the one before it began. A batcher at rest begins at once. */
   everyMs?: number
+  /** Unless so many items wait: to gather more saves little. As many as a batch carries unless told. */
+  enough?: number
   /** Handles a batch; the result has one place per item, in order. */
   run: (items: In[]) => Promise<(Out | AppError)[]>
 }
@@ -22,15 +24,35 @@ interface Waiting<In, Out> {
  * flight items gather and go together when it returns. So one request costs one round trip, and a flood costs
  * a few large ones; with `everyMs` a steady trickle does too.
  */
-export function createBatcher<In, Out>({ maxBatch, maxQueued, everyMs = 0, run }: BatcherOptions<In, Out>) {
+export function createBatcher<In, Out>({
+  maxBatch,
+  maxQueued,
+  everyMs = 0,
+  enough = maxBatch,
+  run,
+}: BatcherOptions<In, Out>) {
   let waiting: Waiting<In, Out>[] = []
   let busy = false
   let begunAt = -Infinity
+  let endRest = () => {}
+
+  /** Lets items gather until it is time or enough of them wait. */
+  async function rest(): Promise<void> {
+    const restMs = Math.min(everyMs, begunAt + everyMs - performance.now())
+    if (restMs <= 0 || waiting.length >= enough) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, restMs)
+      endRest = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    endRest = () => {}
+  }
 
   async function drain(): Promise<void> {
     while (waiting.length > 0) {
-      const restMs = Math.min(everyMs, begunAt + everyMs - performance.now())
-      if (restMs > 0 && waiting.length < maxBatch) await new Promise((resolve) => setTimeout(resolve, restMs))
+      await rest()
       begunAt = performance.now()
       const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)
       waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch)
@@ -59,7 +81,7 @@ export function createBatcher<In, Out>({ maxBatch, maxQueued, everyMs = 0, run }
       }
       return new Promise((resolve, reject) => {
         waiting.push({ item, resolve, reject })
-        if (busy) return
+        if (busy) return void (waiting.length >= enough && endRest())
         busy = true
         setImmediate(() => void drain())
       })

@@ -231,7 +231,9 @@ export const serverEvents = {
     ),
   'log:grown': z
     .object({ conversationId: z.string(), lastSeq: Seq })
-    .describe('A log has more than you have and each must read it with their own rights: `log:read`.'),
+    .describe(
+      'A log has more than you may have heard, and each must read it with their own rights: `log:read`.',
+    ),
   'conversation:ended': z
     .object({
       conversationId: z.string(),

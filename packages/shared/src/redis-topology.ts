@@ -23,6 +23,8 @@ const listening: ServerOptions = {
   // Done here, where it is known what was missed meanwhile.
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
+  // What is not sent again is refused when its connection ends. Otherwise ioredis forgets it, and whoever asked waits for ever.
+  maxRetriesPerRequest: 0,
   enableOfflineQueue: false,
   // Of a server that hangs nothing comes, not even that it has gone.
   socketTimeout: 5_000,

@@ -25,6 +25,8 @@ export interface Rpc {
     request: { sessions: Caller[] }
     reply: BatchReply<OpenedSession>
   }
+  /** messages: who of these users is in a group, and how far its log goes. */
+  'groups/standing': { request: { asks: StandingAsk[] }; reply: BatchReply<Standing> }
   /** messages: which of these sessions have ended, and how. */
   'sessions/ended': { request: { sessionIds: SessionId[] }; reply: { ended: EndedSession[] } }
   /** messages: the first pages of devices that come back; one without a page asks alone, with `events/ask`. */
@@ -113,6 +115,17 @@ export interface Sent {
 /** The groups a session's user is to hear. */
 export interface OpenedSession {
   conversationIds: ConversationId[]
+}
+
+export interface StandingAsk {
+  conversationId: ConversationId
+  userIds: UserId[]
+}
+
+export interface Standing {
+  /** 0 where nothing is kept, or there is no such group. */
+  lastSeq: number
+  memberIds: UserId[]
 }
 
 export interface MarkCall {

@@ -3,10 +3,12 @@ export interface TokenBucket {
   take(): number
 }
 
+const clock = () => performance.now()
+
 /** Refills evenly up to its burst. */
 export function createTokenBucket(
   { perSecond, burst }: { perSecond: number; burst: number },
-  now: () => number = () => performance.now(),
+  now: () => number = clock,
 ): TokenBucket {
   let tokens = burst
   let at = now()

@@ -24,6 +24,8 @@ export interface RedisNode extends AsyncDisposable {
   kill: () => void
   /** Keeps its connections and does nothing more. */
   hang: () => void
+  /** Goes on after it hung. */
+  resume: () => void
 }
 
 interface NodeOptions {
@@ -72,6 +74,7 @@ export async function startRedisNode({
     client,
     kill: () => void server.child.kill('SIGKILL'),
     hang: () => void server.child.kill('SIGSTOP'),
+    resume: () => void server.child.kill('SIGCONT'),
     [Symbol.asyncDispose]() {
       server.child.kill('SIGCONT')
       return owned.disposeAsync()

@@ -10,6 +10,7 @@ import { watchLag } from './connections/event-loop-lag.ts'
 import { createGovernor, type Governor } from './connections/governor.ts'
 import { createRegistry, type Registry } from './connections/registry.ts'
 import { createReturnTickets, type ReturnTickets } from './connections/return-ticket.ts'
+import { createRoomChanges, type RoomChanges } from './connections/room-changes.ts'
 import { type Load, type LoadSample, measureProcess, watchLoad } from './load/load.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createDeliveryMarks, type DeliveryMarks } from './receipts/delivery-marks.ts'
@@ -30,6 +31,7 @@ export interface Context {
   messages: MessagesClient
   deliveryMarks: DeliveryMarks
   registry: Registry
+  roomChanges: RoomChanges
   governor: Governor
   tickets: ReturnTickets
   load: Load
@@ -90,6 +92,7 @@ export async function createContext(
     messages,
     deliveryMarks,
     registry,
+    roomChanges: createRoomChanges(),
     governor,
     tickets: createReturnTickets(config.internalSecret),
     load,

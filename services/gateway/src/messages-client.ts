@@ -15,6 +15,8 @@ import {
   type TypingAsk,
   type TypingAudience,
   type Rpc,
+  type Standing,
+  type StandingAsk,
   type VisibleAsk,
   type VisibleUser,
 } from '@parley/shared/rpc'
@@ -94,6 +96,11 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
             ...(operatorToken ? { operatorToken } : {}),
           }),
       ),
+    standing: (ask: StandingAsk) =>
+      patiently(
+        () => ask.conversationId,
+        (instance) => instance.standings.add(ask),
+      ),
     /** The first page of a device that comes back, with those of the others; absent where too much came together. */
     comeBack: (ask: ReturnAsk) =>
       patiently(
@@ -150,6 +157,12 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
       maxBatch: 50,
       maxQueued,
       run: async (asks) => fromBatchReply(await rpc.call('log/returns', { asks })),
+    }),
+    // Each may name every user of a node.
+    standings: createBatcher<StandingAsk, Standing>({
+      maxBatch: 50,
+      maxQueued,
+      run: async (asks) => fromBatchReply(await rpc.call('groups/standing', { asks })),
     }),
     sessions: createBatcher<Caller, OpenedSession>({
       maxBatch: 200,

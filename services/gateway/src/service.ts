@@ -12,6 +12,8 @@ import { drain, drained } from './connections/drain.ts'
 import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
 import { releaseHandshake } from './connections/release-handshake.ts'
+import { createRooms } from './connections/rooms.ts'
+import { slimDown } from './connections/slim-down.ts'
 import { createTwins } from './connections/twins.ts'
 import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
 import { createContext, type Overrides } from './context.ts'
@@ -93,7 +95,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
     tell: (memberId, heard) => listeners.tell(memberId, heard),
     sheds: () => ctx.load.sheds('typing'),
   })
-  const listeners = createListeners({ limits: config.limits, adapter: io.of('/').adapter, subscriber })
+  const listeners = createListeners({ ...ctx, limits: config.limits, adapter: io.of('/').adapter })
   new Gauge({
     name: 'parley_gateway_listeners',
     help: 'Polls that are held and event streams on this node',
@@ -116,7 +118,8 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   opened.use(watchSessions(sessions))
   const typing = createTyping(ctx)
   const watches = opened.use(startWatches(ctx))
-  followOrders({ ...sessions, io, typing, watches })
+  const rooms = createRooms({ ...sessions, io })
+  followOrders({ ...sessions, rooms, typing, watches })
   subscriber.on('healed', (channels) => {
     tellStale(channels, { io, listeners })
     if (!channels.has(gatewayOrders)) return
@@ -154,6 +157,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       watches.drop(socket)
       presence.changed(userId)
     })
+    slimDown(socket)
   })
 
   const leave = async () => {

@@ -1,6 +1,8 @@
 import { randomUUID as uuid } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { UserId } from '@parley/shared/ids'
 import { findConnected } from '@parley/shared/presence'
-import { encodeEvent } from '@parley/shared/realtime'
+import { encodeEvent, encodeTraced } from '@parley/shared/realtime'
 import { io } from 'socket.io-client'
 import { describe, expect, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -52,6 +54,35 @@ describe('handshakes', () => {
     for (const { handshake, conn } of sockets) {
       expect(handshake).toMatchObject({ auth: {}, headers: {}, query: {} })
       expect(conn.request).toBeNull()
+    }
+  })
+
+  test('P10 what a connection was given room for and does not use is given back', async ({
+    start,
+    issuer,
+  }) => {
+    await using node = await start('slim')
+    await using one = await connectClient(node.url, issuer)
+    await using other = await connectClient(node.url, issuer)
+    expect([one.socket.connected, other.socket.connected]).toEqual([true, true])
+    const sockets = [...node.io.sockets.sockets.values()] as unknown as {
+      acks: Map<number, unknown>
+      fns: unknown[]
+      conn: { _events: object; transport: { _events: object; socket: { _events: object; _socket: Socket } } }
+    }[]
+    expect(sockets[0]?.acks).toBe(sockets[1]?.acks)
+    for (const { fns, conn } of sockets) {
+      expect(fns).toHaveLength(1)
+      const webSocket = conn.transport.socket
+      const timers = Object.getOwnPropertySymbols(webSocket._socket).filter(
+        ({ description }) => description === 'timeout',
+      )
+      expect(timers.map((timer) => Reflect.get(webSocket._socket, timer))).toEqual([null])
+      for (const events of [conn._events, conn.transport._events, webSocket._events]) {
+        expect(Object.keys(events)).toContain('close')
+        // No name that a client or a library may say is a listener by inheritance.
+        expect(['constructor', 'toString', '__proto__'].filter((name) => name in events)).toEqual([])
+      }
     }
   })
 
@@ -115,7 +146,7 @@ describe('handshakes', () => {
       it.status === 'fulfilled' ? [it.value] : [],
     )
     await vi.waitUntil(() => clients.filter(({ socket }) => socket.connected).length <= 2)
-    expect(node.ctx.registry.user('rushing' as never)?.sockets.size).toBe(2)
+    expect(node.ctx.registry.user('rushing' as never)?.sockets).toHaveLength(2)
     for (const client of clients) await client[Symbol.asyncDispose]()
   })
 
@@ -168,32 +199,44 @@ describe('doorbells', () => {
     }
   })
 
-  test('frames of every length arrive whole and in order', async ({ a, issuer, announcer }) => {
-    await using bob = await connectClient(a.url, issuer, { userId: 'bob' })
-    const heard: string[] = []
-    bob.socket.on('log:stale', (payload: { withinMs: string }) => heard.push(payload.withinMs))
-    const texts = [0, 80, 90, 100, 200, 65_480, 65_510, 70_000].map((length) => 'é'.repeat(length))
-    await announcer.ring(
-      texts.map((text) => ({
-        room: 'u:bob',
-        text: `42${JSON.stringify(['log:stale', { withinMs: text }])}`,
-      })),
-    )
-    await vi.waitUntil(() => heard.length === texts.length)
-    expect(heard).toEqual(texts)
-  })
+  test.for([['websocket'], ['polling']] as const)(
+    'events of every length, rung together, arrive whole and in order over %s',
+    async ([transport], { a, issuer, announcer }) => {
+      await using bob = await connectClient(a.url, issuer, { userId: 'bob', transports: [transport] })
+      const heard: string[] = []
+      bob.socket.on('log:stale', (payload: { withinMs: string }) => heard.push(payload.withinMs))
+      const texts = [0, 80, 90, 100, 200, 65_480, 65_510, 70_000].map((length) => 'é'.repeat(length))
+      await announcer.ring(
+        texts.map((text, i) => ({ room: 'u:bob', text: traced(i === 2, ['log:stale', { withinMs: text }]) })),
+      )
+      await vi.waitUntil(() => heard.length === texts.length)
+      expect(heard).toEqual(texts)
+    },
+  )
+
+  const traced = (recorded: boolean, event: unknown[]) => {
+    const text = `42${JSON.stringify(event)}`
+    return recorded ? encodeTraced(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`, text) : text
+  }
 
   test('A8.15 members added while connected hear the group on every node', async ({
     a,
     b,
     issuer,
+    messages,
     announcer,
   }) => {
+    messages.logs.set('g2', { lastSeq: 0, userIds: ['new-member' as UserId] })
     await using phone = await connectClient(a.url, issuer, { userId: 'new-member' })
     await using tablet = await connectClient(b.url, issuer, { userId: 'new-member' })
     const heard: unknown[] = []
     for (const { socket } of [phone, tablet]) socket.on('entry:new', (payload) => heard.push(payload))
-    await announcer.order({ kind: 'join', userIds: [phone.userId], conversationId: 'g2' as never })
+    await announcer.order({
+      kind: 'join',
+      userIds: [phone.userId],
+      conversationId: 'g2' as never,
+      lastSeq: 0,
+    })
     await vi.waitUntil(async () => {
       await announcer.ring([{ room: 'c:g2', text: ring(1) }])
       return heard.length >= 2

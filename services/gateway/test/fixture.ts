@@ -29,6 +29,8 @@ export function createMessagesDouble() {
     left: [] as { userId: string; at: string }[],
   }
   const groups = new Map<string, ConversationId[]>()
+  /** How far the logs of groups go, and who is in them. */
+  const logs = new Map<string, { lastSeq: number; userIds: UserId[] }>()
   const ended = new Set<SessionId>()
   /** Whom nobody sees. */
   const hidden = new Set<string>()
@@ -62,6 +64,16 @@ export function createMessagesDouble() {
         ),
       )
     },
+    'groups/standing': ({ asks }) =>
+      toBatchReply(
+        asks.map(({ conversationId, userIds }) => {
+          const log = logs.get(conversationId)
+          return {
+            lastSeq: log?.lastSeq ?? 0,
+            memberIds: userIds.filter((userId) => log?.userIds.includes(userId)),
+          }
+        }),
+      ),
     'sessions/ended': ({ sessionIds }) => ({
       ended: sessionIds.filter((id) => ended.has(id)).map((sessionId) => ({ sessionId, reason: 'revoked' })),
     }),
@@ -94,7 +106,7 @@ export function createMessagesDouble() {
       return toBatchReply(asks.map(({ query }) => (query.cursor === 'missed much' ? {} : { page })))
     },
   }
-  return { seen, groups, ended, hidden, handlers }
+  return { seen, groups, logs, ended, hidden, handlers }
 }
 
 export interface TestClient extends AsyncDisposable {

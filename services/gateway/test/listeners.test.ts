@@ -298,13 +298,15 @@ describe('server-sent events', () => {
         },
       ])
     const hints = () => stream.named('receipt:moved').map(({ data }) => data['seq'])
-    const order = { userIds: [person.userId as UserId], conversationId: groupId }
+    const order = { userIds: [person.userId as UserId], conversationId: groupId, lastSeq: 0 }
     await say(room, 1)
+    messages.logs.set(groupId, { lastSeq: 0, userIds: order.userIds })
     await announcer.order({ kind: 'join', ...order })
     await vi.waitUntil(async () => {
       await say(room, 2)
       return hints().includes(2 as never)
     })
+    messages.logs.delete(groupId)
     await announcer.order({ kind: 'leave', ...order })
     // Its order is carried out before a later word in the user's own room is heard.
     await vi.waitUntil(() => !a.io.of('/').adapter.rooms.has(room))

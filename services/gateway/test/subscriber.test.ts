@@ -2,6 +2,7 @@ import { createLogger } from '@parley/shared/log'
 import { openRedis } from '@parley/shared/redis'
 import { openSubscriber } from '@parley/shared/subscriber'
 import { startRedisCluster } from '@parley/testing/redis-cluster'
+import { redisFlags, startRedisNode } from '@parley/testing/redis-node'
 import { startRedisSentinels } from '@parley/testing/redis-sentinels'
 import { describe, expect, test, vi } from 'vitest'
 
@@ -77,6 +78,20 @@ describe('a subscriber of a cluster', () => {
       await it.expectHeard('from everywhere')
     },
   )
+})
+
+test('P4 what a connection was asked when it ended is waited for by nobody', async () => {
+  await using node = await startRedisNode({ flags: redisFlags })
+  await using it = await listen(`redis://127.0.0.1:${node.port}`)
+  node.hang()
+  // The audit is what ends it: nothing else is asked, and nothing comes.
+  await vi.waitUntil(() => !it.subscriber.hears(channels[0] ?? ''), { timeout: 25_000 })
+  node.resume()
+  await vi.waitUntil(() => it.subscriber.hears(channels[0] ?? ''), { timeout: 25_000 })
+  await it.expectHeard('back')
+  expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(channels))
+  // Its closing waits for the round in hand.
+  await it[Symbol.asyncDispose]()
 })
 
 test.for(['kill', 'hang'] as const)(

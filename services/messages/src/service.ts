@@ -8,6 +8,7 @@ import { createContext } from './context.ts'
 import { deliveryRpc } from './deliveries/rpc.ts'
 import { deviceRpc } from './devices/rpc.ts'
 import { startTellingContacts } from './directory/tell-contacts.ts'
+import { groupRpc } from './groups/standing.ts'
 import { mediaAccessRpc } from './media-access/rpc.ts'
 import { messageRpc } from './messages/rpc.ts'
 import { operationRpc } from './operations/rpc.ts'
@@ -51,6 +52,7 @@ export async function startMessages(config: Config) {
   messageRpc(internal, ctx)
   receiptRpc(internal, ctx)
   typingRpc(internal, ctx)
+  groupRpc(internal, ctx)
   presenceRpc(internal, ctx)
   operationRpc(internal, ctx)
   deliveryRpc(internal, ctx)

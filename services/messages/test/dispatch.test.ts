@@ -82,6 +82,7 @@ describe('after a commit', () => {
       kind: 'join',
       userIds: [owner.userId, bob.userId],
       conversationId,
+      lastSeq: 1,
     })
   })
 })

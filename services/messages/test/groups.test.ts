@@ -1,6 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
 import type { Entry } from '@parley/shared/entry'
 import type { SyncPage } from '@parley/shared/protocol'
+import type { Caller, StandingAsk } from '@parley/shared/rpc'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
 import { test } from './fixture.ts'
@@ -178,6 +179,35 @@ describe('a live room', () => {
     expect(
       (await api.post(`/v1/conversations/${id}/members`, { userIds: [fan.userId] }, owner.token)).status,
     ).toBe(403)
+  })
+
+  test('A8.12 is heard on every connection that its people open', async ({ api, rpc }) => {
+    const [owner, fan] = (await people(api, 2)) as [Person, Person]
+    const id = await found(api, owner, [], { policy: 'live' })
+    await api.post(`/v1/conversations/${id}/join`, {}, fan.token)
+    const { body } = await api.get('/v1/sessions', fan.token)
+    const { sessionId } = (body['sessions'] as unknown as { sessionId: string }[])[0] ?? expect.fail()
+    const caller = { ...fan, sessionId, platform: 'ios' } as unknown as Caller
+    expect(await rpc.call('sessions/open', { sessions: [caller] })).toEqual({
+      results: [{ ok: true, data: { conversationIds: [id] } }],
+    })
+  })
+})
+
+describe('how people stand, for gateways', () => {
+  test('P9 is who of those asked about is in a group, and how far its log goes', async ({ api, rpc }) => {
+    const [owner, bob, eve] = (await people(api, 3)) as [Person, Person, Person]
+    const ids = [await found(api, owner, [bob]), await found(api, owner, [])]
+    await say(api, bob, ids[0] as string)
+    const asks = ids.map((conversationId) => ({ conversationId, userIds: [bob.userId, eve.userId] }))
+    const gone = { conversationId: `g-${uuid()}`, userIds: [bob.userId] }
+    expect(await rpc.call('groups/standing', { asks: [...asks, gone] as StandingAsk[] })).toEqual({
+      results: [
+        { ok: true, data: { lastSeq: 2, memberIds: [bob.userId] } },
+        { ok: true, data: { lastSeq: 1, memberIds: [] } },
+        { ok: true, data: { lastSeq: 0, memberIds: [] } },
+      ],
+    })
   })
 })
 

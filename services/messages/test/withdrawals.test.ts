@@ -246,14 +246,31 @@ describe('alerts that hold no longer', () => {
     expect(await due(rpc, bob)).toEqual([])
   })
 
-  test('P6 an alert whose worker died for good leaves a true badge, once its message has been delivered elsewhere', async ({
-    api,
-    rpc,
-  }) => {
+  /** Somebody whose device may show an alert that no worker will report, of a message that was delivered elsewhere. */
+  async function loseAlert(api: Api, rpc: RpcClient) {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     await bind(api, bob)
     const { conversationId, seq } = await ask(rpc, bob, (await say(api, alice, bob)).conversationId)
     await api.put(`/v1/conversations/${conversationId}/receipts/delivered`, { seq }, bob.token)
+    return { alice, bob, conversationId, seq }
+  }
+
+  test('P6 an alert whose worker died for good leaves a true badge, once its message has been delivered elsewhere', async ({
+    api,
+    rpc,
+  }) => {
+    const { bob } = await loseAlert(api, rpc)
+    expect(await due(rpc, bob)).toMatchObject([{ badge: 1, read: [], gone: [] }])
+    await settle(rpc, bob)
+  })
+
+  test('P6 such an alert is not forgotten because a later entry of the conversation was nothing to tell', async ({
+    api,
+    rpc,
+  }) => {
+    const { alice, bob, conversationId } = await loseAlert(api, rpc)
+    await say(api, bob, alice)
+    expect(await ask(rpc, bob, conversationId)).toMatchObject({ seq: 0 })
     expect(await due(rpc, bob)).toMatchObject([{ badge: 1, read: [], gone: [] }])
     await settle(rpc, bob)
   })

@@ -99,6 +99,12 @@ export const rpcSchemas = {
     request: z.object({ sessions: z.array(Caller) }),
     reply: batch(z.object({ conversationIds: z.array(ConversationId) })),
   },
+  'groups/standing': {
+    request: z.object({
+      asks: z.array(z.object({ conversationId: ConversationId, userIds: z.array(UserId) })),
+    }),
+    reply: batch(z.object({ lastSeq: count, memberIds: z.array(UserId) })),
+  },
   'sessions/ended': {
     request: z.object({ sessionIds: z.array(SessionId) }),
     reply: z.object({
@@ -225,7 +231,12 @@ export const rpcSchemas = {
 } satisfies { [M in keyof Rpc]: { request: z.ZodType; reply: z.ZodType } }
 
 export const GatewayOrderSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('join'), userIds: z.array(UserId), conversationId: ConversationId }),
+  z.object({
+    kind: z.literal('join'),
+    userIds: z.array(UserId),
+    conversationId: ConversationId,
+    lastSeq: count,
+  }),
   z.object({ kind: z.literal('leave'), userIds: z.array(UserId), conversationId: ConversationId }),
   z.object({ kind: z.literal('close-room'), conversationId: ConversationId }),
   z.object({ kind: z.literal('recheck-presence'), userIds: z.array(UserId) }),

@@ -1,10 +1,11 @@
 import { AppError } from '@parley/shared/errors'
-import { conversationRoom, userRoom } from '@parley/shared/realtime'
+import { userRoom } from '@parley/shared/realtime'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Context } from '../context.ts'
 import { nodeFull, tooManySockets } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { authenticate, type Newcomer, refusal } from './authenticate.ts'
+import { settleRooms } from './settle-rooms.ts'
 import { createSteps } from './steps.ts'
 
 type AdmitContext = Pick<
@@ -13,6 +14,7 @@ type AdmitContext = Pick<
   | 'log'
   | 'metrics'
   | 'registry'
+  | 'roomChanges'
   | 'messages'
   | 'subscriber'
   | 'verifyToken'
@@ -26,7 +28,18 @@ type AdmitContext = Pick<
  * it hears leave nothing between them.
  */
 export function createAdmission(ctx: AdmitContext) {
-  const { config, log, metrics, registry, messages, subscriber, verifyToken, governor, tickets } = ctx
+  const {
+    config,
+    log,
+    metrics,
+    registry,
+    roomChanges,
+    messages,
+    subscriber,
+    verifyToken,
+    governor,
+    tickets,
+  } = ctx
   const refused = new Counter({
     name: 'parley_gateway_handshakes_refused_total',
     help: 'Refused handshakes by error code',
@@ -82,6 +95,7 @@ export function createAdmission(ctx: AdmitContext) {
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
     await step()
     const askedAt = performance.now()
+    using changes = roomChanges.watch(userId)
     const { conversationIds } = await messages.openSession(identity)
     const connectedAt = Date.now()
     socket.data = {
@@ -94,8 +108,11 @@ export function createAdmission(ctx: AdmitContext) {
       appState,
       heartbeat,
     }
-    await socket.join([userRoom(userId), ...conversationIds.map(conversationRoom)])
+    const { adapter } = socket.nsp
+    void socket.join(userRoom(userId))
+    settleRooms(adapter, socket.id, changes.addTo(conversationIds))
     // A Redis that is slow or away keeps nobody out: they sync when they are in, and again when it is back.
     await subscriber.settled()
+    if (changes.any) settleRooms(adapter, socket.id, changes.addTo(conversationIds))
   }
 }

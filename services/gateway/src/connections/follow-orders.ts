@@ -1,36 +1,29 @@
 import { directConversationId, type UserId } from '@parley/shared/ids'
 import type { Logger } from '@parley/shared/log'
-import { conversationRoom, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
+import { type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import type { Subscriber } from '@parley/shared/subscriber'
-import type { Listeners } from '../listeners/listeners.ts'
+import type { MessagesClient } from '../messages-client.ts'
 import type { Watches } from '../presence/watches.ts'
-import type { ChatServer } from '../realtime.ts'
 import type { Typing } from '../typing/typing.ts'
+import { checkStanding } from './check-standing.ts'
 import type { EndedSessions } from './ended-sessions.ts'
-import type { Registry } from './registry.ts'
+import type { RoomChanges } from './room-changes.ts'
+import type { Rooms } from './rooms.ts'
 
 interface OrdersOptions {
   subscriber: Subscriber
   log: Logger
-  io: ChatServer
-  registry: Registry
-  listeners: Listeners
+  messages: MessagesClient
+  rooms: Rooms
+  roomChanges: RoomChanges
   endedSessions: EndedSessions
   typing: Typing
   watches: Watches
 }
 
 /** Carries out what messages asks of all gateways, on the sockets of this one. */
-export function followOrders({
-  subscriber,
-  log,
-  io,
-  registry,
-  listeners,
-  endedSessions,
-  typing,
-  watches,
-}: OrdersOptions): void {
+export function followOrders(options: OrdersOptions): void {
+  const { subscriber, log, rooms, endedSessions, typing, watches } = options
   // As bytes: a listener for text would turn every doorbell into a string that nobody reads.
   const ordersChannel = Buffer.from(gatewayOrders)
   subscriber.on('smessageBuffer', (channel: Buffer, message: Buffer) => {
@@ -47,29 +40,27 @@ export function followOrders({
     watches.recheck(userIds).catch((err: unknown) => log.warn({ err }, 'who may be seen was not asked anew'))
   }
 
+  function check(change: Parameters<typeof checkStanding>[1]): void {
+    checkStanding(options, change).catch((err: unknown) =>
+      log.warn(
+        { err, conversationId: change.conversationId },
+        'who is in a conversation was not looked at again',
+      ),
+    )
+  }
+
   function follow(order: GatewayOrder): void {
     switch (order.kind) {
       case 'join':
-        for (const userId of order.userIds) {
-          for (const socket of registry.socketsOf(userId))
-            void socket.join(conversationRoom(order.conversationId))
-          listeners.join(userId, order.conversationId)
-        }
-        return
+        for (const userId of order.userIds) rooms.letIn(userId, order.conversationId)
+        return check(order)
       case 'leave':
-        for (const userId of order.userIds) {
-          for (const socket of registry.socketsOf(userId))
-            void socket.leave(conversationRoom(order.conversationId))
-          listeners.leave(userId, order.conversationId)
-        }
+        for (const userId of order.userIds) rooms.letOut(userId, order.conversationId)
         typing.forget(order.conversationId, order.userIds)
         recheck(order.userIds)
-        return
+        return check({ ...order, lastSeq: 0 })
       case 'close-room':
-        io.local
-          .in(conversationRoom(order.conversationId))
-          .socketsLeave(conversationRoom(order.conversationId))
-        listeners.closeRoom(order.conversationId)
+        rooms.close(order.conversationId)
         typing.forget(order.conversationId)
         return
       case 'recheck-presence': {

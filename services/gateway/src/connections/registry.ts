@@ -5,29 +5,33 @@ import type { Identity } from '@parley/shared/tokens'
 import type { Config } from '../config.ts'
 import type { ChatSocket } from '../realtime.ts'
 
+/** What a user may do so often. */
+export type Rate = 'sends' | 'requests' | 'typing'
+
 export interface UserHere {
-  sockets: Set<ChatSocket>
-  sends: TokenBucket
-  requests: TokenBucket
-  typing: TokenBucket
+  /** Seldom more than one, for which an array takes a third of the memory of a set. */
+  sockets: ChatSocket[]
+  /** Those that were drawn on: who only listens has none. */
+  buckets: { [R in Rate]?: TokenBucket }
 }
 
 /** Who is connected to this node. Limits are a user's, not a socket's: a second socket does not double them. */
 export function createRegistry({ limits }: Pick<Config, 'limits'>) {
   const users = new Map<UserId, UserHere>()
-  const sessions = new Map<SessionId, Set<ChatSocket>>()
+  const sessions = new Map<SessionId, ChatSocket[]>()
   let connections = 0
 
   function addToSession(socket: ChatSocket): void {
     const { sessionId } = socket.data.identity
-    sessions.set(sessionId, (sessions.get(sessionId) ?? new Set()).add(socket))
+    const others = sessions.get(sessionId)
+    sessions.set(sessionId, others ? [...others, socket] : [socket])
   }
 
   function removeFromSession(socket: ChatSocket): void {
     const { sessionId } = socket.data.identity
-    const ofSession = sessions.get(sessionId)
-    ofSession?.delete(socket)
-    if (ofSession?.size === 0) sessions.delete(sessionId)
+    const others = (sessions.get(sessionId) ?? []).filter((it) => it !== socket)
+    if (others.length === 0) sessions.delete(sessionId)
+    else sessions.set(sessionId, others)
   }
 
   return {
@@ -35,7 +39,7 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
       return connections
     },
     user: (userId: UserId) => users.get(userId),
-    socketsOf: (userId: UserId): Iterable<ChatSocket> => [...(users.get(userId)?.sockets ?? [])],
+    socketsOf: (userId: UserId): readonly ChatSocket[] => users.get(userId)?.sockets ?? [],
     /** How many devices of a user are here beside one. */
     otherDevices(userId: UserId, deviceId: DeviceId): number {
       const devices = new Set<DeviceId>()
@@ -43,7 +47,7 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
       devices.delete(deviceId)
       return devices.size
     },
-    socketsOfSession: (sessionId: SessionId): Iterable<ChatSocket> => [...(sessions.get(sessionId) ?? [])],
+    socketsOfSession: (sessionId: SessionId): readonly ChatSocket[] => sessions.get(sessionId) ?? [],
     sessionIds: (): SessionId[] => [...sessions.keys()],
     *sockets(): Iterable<ChatSocket> {
       for (const { sockets } of users.values()) yield* sockets
@@ -53,36 +57,36 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
       for (const [userId, { sockets }] of users) yield [userId, toPresence(sockets)]
     },
 
-    add(socket: ChatSocket): UserHere {
+    /** Draws on what a user may do; the milliseconds until the next if that is used up, else 0. */
+    take(userId: UserId, rate: Rate): number {
+      const here = users.get(userId)
+      if (!here) return 0
+      const bucket = (here.buckets[rate] ??= createTokenBucket(limits[rate]))
+      return bucket.take()
+    },
+
+    add(socket: ChatSocket): void {
       const { userId } = socket.data.identity
-      let here = users.get(userId)
-      if (!here) {
-        here = {
-          sockets: new Set(),
-          sends: createTokenBucket(limits.sends),
-          requests: createTokenBucket(limits.requests),
-          typing: createTokenBucket(limits.typing),
-        }
-        users.set(userId, here)
-      }
-      here.sockets.add(socket)
+      const here = users.get(userId)
+      if (here) here.sockets = [...here.sockets, socket]
+      else users.set(userId, { sockets: [socket], buckets: {} })
       connections++
       addToSession(socket)
-      return here
     },
 
     remove(socket: ChatSocket): void {
       const { userId } = socket.data.identity
       const here = users.get(userId)
-      if (!here?.sockets.delete(socket)) return
+      if (!here?.sockets.includes(socket)) return
+      here.sockets = here.sockets.filter((it) => it !== socket)
       connections--
-      if (here.sockets.size === 0) users.delete(userId)
+      if (here.sockets.length === 0) users.delete(userId)
       removeFromSession(socket)
     },
 
     /** Goes on under another token of the same user. */
     renew(socket: ChatSocket, identity: Identity): void {
-      if (!users.get(identity.userId)?.sockets.has(socket)) return
+      if (!users.get(identity.userId)?.sockets.includes(socket)) return
       removeFromSession(socket)
       socket.data.identity = identity
       socket.data.warnedOfExpiry = false
@@ -93,7 +97,7 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
 
 export type Registry = ReturnType<typeof createRegistry>
 
-function toPresence(sockets: Set<ChatSocket> | undefined): UserAtGateway {
-  const foreground = sockets?.values().some(({ data }) => data.appState === 'foreground')
-  return { sockets: sockets?.size ?? 0, foreground: foreground ?? false }
+function toPresence(sockets: ChatSocket[] | undefined): UserAtGateway {
+  const foreground = sockets?.some(({ data }) => data.appState === 'foreground')
+  return { sockets: sockets?.length ?? 0, foreground: foreground ?? false }
 }

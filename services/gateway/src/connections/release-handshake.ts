@@ -6,5 +6,8 @@ import type { ChatSocket } from '../realtime.ts'
  */
 export function releaseHandshake({ conn, handshake }: ChatSocket): void {
   Object.assign(conn, { request: null })
-  Object.assign(handshake, { headers: {}, query: {}, auth: {}, url: '' })
+  Object.assign(handshake, { headers: nothing, query: nothing, auth: nothing, url: '', time: '' })
 }
+
+/** One for all. */
+const nothing = Object.freeze({})

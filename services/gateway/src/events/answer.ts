@@ -12,7 +12,7 @@ import type { TraceSpan, Tracing } from '@parley/shared/tracing'
 import { Counter, Histogram, type Registry as Metrics } from 'prom-client'
 import { z } from 'zod'
 import { closeSocket } from '../connections/close-socket.ts'
-import type { Registry } from '../connections/registry.ts'
+import type { Rate, Registry } from '../connections/registry.ts'
 import { ackRequired, malformed, onePayload, tooFast, unknownEvent } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { createDeadlines } from './deadlines.ts'
@@ -24,7 +24,7 @@ const deadlineMs = 15_000
 const floodAfter = 500
 
 /** Events that have a rate of their own, beside that of all the others together. */
-const ownRates: { [E in ClientEventName]?: 'sends' | 'typing' } = {
+const ownRates: { [E in ClientEventName]?: Rate } = {
   'message:send': 'sends',
   'typing:set': 'typing',
 }
@@ -126,9 +126,7 @@ export function createAnswer({ log, metrics, tracing, registry, handlers }: Answ
   }
 
   function takeToken(socket: ChatSocket, event: ClientEventName | undefined): number {
-    const here = registry.user(socket.data.identity.userId)
-    const bucket = (event && ownRates[event]) ?? 'requests'
-    return here?.[bucket].take() ?? 0
+    return registry.take(socket.data.identity.userId, (event && ownRates[event]) ?? 'requests')
   }
 
   function watchForFlood(socket: ChatSocket, result: Result<unknown>): void {

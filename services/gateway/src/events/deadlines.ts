@@ -35,6 +35,15 @@ export function createDeadlines(deadlineMs: number) {
       const entry = { dueAt: performance.now() + deadlineMs, reject }
       waiting.add(entry)
       timer ??= setInterval(check, checkEveryMs).unref()
-      promise.then(resolve, reject).finally(() => waiting.delete(entry))
+      promise.then(
+        (value) => {
+          waiting.delete(entry)
+          resolve(value)
+        },
+        (cause: unknown) => {
+          waiting.delete(entry)
+          reject(cause)
+        },
+      )
     })
 }

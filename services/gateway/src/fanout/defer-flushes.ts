@@ -1,11 +1,12 @@
 import type { Server } from 'socket.io'
+import { type WebSocketTransport, writeAtOnce } from './write-at-once.ts'
 
 type Engine = Server['engine']
 
 interface Connection {
   flush: (this: Connection) => void
   writeBuffer: unknown[]
-  transport: { name: string; socket?: { _socket?: { cork(): void; uncork(): void } } }
+  transport: WebSocketTransport & { name: string }
 }
 
 const isDeferred = Symbol('deferred flush')
@@ -39,7 +40,7 @@ export function deferFlushes(engine: Engine): void {
       waiting = []
       for (const conn of connections) {
         conn[isDirty] = false
-        flushOnce(conn, stockFlush)
+        stockFlush.call(conn)
       }
     }
 
@@ -47,21 +48,12 @@ export function deferFlushes(engine: Engine): void {
       if (this.transport.name !== 'websocket') return stockFlush.call(this)
       if (this[isDirty]) return
       this[isDirty] = true
+      writeAtOnce(this.transport)
       if (waiting.push(this) > 1) return
       if (isBusy()) setTimeout(flushAll, holdMs)
       else setImmediate(flushAll)
     }
   })
-}
-
-function flushOnce(conn: Connection, stockFlush: (this: Connection) => void): void {
-  const tcp = conn.writeBuffer.length > 1 ? conn.transport.socket?._socket : undefined
-  tcp?.cork()
-  try {
-    stockFlush.call(conn)
-  } finally {
-    tcp?.uncork()
-  }
 }
 
 /** Whether the event loop has lately been at work almost all of the time. */

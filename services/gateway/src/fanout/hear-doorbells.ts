@@ -1,5 +1,5 @@
 import { closeCodes } from '@parley/shared/protocol'
-import { decodeEvent, decodeTraced, roomOfChannel, tracedMark } from '@parley/shared/realtime'
+import { decodeEvent, decodeTraced, roomOfChannel, splitEvents, tracedMark } from '@parley/shared/realtime'
 import type { Tracing } from '@parley/shared/tracing'
 import type { Namespace } from 'socket.io'
 import type { Adapter } from 'socket.io-adapter'
@@ -9,7 +9,7 @@ import { decodeDroppable, droppableMark } from './droppable.ts'
 import type { FanoutMetrics } from './fanout-metrics.ts'
 import { closeIfTooSlow } from './slow-readers.ts'
 import { storedAt } from './stored-at.ts'
-import { textFrame } from './text-frame.ts'
+import { textFrames } from './text-frames.ts'
 
 /** Every encoded Socket.IO event begins with 42; the adapter's own messages begin with `{` or are MessagePack. */
 const firstByteOfEvent = 0x34
@@ -39,8 +39,8 @@ interface ShardedAdapter extends Adapter {
 
 /**
  * Lets doorbells through the adapter without taking them apart: what messages publishes to a room's channel is
- * the text a client gets, so a gateway makes one WebSocket frame of it and writes that to each socket of the
- * room. Everything else goes the adapter's own way.
+ * the text a client gets, or several of them, so a gateway makes WebSocket frames of it once and writes those to
+ * each socket of the room. Everything else goes the adapter's own way.
  */
 export function hearDoorbells(
   adapter: Adapter,
@@ -72,14 +72,15 @@ export function hearDoorbells(
     const sids = adapter.rooms.get(roomOfChannel(channel.toString()))
     if (sids === undefined) return 0
     let written = 0
-    const options = { preEncoded: true, compress: false, wsPreEncodedFrame: [textFrame(message)] }
-    let text: string | undefined
-    let heard: Heard | undefined
+    const events = splitEvents(message)
+    // All of them are one packet to Engine.IO, whose text nobody reads.
+    const frames = preEncoded(textFrames(events))
+    let heard: Heard[] | undefined
     for (const sid of sids) {
       const socket = nsp.sockets.get(sid) as ChatSocket | undefined
       if (!socket) {
-        heard ??= decodeEvent(message)
-        tell(sid, heard)
+        heard ??= events.map(decodeEvent)
+        for (const event of heard) tell(sid, event)
         continue
       }
       if (causedBy !== undefined && isLeftOut(socket, causedBy)) continue
@@ -90,16 +91,25 @@ export function hearDoorbells(
         metrics.slowConsumers.inc({ reason: 'queue' })
         continue
       }
-      // A WebSocket takes the frame. Polling takes the text, without the 4 that Engine.IO puts before it.
-      text ??= conn.transport.name === 'websocket' ? undefined : message.toString('utf8', 1)
-      conn.write(text ?? '2', options as never)
+      if (conn.transport.name === 'websocket') conn.write('2', frames)
+      else for (const event of events) writeToPolling(conn, event)
       written++
     }
-    const storedMs = storedAt(message)
-    if (storedMs !== undefined) metrics.delivery.observe(Math.max(0, Date.now() - storedMs) / 1_000)
+    for (const event of events) {
+      const storedMs = storedAt(event)
+      if (storedMs !== undefined) metrics.delivery.observe(Math.max(0, Date.now() - storedMs) / 1_000)
+    }
     return written
   }
 }
+
+/** Polling takes the text, without the 4 that Engine.IO puts before it. A socket that meanwhile became a WebSocket takes the frame. */
+function writeToPolling(conn: ChatSocket['conn'], event: Buffer): void {
+  conn.write(event.toString('utf8', 1), preEncoded(textFrames([event])))
+}
+
+const preEncoded = (frame: Buffer) =>
+  ({ preEncoded: true, compress: false, wsPreEncodedFrame: [frame] }) as never
 
 function isLeftOut({ data, conn }: ChatSocket, causedBy: string): boolean {
   const queue = (conn as unknown as { writeBuffer: unknown[] }).writeBuffer

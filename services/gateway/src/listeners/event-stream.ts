@@ -43,7 +43,7 @@ export async function streamEvents(
   const hangUp = () => listener.end({ code: closeCodes.internal, reason: 'the reader has gone' })
   if (response.destroyed) hangUp()
   response.once('close', hangUp)
-  const letIn = async () => listener.letIn((await messages.openSession(identity)).conversationIds)
+  const letIn = () => listener.letIn(() => messages.openSession(identity))
   const ask = (since: string | undefined) =>
     messages.ask(identity, 'log:sync', { cursor: since, limit: perPage }) as Promise<SyncPage>
 

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import type { ConversationId, SessionId, UserId } from '@parley/shared/ids'
 import { conversationRoom, userRoom } from '@parley/shared/realtime'
+import type { OpenedSession } from '@parley/shared/rpc'
 import type { Subscriber } from '@parley/shared/subscriber'
 import type { Identity } from '@parley/shared/tokens'
 import type { Adapter } from 'socket.io-adapter'
 import type { Config } from '../config.ts'
+import type { RoomChanges } from '../connections/room-changes.ts'
+import { settleRooms } from '../connections/settle-rooms.ts'
 import { nodeDrains, nodeFull, tooManyListeners } from '../errors.ts'
 import type { Heard } from '../fanout/hear-doorbells.ts'
 import { createListener, type Ending, type Listener } from './listener.ts'
@@ -13,13 +16,14 @@ interface ListenersOptions {
   limits: Config['limits']
   adapter: Adapter
   subscriber: Subscriber
+  roomChanges: RoomChanges
 }
 
 /**
  * Who listens on this node without a socket: polls that are held, and event streams. Each is in the same rooms as
  * a socket of its user would be, so what Redis carries for sockets wakes it, and nothing else has to.
  */
-export function createListeners({ limits, adapter, subscriber }: ListenersOptions) {
+export function createListeners({ limits, adapter, subscriber, roomChanges }: ListenersOptions) {
   const byId = new Map<string, Listener>()
   const byUser = new Map<UserId, Set<string>>()
   let isClosed = false
@@ -60,13 +64,13 @@ export function createListeners({ limits, adapter, subscriber }: ListenersOption
       byUser.set(userId, ofUser.add(listener.id))
       return {
         ...listener,
-        /** What commits after this wakes it; what committed before is there to be read. */
-        async letIn(conversationIds: ConversationId[]): Promise<void> {
+        /** Asks which groups it is to hear. What commits after this wakes it; what committed before is there to be read. */
+        async letIn(openSession: () => Promise<OpenedSession>): Promise<void> {
+          using changes = roomChanges.watch(userId)
+          const { conversationIds } = await openSession()
           if (!byId.has(listener.id)) return
-          void adapter.addAll(
-            listener.id,
-            new Set([userRoom(userId), ...conversationIds.map(conversationRoom)]),
-          )
+          void adapter.addAll(listener.id, new Set([userRoom(userId)]))
+          settleRooms(adapter, listener.id, changes.addTo(conversationIds))
           await subscriber.settled()
         },
         [Symbol.dispose]: () => remove(listener),
@@ -78,8 +82,16 @@ export function createListeners({ limits, adapter, subscriber }: ListenersOption
       byId.get(id)?.hear(heard)
     },
 
-    join(userId: UserId, conversationId: ConversationId): void {
-      for (const { id } of of(userId)) void adapter.addAll(id, new Set([conversationRoom(conversationId)]))
+    has: (userId: UserId): boolean => byUser.has(userId),
+    tellUser(userId: UserId, heard: Heard): void {
+      for (const listener of of(userId)) listener.hear(heard)
+    },
+    /** Whether anybody was outside. */
+    join(userId: UserId, conversationId: ConversationId): boolean {
+      const room = conversationRoom(conversationId)
+      const outside = [...of(userId)].filter(({ id }) => !adapter.sids.get(id)?.has(room))
+      for (const { id } of outside) void adapter.addAll(id, new Set([room]))
+      return outside.length > 0
     },
     leave(userId: UserId, conversationId: ConversationId): void {
       for (const { id } of of(userId)) void adapter.del(id, conversationRoom(conversationId))

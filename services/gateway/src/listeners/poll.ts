@@ -29,7 +29,7 @@ export async function poll(
   const hangUp = () => listener.end({ code: closeCodes.internal, reason: 'the caller has gone' })
   if (gone.aborted) hangUp()
   gone.addEventListener('abort', hangUp, { once: true })
-  await listener.letIn((await messages.openSession(identity)).conversationIds)
+  await listener.letIn(() => messages.openSession(identity))
   let page = await ask(query)
   while (isEmpty(page) && performance.now() < deadline) {
     await listener.rang(deadline - performance.now())

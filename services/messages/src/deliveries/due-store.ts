@@ -6,6 +6,14 @@ import type { Database, Preview, PushKeys } from '../db/schema.ts'
 /** Kinds of token that services/push alerts; a VoIP push is for calls alone. */
 export const alertKinds: PushTokenKind[] = ['apns', 'fcm', 'fcm-fid', 'webpush', 'huawei']
 
+/** Those of them that can be told something in silence, which a browser cannot. */
+export const quietKinds = alertKinds.filter((kind) => kind !== 'webpush')
+
+/** Of a member `m`: alerts that a job took on and never reported, and need not any more, because the entries were delivered. */
+export const hasLostAlerts = sql.raw(
+  '(m.alerted_seq > m.notified_seq and greatest(m.delivered_seq, m.read_seq, m.cleared_seq) >= m.alerted_seq)',
+)
+
 /** Up to where a member needs no telling any more. */
 export const toldSeq = sql.raw(
   'greatest(m.delivered_seq, m.read_seq, m.notified_seq, m.joined_seq, m.cleared_seq)',
@@ -68,7 +76,7 @@ interface DueOptions {
  * The devices still to be told and what of, one alert token each, the device in use last first. It is decided
  * under the members' row locks, so it waits for a read mark that is being moved and sees it. In the same
  * breath the right to alert with sound goes to the job that asked, for entries no other job had it for, and
- * members whom nothing is to be told of count as told.
+ * members whom nothing is to be told of count as told, unless a withdrawal is still to settle what a dead worker told them.
  */
 export async function claimDue(db: Kysely<Database>, options: DueOptions): Promise<DueRow[]> {
   const { conversationId, lastSeq, userIds, claim, entriesEach } = options
@@ -103,11 +111,13 @@ export async function claimDue(db: Kysely<Database>, options: DueOptions): Promi
         and member.alerted_seq < due.newest
     ),
     passed as (
-      update member set notified_seq = least(${lastSeq}, c.last_seq)
+      update member m set notified_seq = least(${lastSeq}, c.last_seq)
       from due, conversation c
-      where member.conversation_id = ${conversationId} and member.user_id = due.user_id and due.newest is null
+      where m.conversation_id = ${conversationId} and m.user_id = due.user_id and due.newest is null
         and c.conversation_id = ${conversationId}
-        and member.notified_seq < least(${lastSeq}, c.last_seq)
+        and m.notified_seq < least(${lastSeq}, c.last_seq)
+        and not (${hasLostAlerts}
+          and exists (select from push_token t where t.user_id = m.user_id and t.kind = any(${quietKinds})))
     )
     select * from (
       select distinct on (t.user_id, t.device_id) t.user_id, t.device_id, d.platform, t.kind, t.token, t.topic,

@@ -3,7 +3,7 @@ import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import { mayHaveUnread, unreadOf } from '../log/store.ts'
-import { alertKinds, type TokenRow } from './due-store.ts'
+import { hasLostAlerts, quietKinds, type TokenRow } from './due-store.ts'
 
 /** Each user's unread over all conversations: what an app's badge shows. */
 export async function listBadges(db: Kysely<Database>, userIds: string[]): Promise<Map<string, number>> {
@@ -94,16 +94,8 @@ export async function setBadges(
   return rows.map(({ userId }) => userId)
 }
 
-/** Kinds of token that can be told something in silence, which a browser cannot. */
-const quietKinds = alertKinds.filter((kind) => kind !== 'webpush')
-
 // Of a member `m`: alerts of what has been read or cleared, that were not taken back.
 const hasReadAlerts = sql.raw('least(m.alerted_seq, greatest(m.read_seq, m.cleared_seq)) > m.withdrawn_seq')
-
-// Of a member `m`: alerts that a job took on and never reported, and need not any more, because the entries were delivered.
-const hasLostAlerts = sql.raw(
-  '(m.alerted_seq > m.notified_seq and greatest(m.delivered_seq, m.read_seq, m.cleared_seq) >= m.alerted_seq)',
-)
 
 /** Users with a device that can be told something, by id, after one. */
 export async function listReachable(

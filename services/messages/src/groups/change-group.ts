@@ -142,7 +142,12 @@ export async function announceChange(
 ): Promise<void> {
   try {
     if (joined.length > 0)
-      await announcer.order({ kind: 'join', userIds: joined as UserId[], conversationId })
+      await announcer.order({
+        kind: 'join',
+        userIds: joined as UserId[],
+        conversationId,
+        lastSeq: appended.at(-1)?.row.seq ?? 0,
+      })
     if (ended) await announceEnd({ announcer }, { ended, gone, actorId, conversationId })
   } catch (err) {
     log.warn({ err, conversationId }, 'gateways were not told of a change of members')

@@ -118,6 +118,24 @@ export async function listRoles(
   return new Map(rows.map(({ userId, role }) => [userId, role]))
 }
 
+/** How far each log goes and who of the named users is in it; nothing for what is not there. */
+export async function listStandings(
+  db: Kysely<Database>,
+  asks: { conversationId: string; userIds: string[] }[],
+): Promise<{ conversationId: string; lastSeq: number; memberIds: string[] }[]> {
+  const pairs = asks.flatMap(({ conversationId, userIds }) =>
+    userIds.map((userId) => ({ conversationId, userId })),
+  )
+  const { rows } = await sql<{ conversationId: string; lastSeq: number; memberIds: string[] }>`
+    select c.conversation_id, c.last_seq, coalesce(array_agg(m.user_id) filter (where m.user_id is not null), '{}') as member_ids
+    from unnest(${pairs.map(({ conversationId }) => conversationId)}::text[], ${pairs.map(({ userId }) => userId)}::text[])
+      as i (conversation_id, user_id)
+    join conversation c on c.conversation_id = i.conversation_id
+    left join member m on m.conversation_id = i.conversation_id and m.user_id = i.user_id
+    group by c.conversation_id`.execute(db)
+  return rows
+}
+
 export async function countMembers(db: Kysely<Database>, conversationId: string): Promise<number> {
   const { count } = await db
     .selectFrom('member')

@@ -4,8 +4,10 @@ import type { Logger } from '@parley/shared/log'
 import type { Pool } from 'pg'
 import type { MessagesFrom } from '../contacts/bars.ts'
 import { commitUnknown, contendedConversation, unstorable } from '../errors.ts'
-import { commitBatch, type PreparedSend, type Standing } from './commit-batch.ts'
+import { commitBatch, type CommittedBatch, type PreparedSend, type Standing } from './commit-batch.ts'
+import { commitPlain } from './commit-plain.ts'
 import { openDirectConversations } from './open-direct.ts'
+import type { PlainSends } from './plain-sends.ts'
 import { refusalError } from './refusal-error.ts'
 
 type Outcome = Exclude<Standing, { kind: 'refused' | 'stale' }> | AppError
@@ -21,13 +23,14 @@ interface CommitOptions {
   log: Logger
   /** From whom accounts take direct messages, where they do not say so themselves. */
   messagesFrom: MessagesFrom
+  plainSends: PlainSends
 }
 
 /** Postgres that restarts is back within a few seconds; a client's own deadline is not much longer. */
 const retryDelaysMs = [50, 200, 500, 1_000, 1_500, 2_000]
 
 /**
- * Commits a batch and deals with what one statement cannot: the first message of a direct conversation, a
+ * Commits a batch, first the plain way, and deals with what one statement cannot: the first message of a direct conversation, a
  * conversation that somebody else changed meanwhile, a deadlock, a connection lost with the commit in doubt
  * (safe to repeat, since known sends are found), and content that Postgres refuses, which must not take the
  * rest of its batch with it.
@@ -35,10 +38,12 @@ const retryDelaysMs = [50, 200, 500, 1_000, 1_500, 2_000]
 export async function commitUntilSettled(
   pool: Pool,
   sends: PreparedSend[],
-  { log, messagesFrom }: CommitOptions,
+  options: CommitOptions,
 ): Promise<SettledBatch> {
+  const { log, messagesFrom, plainSends } = options
   const outcomes = new Map<PreparedSend, Outcome>()
   const dispatches: number[] = []
+  const plain = plainOf(sends, plainSends)
   let open = sends
   let opened = false
 
@@ -46,16 +51,22 @@ export async function commitUntilSettled(
     const again: PreparedSend[] = []
     const missing: PreparedSend[] = []
     try {
-      const { standings, dispatchId } = await (attempt === 0
-        ? commitBatch(pool, open)
-        : commitHolding(pool, open))
+      const { standings, dispatchId } = await commit(pool, open, { attempt, plain })
       if (dispatchId !== undefined) dispatches.push(dispatchId)
       for (const [i, send] of open.entries()) {
         const standing = standings[i] ?? { kind: 'stale' }
         if (standing.kind === 'stale') again.push(send)
-        else if (standing.kind !== 'refused') outcomes.set(send, standing)
-        else if (standing.reason === 'no_conversation' && !opened && send.directTo) missing.push(send)
-        else outcomes.set(send, refusalError(standing.reason))
+        else if (
+          standing.kind === 'refused' &&
+          standing.reason === 'no_conversation' &&
+          !opened &&
+          send.directTo
+        )
+          missing.push(send)
+        else {
+          if (attempt > 0 && plain.has(send)) plainSends.leaveOut(send.conversationId)
+          outcomes.set(send, standing.kind === 'refused' ? refusalError(standing.reason) : standing)
+        }
       }
       if (missing.length > 0) {
         for (const [send, error] of await openDirectConversations(pool, missing, { messagesFrom }))
@@ -64,11 +75,17 @@ export async function commitUntilSettled(
         again.push(...missing.filter((send) => !outcomes.has(send)))
       }
     } catch (cause) {
+      // A send that was committed before. The next attempt finds it.
+      if (attempt === 0 && sqlState(cause) === uniqueViolation) {
+        plainSends.leaveOutAll()
+        plain.clear()
+        continue
+      }
       const delayMs = retryDelaysMs[attempt]
       // What this round has committed stays so; found again as known, it would not be announced.
       open = open.filter((send) => !outcomes.has(send))
       if (isRefusedData(cause)) {
-        return merge(outcomes, dispatches, sends, await settleApart(pool, open, { log, messagesFrom }, cause))
+        return merge(outcomes, dispatches, sends, await settleApart(pool, open, options, cause))
       }
       if (delayMs === undefined || !isTransient(cause)) {
         log.error({ err: cause, sends: open.length }, 'commit failed')
@@ -84,6 +101,27 @@ export async function commitUntilSettled(
     open = again
   }
   return { sends, outcomes: sends.map((send) => outcomes.get(send) ?? contendedConversation()), dispatches }
+}
+
+/** What is plain the plain way, then by the statement that tells reasons, then with the conversations held. */
+async function commit(
+  pool: Pool,
+  sends: PreparedSend[],
+  { attempt, plain }: { attempt: number; plain: Set<PreparedSend> },
+): Promise<CommittedBatch> {
+  if (attempt > 1) return commitHolding(pool, sends)
+  if (attempt === 1 || plain.size === 0) return commitBatch(pool, sends)
+  const { standings, dispatchId } = await commitPlain(pool, [...plain])
+  const standingOf = new Map([...plain].map((send, i) => [send, standings[i]]))
+  return { standings: sends.map((send) => standingOf.get(send) ?? { kind: 'stale' }), dispatchId }
+}
+
+/** All sends of a conversation or none, since they are numbered in order. */
+function plainOf(sends: PreparedSend[], plainSends: PlainSends): Set<PreparedSend> {
+  const others = new Set(
+    sends.filter((send) => !plainSends.includes(send)).map((send) => send.conversationId),
+  )
+  return new Set(others.size === 0 ? sends : sends.filter((send) => !others.has(send.conversationId)))
 }
 
 /** Takes the conversations' locks first, in order, so that the statement's snapshot cannot be old. */
@@ -140,6 +178,8 @@ function merge(
   }
 }
 
+const uniqueViolation = '23505'
+
 /** SQLSTATE class 22: the data itself is refused. */
 const isRefusedData = (cause: unknown) => sqlState(cause).startsWith('22')
 
@@ -147,7 +187,7 @@ const isRefusedData = (cause: unknown) => sqlState(cause).startsWith('22')
 function isTransient(cause: unknown): boolean {
   const state = sqlState(cause)
   if (state === '') return true
-  return /^(08|57P|40)/.test(state) || state === '23505' || state === '53300'
+  return /^(08|57P|40)/.test(state) || state === uniqueViolation || state === '53300'
 }
 
 function sqlState(cause: unknown): string {

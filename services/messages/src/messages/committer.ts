@@ -1,7 +1,5 @@
-import { createBatcher } from '@parley/shared/batcher'
 import { AppError } from '@parley/shared/errors'
 import { messageIdOf } from '@parley/shared/ids'
-import { laneOf } from '@parley/shared/instances'
 import type { Logger } from '@parley/shared/log'
 import { openPool } from '@parley/shared/postgres'
 import type { Sent } from '@parley/shared/rpc'
@@ -13,11 +11,15 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import { notAMember } from '../errors.ts'
 import type { PreparedSend } from './commit-batch.ts'
 import { commitUntilSettled, type SettledBatch } from './commit-until-settled.ts'
+import { createLanes } from './lanes.ts'
+import { createPlainSends } from './plain-sends.ts'
 
 const maxBatch = 256
 const maxQueuedPerLane = 4_096
 /** A commit costs much the same whether it holds one message or ten, so while messages flow a lane lets some gather (ADR 40). */
 const lanePaceMs = 8
+/** To gather more than these saves little, and one busy conversation would wait for its pace. */
+const enoughInALane = 64
 
 interface CommitterOptions {
   config: Config
@@ -28,7 +30,7 @@ interface CommitterOptions {
 }
 
 /**
- * Writes messages. A conversation always goes through the same lane, and a lane has one batch in flight: what
+ * Writes messages. A conversation goes through one lane at a time, and a lane has one batch in flight: what
  * arrives meanwhile makes the next batch. So two batches of one instance never wait for each other's rows.
  * The promise of a send is kept after its commit; announcing it to others happens after that.
  */
@@ -50,14 +52,16 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
     registers: [metrics],
   })
 
-  const lanes = Array.from({ length: config.commitLanes }, () =>
-    createBatcher<PreparedSend, Sent>({
-      maxBatch,
-      maxQueued: maxQueuedPerLane,
-      everyMs: lanePaceMs,
-      run: commitLane,
-    }),
-  )
+  const plainSends = createPlainSends()
+  const lanes = createLanes<PreparedSend, Sent>({
+    lanes: config.commitLanes,
+    maxBatch,
+    maxQueued: maxQueuedPerLane,
+    everyMs: lanePaceMs,
+    enough: enoughInALane,
+    keyOf: ({ conversationId }) => conversationId,
+    run: commitLane,
+  })
 
   async function commitLane(sends: PreparedSend[]): Promise<(Sent | AppError)[]> {
     const { distinct, places } = firstOfEach(sends)
@@ -66,6 +70,7 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
     const settled = await commitUntilSettled(pool, distinct, {
       log: span ? log.child({ traceId: span.traceId }) : log,
       messagesFrom: config.messagesFrom,
+      plainSends,
     })
     observe()
     span?.end()
@@ -85,11 +90,7 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
   }
 
   return {
-    commit(send: PreparedSend): Promise<Sent> {
-      const lane = lanes[laneOf(send.conversationId, lanes.length)]
-      if (!lane) throw new Error('there are no lanes')
-      return lane.add(send)
-    },
+    commit: (send: PreparedSend): Promise<Sent> => lanes.add(send),
     [Symbol.asyncDispose]: () => pool.end(),
   }
 }

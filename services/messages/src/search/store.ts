@@ -96,10 +96,11 @@ export async function findLagSeconds(db: Kysely<Database>): Promise<number> {
   return rows[0]?.lag ?? 0
 }
 
+/** The names come as JSON, which is read natively: of a backlog a page holds tens of thousands. */
 export async function listPending(trx: Transaction<Database>, limit: number) {
   return trx
     .selectFrom('searchPending')
-    .select(['pendingId', 'conversationIds'])
+    .select(['pendingId', sql<string[]>`to_json(conversation_ids)`.as('conversationIds')])
     .orderBy('pendingId')
     .limit(limit)
     .execute()
@@ -138,7 +139,13 @@ export async function listChanged(
   trx: Transaction<Database>,
   stretches: { conversationId: string; after: number; upTo: number }[],
 ): Promise<Changed[]> {
-  const { rows } = await sql<Changed>`
+  const { rows } = await changedQuery(stretches).execute(trx)
+  return rows
+}
+
+/** Entries and what they change are looked up in this order, or a conversation would be read as a whole for each. */
+export const changedQuery = (stretches: { conversationId: string; after: number; upTo: number }[]) =>
+  sql<Changed>`
     select distinct on (t.conversation_id, t.seq)
       t.conversation_id, t.seq, t.sender_id, t.type, t.content, t.digest, t.sent_at, t.recalled_at
     from unnest(
@@ -146,13 +153,19 @@ export async function listChanged(
       ${stretches.map(({ after }) => after)}::bigint[],
       ${stretches.map(({ upTo }) => upTo)}::bigint[]
     ) as s (id, after, up_to)
-    join entry e on e.conversation_id = s.id and e.seq > s.after and e.seq <= s.up_to
-      and e.kind in ('message', 'edit', 'recall')
-    join entry t on t.conversation_id = e.conversation_id and t.seq = coalesce(e.target_seq, e.seq)
-      and t.kind = 'message'
-    order by t.conversation_id, t.seq`.execute(trx)
-  return rows
-}
+    cross join lateral (
+      select coalesce(e.target_seq, e.seq) as seq
+      from entry e
+      where e.conversation_id = s.id and e.seq > s.after and e.seq <= s.up_to and e.kind in ('message', 'edit', 'recall')
+      offset 0
+    ) e
+    cross join lateral (
+      select t.conversation_id, t.seq, t.sender_id, t.type, t.content, t.digest, t.sent_at, t.recalled_at
+      from entry t
+      where t.conversation_id = s.id and t.seq = e.seq and t.kind = 'message'
+      limit 1
+    ) t
+    order by t.conversation_id, t.seq`
 
 export async function upsertDocuments(
   trx: Transaction<Database>,

@@ -47,10 +47,13 @@ function pairsOf(text: string): string[] {
 
 const shorten = (word: string) => Array.from(word).slice(0, maxWord).join('')
 
-/** NFKC makes one of the forms that look alike; accents go, as people type without them. */
-const fold = (text: string) =>
+const ascii = /^[\0-\x7f]*$/
+
+/** NFKC makes one of the forms that look alike; accents go, as people type without them. ASCII has neither. */
+const fold = (text: string) => (ascii.test(text) ? text : withoutAccents(text)).toLowerCase()
+
+const withoutAccents = (text: string) =>
   text
     .normalize('NFKD')
     .replaceAll(/[\u0300-\u036f]/g, '')
     .normalize('NFKC')
-    .toLowerCase()

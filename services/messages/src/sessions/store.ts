@@ -212,7 +212,7 @@ export async function listAliveWithGroups(db: Kysely<Database>, sessionIds: stri
     select s.session_id, (
       select array_agg(c.conversation_id)
       from member m
-      join conversation c on c.conversation_id = m.conversation_id and c.kind = 'group'
+      join conversation c on c.conversation_id = m.conversation_id and c.kind in ('group', 'live')
       where m.user_id = s.user_id
     ) as group_ids
     from session s

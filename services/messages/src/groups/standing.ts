@@ -1,0 +1,19 @@
+import type { HttpApp } from '@parley/shared/http'
+import type { UserId } from '@parley/shared/ids'
+import { serveRpc } from '@parley/shared/internal-http'
+import { type Standing, type StandingAsk, toBatchReply } from '@parley/shared/rpc'
+import type { Context } from '../context.ts'
+import { listStandings } from './store.ts'
+
+/** Who is in which group, for gateways that were told of a change: one statement for all that are asked. */
+export async function findStandings({ db }: Pick<Context, 'db'>, asks: StandingAsk[]): Promise<Standing[]> {
+  const found = new Map((await listStandings(db, asks)).map((row) => [row.conversationId, row]))
+  return asks.map(({ conversationId, userIds }) => {
+    const { lastSeq = 0, memberIds = [] } = found.get(conversationId) ?? {}
+    return { lastSeq, memberIds: memberIds.filter((id): id is UserId => userIds.includes(id as UserId)) }
+  })
+}
+
+export function groupRpc(app: HttpApp, ctx: Pick<Context, 'db'>): void {
+  serveRpc(app, 'groups/standing', async ({ asks }) => toBatchReply(await findStandings(ctx, asks)))
+}

@@ -1,0 +1,206 @@
+import { everybody } from '@parley/shared/content'
+import { seqOfMessage } from '@parley/shared/ids'
+import type { Pool } from 'pg'
+import { booleanArray, plainArray, textArray } from './array-literal.ts'
+import type { CommittedBatch, CommittedConversation, PreparedSend, Standing } from './commit-batch.ts'
+
+/**
+ * Commits a batch as nearly every batch is: new messages of members who may write, into conversations that keep
+ * them. It does in one statement what `commitBatch` does, with the same guarantees, but looks for no reason: a
+ * conversation of which one send is not as expected does not advance, and its sends are `stale`, to be asked about
+ * there. A send that was committed before breaks the unique key, and nothing of the batch is stored.
+ */
+export async function commitPlain(
+  connection: Pick<Pool, 'query'>,
+  sends: PreparedSend[],
+): Promise<CommittedBatch> {
+  const { places, growths } = count(sends)
+  const grown = [...growths.values()]
+  const withMedia = sends.flatMap((send, i) => (send.mediaId === null ? [] : [{ ...send, place: places[i] }]))
+  const { rows } = await connection.query<Row>({
+    name: 'commit-plain',
+    text: plainStatement,
+    values: [
+      textArray(sends.map((send) => send.conversationId)),
+      textArray(sends.map((send) => send.senderId)),
+      textArray([...growths.keys()]),
+      plainArray(grown.map(({ entries }) => entries)),
+      plainArray(grown.map(({ counted }) => counted)),
+      booleanArray(grown.map(({ mentionsAll }) => mentionsAll)),
+      plainArray(grown.map(({ replySeq }) => replySeq)),
+      textArray(sends.map((send) => send.clientMessageId)),
+      textArray(sends.map((send) => send.type)),
+      textArray(sends.map((send) => JSON.stringify(send.content))),
+      plainArray(places.map(({ nth }) => nth)),
+      booleanArray(sends.map((send) => send.counted)),
+      plainArray(places.map(({ nthCounted }) => nthCounted)),
+      booleanArray(sends.map((send) => send.pushed)),
+      booleanArray(sends.map((send) => send.synced)),
+      unlessAbsent(sends.map((send) => send.digest)),
+      unlessAbsent(sends.map((send) => send.replyTo)),
+      unlessAbsent(sends.map((send) => send.mentions && JSON.stringify(send.mentions))),
+      unlessAbsent(sends.map((send) => send.ext && JSON.stringify(send.ext))),
+      unlessAbsent(sends.map((send) => send.clientSentAt)),
+      textArray(withMedia.map((send) => send.mediaId)),
+      textArray(withMedia.map((send) => send.conversationId)),
+      plainArray(withMedia.map(({ place }) => place?.nth ?? null)),
+    ],
+  })
+  const [row] = rows
+  const advanced = new Map(row?.advanced?.map((it) => [it.id, { ...it, sentAt: new Date(it.sentAt) }]))
+  const standings = sends.map((send, i): Standing => {
+    const conversation = advanced.get(send.conversationId)
+    const place = places[i]
+    if (!conversation || !place) return { kind: 'stale' }
+    const { baseSeq, sentAt, counts } = conversation
+    return {
+      kind: 'committed',
+      seq: baseSeq + place.nth,
+      sentAt,
+      counted: send.counted && counts,
+      conversation,
+    }
+  })
+  return { standings, dispatchId: row?.dispatchId ?? undefined }
+}
+
+/** What a batch adds to a conversation. */
+interface Growth {
+  entries: number
+  counted: number
+  mentionsAll: boolean
+  /** The newest entry that is replied to. */
+  replySeq: number | null
+}
+
+/** Where a send comes among those of its conversation, from 1. */
+interface Place {
+  nth: number
+  nthCounted: number
+}
+
+function count(sends: PreparedSend[]): { places: Place[]; growths: Map<string, Growth> } {
+  const growths = new Map<string, Growth>()
+  const places = sends.map((send): Place => {
+    const growth = growths.get(send.conversationId) ?? {
+      entries: 0,
+      counted: 0,
+      mentionsAll: false,
+      replySeq: null,
+    }
+    growths.set(send.conversationId, growth)
+    growth.entries++
+    if (send.counted) growth.counted++
+    if (send.mentions?.includes(everybody)) growth.mentionsAll = true
+    const replySeq = send.replyTo === null ? undefined : seqOfMessage(send.replyTo)
+    if (replySeq !== undefined) growth.replySeq = Math.max(growth.replySeq ?? 0, replySeq)
+    return { nth: growth.entries, nthCounted: growth.counted }
+  })
+  return { places, growths }
+}
+
+/** Postgres fills up with null what is shorter than the rest. */
+const unlessAbsent = (values: (string | null)[]) =>
+  values.every((value) => value === null) ? null : textArray(values)
+
+interface Row {
+  advanced: Advanced[] | null
+  dispatchId: number | null
+}
+
+interface Advanced extends CommittedConversation {
+  id: string
+  /** What its last number was before. */
+  baseSeq: number
+  /** ISO 8601. */
+  sentAt: string
+  /** Whether what it keeps is counted as unread. */
+  counts: boolean
+}
+
+/**
+ * As in `commitStatement`, a conversation advances from the snapshot or not at all, so every part may look at the
+ * snapshot for itself, and `is true` keeps `in` a hash table. Here the lookups by key stand in lateral queries with
+ * a limit, and no row of the batch goes from one part to the next: to carry all its columns along costs more than
+ * to look its conversation up again.
+ */
+export const plainStatement = `
+with refused as materialized (
+  select i.conversation_id
+  from unnest($1::text[], $2::text[]) as i (conversation_id, sender_id)
+  left join lateral (
+    select m.user_id, m.barred, m.silenced_until
+    from member m
+    where m.conversation_id = i.conversation_id and m.user_id = i.sender_id
+    limit 1
+  ) m on true
+  where m.user_id is null or m.barred is not null or m.silenced_until > now()
+),
+held as materialized (
+  select c.*, g.entries, g.counted
+  from unnest($3::text[], $4::int[], $5::int[], $6::boolean[], $7::bigint[])
+    as g (conversation_id, entries, counted, mentions_all, reply_seq)
+  cross join lateral (
+    select c.ctid as row_at, c.last_seq, c.members_version, greatest(c.entry_at, now()) as sent_at
+    from conversation c
+    where c.conversation_id = g.conversation_id and c.stores and c.dissolved_at is null and not c.all_silenced
+      and (c.members_mention_all or not g.mentions_all)
+      and (g.reply_seq <= c.last_seq) is not false
+    limit 1
+  ) c
+  where (g.conversation_id in (select conversation_id from refused)) is not true
+),
+advanced as (
+  update conversation c
+  set last_seq = c.last_seq + h.entries,
+      last_count = c.last_count + case when c.counts then h.counted else 0 end,
+      shown_seq = c.last_seq + h.entries,
+      last_at = h.sent_at,
+      entry_at = h.sent_at,
+      changed_xid = pg_current_xact_id()
+  from held h
+  where c.ctid = h.row_at
+    and c.last_seq = h.last_seq and c.members_version = h.members_version
+  returning c.conversation_id, c.kind, c.policy, c.name, c.avatar_url, c.user_ids, c.members_version, c.counts,
+    h.last_seq as base_seq, c.last_seq, h.sent_at
+),
+inserted as (
+  insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, digest, reply_to, mentions,
+    ext, counted, pushed, synced, count, sent_at, client_sent_at)
+  select s.conversation_id, c.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.digest,
+    s.reply_to, s.mentions, s.ext, s.counted and c.counts, s.pushed, s.synced,
+    c.last_count + case when c.counts then s.nth_counted else 0 end, c.sent_at, s.client_sent_at
+  from unnest($1::text[], $2::text[], $8::text[], $9::text[], $10::jsonb[], $11::int[], $12::boolean[], $13::int[],
+    $14::boolean[], $15::boolean[], $16::text[], $17::text[], $18::jsonb[], $19::jsonb[], $20::text[])
+    as s (conversation_id, sender_id, client_message_id, type, content, nth, counted, nth_counted, pushed, synced,
+      digest, reply_to, mentions, ext, client_sent_at)
+  cross join lateral (
+    select c.last_seq, c.last_count, c.counts, greatest(c.entry_at, now()) as sent_at
+    from conversation c
+    where c.conversation_id = s.conversation_id
+    limit 1
+  ) c
+  where (s.conversation_id in (select conversation_id from advanced)) is true
+),
+referred as (
+  insert into media_reference (media_id, conversation_id, seq)
+  select r.media_id, r.conversation_id, c.last_seq + r.nth
+  from unnest($21::uuid[], $22::text[], $23::int[]) as r (media_id, conversation_id, nth)
+  cross join lateral (
+    select c.last_seq from conversation c where c.conversation_id = r.conversation_id limit 1
+  ) c
+  where (r.conversation_id in (select conversation_id from advanced)) is true
+),
+noted as (
+  insert into dispatch (conversation_ids, first_seqs, last_seqs)
+  select array_agg(conversation_id), array_agg(base_seq + 1), array_agg(last_seq) from advanced
+  having count(*) > 0
+  returning dispatch_id
+)
+select (
+    select json_agg(json_build_object('id', conversation_id, 'kind', kind, 'policy', policy, 'name', name,
+      'avatarUrl', avatar_url, 'userIds', user_ids, 'membersVersion', members_version, 'counts', counts,
+      'baseSeq', base_seq, 'sentAt', sent_at))
+    from advanced
+  ) as advanced,
+  (select dispatch_id from noted) as "dispatchId"`

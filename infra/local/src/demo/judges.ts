@@ -88,7 +88,8 @@ export async function judgePushes(
   verdicts: Verdicts,
   { toBo, toAda, pushedFor }: { toBo: ReceivedPush[]; toAda: ReceivedPush[]; pushedFor: number[] },
 ): Promise<void> {
-  const times = Map.groupBy(toBo, seqOf)
+  const [hers, his] = [toAda.filter(isAlert), toBo.filter(isAlert)]
+  const times = Map.groupBy(his, seqOf)
   const each = pushedFor.every((seq) => times.has(seq))
   // The same message again under the same id replaces its own banner; another id would be a second one.
   const doubled = [...times.values()].filter(
@@ -97,10 +98,13 @@ export async function judgePushes(
   verdicts.check(
     'P6',
     'who is away is told of each message, once, and the sender of none',
-    each && doubled.length === 0 && toAda.length === 0,
-    `${toBo.length} pushes for ${times.size} messages, ${toAda.length} to the sender`,
+    each && doubled.length === 0 && hers.length === 0,
+    `${his.length} alerts for ${times.size} messages, ${hers.length} to the sender`,
   )
 }
+
+/** What only puts a badge right or takes alerts down names no message, and may come as often as it likes. */
+const isAlert = (push: ReceivedPush) => !Number.isNaN(seqOf(push))
 
 export function seqOf({ payload }: ReceivedPush): number {
   return Number((payload as { seq?: unknown }).seq)

@@ -55,6 +55,10 @@ export function createHttpApp(
     // What comes over a connection that is open while we close is answered; resources close after the server.
     return503OnClosing: false,
     trustProxy: trustedProxies.length > 0 ? trustedProxies : false,
+    // Apps call their fields as they like, and a batch is not refused for what one message holds. `__proto__` is
+    // refused at the edge.
+    onConstructorPoisoning: 'ignore',
+    onProtoPoisoning: trusted ? 'ignore' : 'error',
     logController: new LogController({ disableRequestLogging: true }),
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)

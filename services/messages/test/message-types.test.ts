@@ -128,3 +128,29 @@ test('P3 what a device sends without waiting keeps its order, whatever types it 
   const { results } = await rpc.call('messages/send', { sends } as never)
   expect(results).toMatchObject(types.map((_, i) => ({ ok: true, data: { seq: i + 1 } })))
 })
+
+test('P10 whatever an app calls its fields, the messages that travel with it arrive, and so does it', async ({
+  api,
+  rpc,
+}) => {
+  const [ada, bob] = (await Promise.all([signUp(api), signUp(api)])) as [Person, Person]
+  const contents: object[] = [{ field: 1 }, { constructor: { prototype: { polluted: true } } }, { field: 2 }]
+  const sends = contents.map((content) => ({
+    userId: ada.userId,
+    deviceId: ada.deviceId,
+    draft: { clientMessageId: uuid(), to: { userId: bob.userId }, type: 'never.registered', content },
+  }))
+  const { results } = await rpc.call('messages/send', { sends } as never)
+  expect(results).toMatchObject(contents.map((_, i) => ({ ok: true, data: { seq: i + 1 } })))
+  const [{ data } = { data: undefined }] = results as { data?: { conversationId: string } }[]
+  const byHttp = await send(api, bob, ada, { type: 'never.registered', content: contents[1] })
+  expect(byHttp.status).toBe(201)
+  const { body } = await api.get(
+    `/v1/conversations/${data?.conversationId}/entries?limit=3&after=0`,
+    bob.token,
+  )
+  expect((body['entries'] as unknown as { content: object }[]).map(({ content }) => content)).toEqual(
+    contents,
+  )
+  expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
+})

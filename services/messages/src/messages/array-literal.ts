@@ -4,6 +4,10 @@
  */
 export const textArray = (values: (string | null)[]): string => `{${values.map(quote).join(',')}}`
 
+/** Of values as JSON, whose text has no characters but these two to be escaped: just as JSON escapes a text. */
+export const jsonArray = (values: object[]): string =>
+  `{${values.map((value) => JSON.stringify(JSON.stringify(value))).join(',')}}`
+
 /** Of numbers, or of anything else whose text needs no quotes. */
 export const plainArray = (values: (number | null)[]): string =>
   `{${values.map((value) => value ?? 'null').join(',')}}`

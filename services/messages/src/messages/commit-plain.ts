@@ -1,7 +1,7 @@
 import { everybody } from '@parley/shared/content'
 import { seqOfMessage } from '@parley/shared/ids'
 import type { Pool } from 'pg'
-import { booleanArray, plainArray, textArray } from './array-literal.ts'
+import { booleanArray, jsonArray, plainArray, textArray } from './array-literal.ts'
 import type { CommittedBatch, CommittedConversation, PreparedSend, Standing } from './commit-batch.ts'
 
 /**
@@ -30,7 +30,7 @@ export async function commitPlain(
       plainArray(grown.map(({ replySeq }) => replySeq)),
       textArray(sends.map((send) => send.clientMessageId)),
       textArray(sends.map((send) => send.type)),
-      textArray(sends.map((send) => JSON.stringify(send.content))),
+      jsonArray(sends.map((send) => send.content)),
       plainArray(places.map(({ nth }) => nth)),
       booleanArray(sends.map((send) => send.counted)),
       plainArray(places.map(({ nthCounted }) => nthCounted)),

@@ -36,7 +36,7 @@ export function openPool(
     idleTimeoutMillis: 30_000,
     statement_timeout: statementTimeoutMs,
     application_name: `parley-${schema}`,
-    options: [`search_path=${schema}`, ...(plans === 'by-index' ? byIndex : [])]
+    options: [`search_path=${schema}`, notCompiled, ...(plans === 'by-index' ? byIndex : [])]
       .map((setting) => `-c ${setting}`)
       .join(' '),
   })
@@ -44,6 +44,12 @@ export function openPool(
   pool.on('error', (err) => log.warn({ err }, 'idle postgres connection lost'))
   return pool
 }
+
+/**
+ * Statements here take milliseconds, and what Postgres believes of a large log's many partitions may be dear enough for it to
+ * compile them first, which takes hundreds ("When to JIT?", PostgreSQL 18, 30.2).
+ */
+const notCompiled = 'jit=off'
 
 const byIndex = [
   'enable_seqscan=off',

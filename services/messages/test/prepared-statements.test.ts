@@ -37,6 +37,10 @@ describe('statements', () => {
     expect(rows).toEqual([{ runs: 3 }])
   })
 
+  test('are never compiled: that takes longer than they do', async ({ db }) => {
+    expect((await sql`show jit`.execute(db)).rows).toEqual([{ jit: 'off' }])
+  })
+
   test('P10 whose length varies are not kept: there is no end of them', async ({ db }) => {
     for (let length = 2; length < 10; length++) {
       const ids = Array.from({ length }, (_, i) => i)

@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import { type ChangedConversation, changedColumns, mayHaveUnread, unreadOf } from '../log/store.ts'
+import { type ChangedConversation, changedColumns } from '../log/changes-store.ts'
+import { mayHaveUnread, unreadOf } from '../log/unread.ts'
 
 export type MemberStanding = NonNullable<Awaited<ReturnType<typeof findMember>>>
 

@@ -2,7 +2,7 @@ import type { PushTokenKind } from '@parley/shared/protocol'
 import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import { mayHaveUnread, unreadOf } from '../log/store.ts'
+import { mayHaveUnread, unreadOf } from '../log/unread.ts'
 import { hasLostAlerts, quietKinds, type TokenRow } from './due-store.ts'
 
 /** Each user's unread over all conversations: what an app's badge shows. */

@@ -1,8 +1,8 @@
 import type { ListedConversation } from '@parley/shared/conversation-events'
 import type { Entry } from '@parley/shared/entry'
 import type { z } from 'zod'
+import type { ChangedConversation } from './changes-store.ts'
 import { toSummary } from './entry.ts'
-import type { ChangedConversation } from './store.ts'
 
 /** A conversation as one member has it; the entry its list shows is among those given, unless it was cleared. */
 export function toListed(row: ChangedConversation, entries: Entry[]): z.output<typeof ListedConversation> {

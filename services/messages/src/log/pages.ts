@@ -2,7 +2,7 @@ import { createBatcher } from '@parley/shared/batcher'
 import { AppError } from '@parley/shared/errors'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import * as store from './store.ts'
+import * as store from './changes-store.ts'
 
 /** Each may hold hundreds of entries. */
 const maxBatch = 20

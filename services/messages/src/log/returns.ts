@@ -2,8 +2,8 @@ import { AppError } from '@parley/shared/errors'
 import type { SyncPage } from '@parley/shared/protocol'
 import type { ReturnAsk } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
+import * as store from './changes-store.ts'
 import { decodeCursor, encodeCursor, positionOf, snapshotOf } from './cursor.ts'
-import * as store from './store.ts'
 import { sync } from './sync.ts'
 
 type Answer = { page?: SyncPage } | AppError

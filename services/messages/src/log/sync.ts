@@ -2,10 +2,10 @@ import type { Entry } from '@parley/shared/entry'
 import type { UserId } from '@parley/shared/ids'
 import type { ConversationChange, SyncPage, SyncQuery } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
+import type * as store from './changes-store.ts'
 import { type Cursor, decodeCursor, encodeCursor, positionOf, snapshotOf } from './cursor.ts'
 import { toEntryFor } from './entry.ts'
 import { toListed } from './listed.ts'
-import type * as store from './store.ts'
 
 /** Entries told at most with one conversation; the rest is read with `log:read`. */
 const entriesEach = 50

@@ -45,7 +45,9 @@ function pairsOf(text: string): string[] {
   return characters.map((character, i) => character + (characters[i + 1] ?? ''))
 }
 
-const shorten = (word: string) => Array.from(word).slice(0, maxWord).join('')
+/** Most words are short, and none has more characters than code units. */
+const shorten = (word: string) =>
+  word.length <= maxWord ? word : Array.from(word).slice(0, maxWord).join('')
 
 const ascii = /^[\0-\x7f]*$/
 

@@ -4,14 +4,29 @@ import { encodeEvent } from '@parley/shared/realtime'
 const begins = Buffer.from(
   encodeEvent('entry:new', { entry: { sentAt: '' } } as never).slice(0, -'"}}]'.length),
 )
-const isoLength = '2026-01-01T00:00:00.000Z'.length
 
 /**
  * When the entry of a doorbell was stored, in milliseconds since the epoch; undefined for any other event. messages
- * writes it first, so the text stays in one piece and nothing that people write is taken for it.
+ * writes it first, so the text stays in one piece and nothing that people write is taken for it. Read digit by digit, since
+ * every gateway does it for every entry it hears and `Date.parse` takes ten times as long.
  */
 export function storedAt(doorbell: Buffer): number | undefined {
   for (let i = 0; i < begins.length; i++) if (doorbell[i] !== begins[i]) return undefined
-  const ms = Date.parse(doorbell.toString('latin1', begins.length, begins.length + isoLength))
+  // As in 2026-01-31T23:59:59.999Z.
+  const number = (from: number, to: number) => numberAt(doorbell, begins.length + from, begins.length + to)
+  const [year, month, day] = [number(0, 4), number(5, 7), number(8, 10)]
+  const ms = Date.UTC(year, month - 1, day, number(11, 13), number(14, 16), number(17, 19), number(20, 23))
   return Number.isNaN(ms) ? undefined : ms
+}
+
+const zero = 0x30
+
+/** Of digits; NaN if one of them is none. */
+function numberAt(text: Buffer, from: number, to: number): number {
+  let number = 0
+  for (let i = from; i < to; i++) {
+    const digit = (text[i] ?? 0) - zero
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : Number.NaN
+  }
+  return number
 }

@@ -1,6 +1,7 @@
 import type { ConversationSummary, Entry } from '@parley/shared/entry'
 import { messageIdOf } from '@parley/shared/ids'
 import type { ConversationKind, EntryRow } from '../db/schema.ts'
+import { isoTime } from './iso-time.ts'
 
 export const messageKind = 'message'
 
@@ -26,7 +27,7 @@ export const plainEntry = {
 export function toEntry(row: LogRow): Entry {
   return {
     // First: gateways read it in the text, to measure how late an entry is.
-    sentAt: row.sentAt.toISOString(),
+    sentAt: isoTime(row.sentAt),
     conversationId: row.conversationId,
     seq: row.seq,
     kind: row.kind,

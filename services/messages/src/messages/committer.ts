@@ -9,6 +9,7 @@ import type { Config } from '../config.ts'
 import { schema } from '../db/database.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import { notAMember } from '../errors.ts'
+import { isoTime } from '../log/iso-time.ts'
 import type { PreparedSend } from './commit-batch.ts'
 import { commitUntilSettled, type SettledBatch } from './commit-until-settled.ts'
 import { createLanes } from './lanes.ts'
@@ -130,7 +131,7 @@ function resultOf(
   if (outcome === undefined) return notAMember()
   if (outcome instanceof AppError) return outcome
   const { conversationId, span } = send
-  const sentAt = outcome.sentAt.toISOString()
+  const sentAt = isoTime(outcome.sentAt)
   if (outcome.kind === 'passed') return { messageId: outcome.messageId, conversationId, seq: 0, sentAt }
   const messageId = messageIdOf(conversationId, outcome.seq)
   span?.set({ 'parley.message_id': messageId })

@@ -1,7 +1,5 @@
-import type { HttpApp } from '@parley/shared/http'
 import type { UserId } from '@parley/shared/ids'
-import { serveRpc } from '@parley/shared/internal-http'
-import { type Standing, type StandingAsk, toBatchReply } from '@parley/shared/rpc'
+import type { Standing, StandingAsk } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { listStandings } from './store.ts'
 
@@ -10,10 +8,7 @@ export async function findStandings({ db }: Pick<Context, 'db'>, asks: StandingA
   const found = new Map((await listStandings(db, asks)).map((row) => [row.conversationId, row]))
   return asks.map(({ conversationId, userIds }) => {
     const { lastSeq = 0, memberIds = [] } = found.get(conversationId) ?? {}
-    return { lastSeq, memberIds: memberIds.filter((id): id is UserId => userIds.includes(id as UserId)) }
+    const asked = new Set<string>(userIds)
+    return { lastSeq, memberIds: memberIds.filter((id): id is UserId => asked.has(id)) }
   })
-}
-
-export function groupRpc(app: HttpApp, ctx: Pick<Context, 'db'>): void {
-  serveRpc(app, 'groups/standing', async ({ asks }) => toBatchReply(await findStandings(ctx, asks)))
 }

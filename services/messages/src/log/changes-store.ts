@@ -1,15 +1,10 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { ConversationKind, Database, Role } from '../db/schema.ts'
+import type { Database, Role } from '../db/schema.ts'
+import type { ConversationFacts } from './entry.ts'
 import { entryColumns, type ReadRow } from './store.ts'
 import { unreadOf } from './unread.ts'
 
-export interface ChangedConversation {
-  conversationId: string
-  kind: ConversationKind
-  policy: string | null
-  name: string | null
-  avatarUrl: string | null
-  userIds: string[] | null
+export interface ChangedConversation extends ConversationFacts {
   lastSeq: number
   shownSeq: number
   lastAt: string

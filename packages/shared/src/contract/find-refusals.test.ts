@@ -25,6 +25,14 @@ describe('passes', () => {
 })
 
 describe('tells of', () => {
+  test.for([
+    ['null', { enum: [null] }],
+    ['a list', { enum: [[]] }],
+  ] as const)('%s where an object is taken', ([, sent]) => {
+    expect(findRefusals(sent as never, { type: 'object' })).toHaveLength(1)
+    expect(findRefusals(sent as never, { anyOf: [{ type: 'object' }, { const: 'a' }] })).toHaveLength(1)
+  })
+
   test.for<[string, z.ZodType, z.ZodType]>([
     ['it.at may be missing, and it is required', seq, seq.extend({ at: z.string() })],
     ['it.at is not known, and nothing unknown is taken', seq.extend({ at: z.string() }), seq.strict()],

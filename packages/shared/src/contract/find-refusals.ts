@@ -46,7 +46,7 @@ export function findRefusals(sent: Schema, taken: Schema, path = 'it'): string[]
   if (choices) return choices.flatMap((choice) => findRefusals(choice, taken, path))
   const forms = formsOf(taken)
   if (forms && sent.enum)
-    return sent.enum.flatMap((value) => findRefusals({ type: typeof value, const: value }, taken, path))
+    return sent.enum.flatMap((value) => findRefusals({ type: typeOf(value), const: value }, taken, path))
   if (forms) {
     const each = forms.map((form) => findRefusals(sent, form, path))
     if (each.some((refusals) => refusals.length === 0)) return []
@@ -105,10 +105,13 @@ function fitsText(value: unknown, { pattern, format }: Schema, path: string): st
   return format === undefined ? [] : [`${path} may be ${value}, and ${format} is taken`]
 }
 
-function isOf(value: unknown, type: Schema['type']): boolean {
-  if (type === 'integer') return Number.isInteger(value)
-  if (type === 'null') return value === null
-  return typeof value === type
+const isOf = (value: unknown, type: Schema['type']) =>
+  type === 'integer' ? Number.isInteger(value) : typeOf(value) === type
+
+/** In the words of JSON Schema, in which null and lists are no objects. */
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
 }
 
 function bounds(sent: Schema, taken: Schema, path: string): string[] {

@@ -3,7 +3,13 @@ import { createBatcher } from './batcher.ts'
 import { AppError } from './errors.ts'
 
 /** A batcher whose batches end when told to. */
-function controlled(options: { maxBatch: number; maxQueued: number; everyMs?: number; enough?: number }) {
+function controlled(options: {
+  maxBatch: number
+  maxQueued: number
+  everyMs?: number
+  settleMs?: number
+  enough?: number
+}) {
   const batches: {
     items: number[]
     end: (results?: (number | AppError)[]) => void
@@ -121,5 +127,43 @@ test('with a pace, enough items begin a batch before it is time', async () => {
   await turn()
   expect(sizes()).toEqual([1, 3, 3])
   expect(vi.getTimerCount()).toBe(0)
+  vi.useRealTimers()
+})
+
+test('what flows settles before each batch, so that what comes together goes together', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  const { batcher, batches } = controlled({
+    maxBatch: 10,
+    maxQueued: 100,
+    everyMs: 8,
+    settleMs: 2,
+    enough: 3,
+  })
+  const sizes = () => batches.map(({ items }) => items.length)
+  const add = async (item: number) => {
+    void batcher.add(item)
+    await turn()
+  }
+  await add(1)
+  expect(sizes()).toEqual([1])
+  batches[0]?.end()
+  await vi.advanceTimersByTimeAsync(20)
+  await add(2)
+  await vi.advanceTimersByTimeAsync(1)
+  await add(3)
+  expect(sizes()).toEqual([1])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(sizes()).toEqual([1, 2])
+  batches[1]?.end()
+  await vi.advanceTimersByTimeAsync(20)
+  await add(4)
+  await add(5)
+  await add(6)
+  expect(sizes()).toEqual([1, 2, 3])
+  batches[2]?.end()
+  // After a rest nothing flows.
+  await vi.advanceTimersByTimeAsync(100)
+  await add(7)
+  expect(sizes()).toEqual([1, 2, 3, 1])
   vi.useRealTimers()
 })

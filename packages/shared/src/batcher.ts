@@ -7,11 +7,16 @@ export interface BatcherOptions<In, Out> {
   maxQueued: number
   /** A batch begins no sooner than this after the one before it began. A batcher at rest begins at once. */
   everyMs?: number
+  /** Before each batch of a flow this long is left for what comes together with its first item. */
+  settleMs?: number
   /** Unless so many items wait: to gather more saves little. As many as a batch carries unless told. */
   enough?: number
   /** Handles a batch; the result has one place per item, in order. */
   run: (items: In[]) => Promise<(Out | AppError)[]>
 }
+
+/** After so long without a batch there is no flow. */
+const flowMs = 100
 
 interface Waiting<In, Out> {
   item: In
@@ -22,12 +27,13 @@ interface Waiting<In, Out> {
 /**
  * Natural batching: with nothing in flight an item goes at the end of the current tick; while a batch is in
  * flight items gather and go together when it returns. So one request costs one round trip, and a flood costs
- * a few large ones; with `everyMs` a steady trickle does too.
+ * a few large ones; with `everyMs` and `settleMs` a steady trickle does too.
  */
 export function createBatcher<In, Out>({
   maxBatch,
   maxQueued,
   everyMs = 0,
+  settleMs = 0,
   enough = maxBatch,
   run,
 }: BatcherOptions<In, Out>) {
@@ -38,7 +44,8 @@ export function createBatcher<In, Out>({
 
   /** Lets items gather until it is time or enough of them wait. */
   async function rest(): Promise<void> {
-    const restMs = Math.min(everyMs, begunAt + everyMs - performance.now())
+    const sinceMs = Math.max(0, performance.now() - begunAt)
+    const restMs = Math.max(everyMs - sinceMs, sinceMs < flowMs ? settleMs : 0)
     if (restMs <= 0 || waiting.length >= enough) return
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, restMs)

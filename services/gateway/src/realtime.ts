@@ -14,6 +14,7 @@ import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
 import { greetAtOnce } from './connections/greet-at-once.ts'
 import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
+import { gatherSends } from './events/gather-sends.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
 import type { FanoutMetrics } from './fanout/fanout-metrics.ts'
 import { type Heard, hearDoorbells } from './fanout/hear-doorbells.ts'
@@ -105,6 +106,7 @@ export function createRealtime({
     engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
     deferFlushes(engine)
     greetAtOnce(engine)
+    gatherSends(engine)
   }
   return { io, engines: Object.values(engines) }
 }

@@ -74,6 +74,23 @@ describe('whatever a client emits', () => {
     expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
   })
 
+  test('P1 many sends of one moment arrive in their order, also those whose sender is gone right after', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    await using alice = await connectClient(a.url, issuer)
+    for (let i = 0; i < 50; i++)
+      alice.socket.emit('message:send', draft('hi', `before-leaving-${i}`), () => undefined)
+    alice.socket.disconnect()
+    const sent = () =>
+      messages.seen.sends
+        .filter(({ userId }) => userId === alice.userId)
+        .map((call) => call.draft.clientMessageId)
+    await vi.waitUntil(() => sent().length === 50)
+    expect(sent()).toEqual(Array.from({ length: 50 }, (_, i) => `before-leaving-${i}`))
+  })
+
   test('P10 an event without an acknowledgement is refused out loud, and nothing is done', async ({
     a,
     issuer,

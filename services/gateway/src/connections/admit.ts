@@ -69,7 +69,7 @@ export function createAdmission(ctx: AdmitContext) {
     },
   })
 
-  const step = createSteps()
+  const steps = createSteps({ crowd: 8 })
 
   return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
     try {
@@ -93,7 +93,7 @@ export function createAdmission(ctx: AdmitContext) {
     const { userId, deviceId } = identity
     // A device that comes back takes the place of its older socket, so that one does not count.
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
-    await step()
+    await new Promise<void>(steps.join)
     const askedAt = performance.now()
     using changes = roomChanges.watch(userId)
     const { conversationIds } = await messages.openSession(identity)

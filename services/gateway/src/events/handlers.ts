@@ -34,7 +34,7 @@ export function createHandlers(
   ctx: Pick<Context, 'config' | 'messages' | 'deliveryMarks' | 'verifyToken' | 'registry'> & Parts,
 ): Handlers {
   const { messages, deliveryMarks } = ctx
-  const stepOfSyncs = createSteps()
+  const syncs = createSteps({ crowd: 8 })
   return {
     ...passedOn(ctx),
     'message:send': (socket, draft, trace) => {
@@ -45,7 +45,7 @@ export function createHandlers(
       const { identity } = socket.data
       if (query.cursor) {
         // When a node is lost thousands come back at once.
-        await stepOfSyncs()
+        await new Promise<void>(syncs.join)
         const { page } = await messages.comeBack({ userId: identity.userId, query })
         if (page) return page
       }

@@ -19,6 +19,8 @@ const maxBatch = 256
 const maxQueuedPerLane = 4_096
 /** A commit costs much the same whether it holds one message or ten, so while messages flow a lane lets some gather (ADR 40). */
 const lanePaceMs = 8
+/** Sends of all gateways come in the same moment (ADR 44). */
+const laneSettleMs = 1
 /** To gather more than these saves little, and one busy conversation would wait for its pace. */
 const enoughInALane = 64
 
@@ -59,6 +61,7 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
     maxBatch,
     maxQueued: maxQueuedPerLane,
     everyMs: lanePaceMs,
+    settleMs: laneSettleMs,
     enough: enoughInALane,
     keyOf: ({ conversationId }) => conversationId,
     run: commitLane,

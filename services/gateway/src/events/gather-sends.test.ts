@@ -1,0 +1,76 @@
+import { EventEmitter } from 'node:events'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { gatherSends } from './gather-sends.ts'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: 1_000_000 }))
+afterEach(() => void vi.useRealTimers())
+
+/** Transports as Engine.IO has them, and what reaches them. */
+function createTransports() {
+  const heard: string[] = []
+  class Transport {
+    readonly name: string
+    constructor(name: string) {
+      this.name = name
+    }
+    onData(data: string) {
+      heard.push(`${this.name} ${data}`)
+    }
+    onClose() {
+      heard.push(`${this.name} closed`)
+    }
+  }
+  class Polling extends Transport {}
+  class JsonPolling extends Polling {}
+  class WebSocket extends Transport {}
+  const engine = new EventEmitter()
+  gatherSends(engine as never)
+  engine.emit('connection', { transport: new JsonPolling('first') })
+  const [a, b] = [new WebSocket('a'), new WebSocket('b')]
+  /** So that what follows is of a crowd. */
+  for (let i = 0; i < 3; i++) b.onData('42["message:send",{}]')
+  heard.length = 0
+  return { a, b, heard }
+}
+
+test('sends and receipts of a crowd go on together, whoever they are of, in the order they came', () => {
+  const { a, b, heard } = createTransports()
+  a.onData('421["message:send",{"n":1}]')
+  b.onData('4212["receipt:deliver",{"n":2}]')
+  a.onData('422["message:send",{"n":3}]')
+  expect(heard).toEqual([])
+  vi.advanceTimersByTime(25)
+  expect(heard).toEqual([
+    'a 421["message:send",{"n":1}]',
+    'b 4212["receipt:deliver",{"n":2}]',
+    'a 422["message:send",{"n":3}]',
+  ])
+})
+
+test('while few come nobody waits', () => {
+  const { a, heard } = createTransports()
+  vi.advanceTimersByTime(1_000)
+  for (let i = 1; i <= 3; i++) a.onData(`42${i}["message:send",{}]`)
+  expect(heard).toHaveLength(3)
+})
+
+test.for(['3', '41', '42["message:sending"]', '421["receipt:read",{}]', '42', '451-["message:send",{}]'])(
+  'what else a connection says (%s) lets its sends go first, and waits for nobody',
+  (other) => {
+    const { a, b, heard } = createTransports()
+    a.onData('421["message:send",{}]')
+    b.onData(other)
+    expect(heard).toEqual([`b ${other}`])
+    a.onData(other)
+    expect(heard.slice(1)).toEqual(['a 421["message:send",{}]', `a ${other}`])
+    expect(vi.getTimerCount()).toBe(0)
+  },
+)
+
+test('what arrived before the end of a connection is taken before it', () => {
+  const { a, b, heard } = createTransports()
+  a.onData('421["message:send",{}]')
+  b.onClose()
+  a.onClose()
+  expect(heard).toEqual(['b closed', 'a 421["message:send",{}]', 'a closed'])
+})

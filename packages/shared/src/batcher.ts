@@ -18,10 +18,15 @@ export interface BatcherOptions<In, Out> {
 /** After so long without a batch there is no flow. */
 const flowMs = 100
 
-interface Waiting<In, Out> {
-  item: In
+/** Who waits for what becomes of an item. One of these is called, once, and throws nothing. */
+export interface Waiter<Out> {
   resolve: (value: Out) => void
   reject: (cause: unknown) => void
+}
+
+interface Waiting<In, Out> {
+  item: In
+  waiter: Waiter<Out>
 }
 
 /**
@@ -65,33 +70,35 @@ export function createBatcher<In, Out>({
       waiting = waiting.length <= maxBatch ? [] : waiting.slice(maxBatch)
       try {
         const results = await run(batch.map(({ item }) => item))
-        batch.forEach(({ resolve, reject }, i) => {
+        batch.forEach(({ waiter }, i) => {
           const result = results[i]
-          if (result instanceof AppError) reject(result)
-          else if (result === undefined) reject(new AppError('internal', 'a batch returned too few results'))
-          else resolve(result)
+          if (result instanceof AppError) waiter.reject(result)
+          else if (result === undefined)
+            waiter.reject(new AppError('internal', 'a batch returned too few results'))
+          else waiter.resolve(result)
         })
       } catch (cause) {
-        for (const { reject } of batch) reject(cause)
+        for (const { waiter } of batch) waiter.reject(cause)
       }
     }
     busy = false
+  }
+
+  /** As `add`, without a promise: where there is one for each of thousands under way, they are a good part of the garbage. */
+  function put(item: In, waiter: Waiter<Out>): void {
+    if (waiting.length >= maxQueued)
+      return waiter.reject(new AppError('overloaded', 'too much is waiting', { retryAfterMs: 1_000 }))
+    waiting.push({ item, waiter })
+    if (busy) return void (waiting.length >= enough && endRest())
+    busy = true
+    setImmediate(() => void drain())
   }
 
   return {
     get queued(): number {
       return waiting.length
     },
-    add(item: In): Promise<Out> {
-      if (waiting.length >= maxQueued) {
-        return Promise.reject(new AppError('overloaded', 'too much is waiting', { retryAfterMs: 1_000 }))
-      }
-      return new Promise((resolve, reject) => {
-        waiting.push({ item, resolve, reject })
-        if (busy) return void (waiting.length >= enough && endRest())
-        busy = true
-        setImmediate(() => void drain())
-      })
-    },
+    put,
+    add: (item: In): Promise<Out> => new Promise((resolve, reject) => put(item, { resolve, reject })),
   }
 }

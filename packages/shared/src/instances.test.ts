@@ -9,7 +9,7 @@ const [first = '', second = ''] = rankInstances(instances, 'key').map(({ name })
 function start() {
   let time = 0
   const away = new Set<string>()
-  const onInstanceOf = chooseAmong(instances, () => time)
+  const among = chooseAmong(instances, () => time)
   return {
     away,
     at: (ms: number) => {
@@ -17,13 +17,15 @@ function start() {
     },
     ask: async (): Promise<string[]> => {
       const asked: string[] = []
-      await onInstanceOf(
-        () => 'key',
-        async ({ name }) => {
-          asked.push(name)
-          if (away.has(name)) throw new AppError('unavailable', 'away')
-        },
-      ).catch((cause: unknown) => asked.push(AppError.from(cause).code))
+      await among
+        .ask(
+          () => 'key',
+          async ({ name }) => {
+            asked.push(name)
+            if (away.has(name)) throw new AppError('unavailable', 'away')
+          },
+        )
+        .catch((cause: unknown) => asked.push(AppError.from(cause).code))
       return asked
     },
   }
@@ -54,10 +56,20 @@ test('where all were away they are asked all the same', async () => {
   expect(await ask()).toEqual([first])
 })
 
+test('who asks the first one itself says how it went, and everybody knows', async () => {
+  const among = chooseAmong(instances)
+  const firstOf = () => among.first(() => 'key')
+  expect(firstOf()?.name).toBe(first)
+  for (const instance of instances) if (instance.name === first) among.wasAway(instance)
+  expect(firstOf()?.name).toBe(second)
+  for (const instance of instances) among.answered(instance)
+  expect(firstOf()?.name).toBe(first)
+})
+
 test('a failure that is an answer is given as it is', async () => {
-  const onInstanceOf = chooseAmong(instances)
+  const among = chooseAmong(instances)
   const asked: string[] = []
-  const refused = onInstanceOf(
+  const refused = among.ask(
     () => 'key',
     async ({ name }) => {
       asked.push(name)

@@ -42,21 +42,31 @@ export function chooseAmong<I extends { name: string }>(
     return order
   }
 
-  return async <T>(key: () => string, call: (instance: I) => Promise<T>): Promise<T> => {
-    let failure: unknown
-    // A hash for each call would be for nothing where there is no choice.
-    for (const instance of instances.length > 1 ? inTurn(key()) : instances) {
-      try {
-        const answer = await call(instance)
-        resting.delete(instance)
-        return answer
-      } catch (cause) {
-        if (!isElsewhere(cause)) throw cause
-        resting.set(instance, now() + restMs)
-        failure = cause
+  // A hash for each call would be for nothing where there is no choice.
+  const order = (key: () => string) => (instances.length > 1 ? inTurn(key()) : instances)
+  const answered = (instance: I) => void resting.delete(instance)
+  const wasAway = (instance: I) => void resting.set(instance, now() + restMs)
+
+  return {
+    async ask<T>(key: () => string, call: (instance: I) => Promise<T>): Promise<T> {
+      let failure: unknown
+      for (const instance of order(key)) {
+        try {
+          const answer = await call(instance)
+          answered(instance)
+          return answer
+        } catch (cause) {
+          if (!isElsewhere(cause)) throw cause
+          wasAway(instance)
+          failure = cause
+        }
       }
-    }
-    throw failure
+      throw failure
+    },
+    /** The instance to ask first, for who asks it without a promise, and then says how it went. */
+    first: (key: () => string): I | undefined => order(key)[0],
+    answered,
+    wasAway,
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { createBatcher } from '@parley/shared/batcher'
+import { createBatcher, type Waiter } from '@parley/shared/batcher'
 import { directConversationId } from '@parley/shared/ids'
 import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
@@ -36,12 +36,12 @@ interface MessagesClientOptions {
 /** Calls to messages: batched by nature, each conversation to the instance it belongs to, another if that is away. */
 export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
   const instances = urls.map((baseUrl) => openInstance({ baseUrl, secret, tracing }))
-  const onInstanceOf = chooseAmong(instances)
+  const among = chooseAmong(instances)
 
   async function patiently<T>(key: () => string, call: (instance: Instance) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        return await onInstanceOf(key, call)
+        return await among.ask(key, call)
       } catch (cause) {
         const delayMs = retryDelaysMs[attempt]
         if (!isElsewhere(cause)) throw cause
@@ -51,17 +51,36 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
     }
   }
 
+  /** In a batch, so the trace it belongs to goes with the send and not with the call that carries it. */
+  function send(call: SendCall, trace?: string): Promise<Sent> {
+    const span = tracing?.follow(trace, 'messages/send', { kind: 'client' })
+    const told = span ? { ...call, trace: span.traceparent } : call
+    return during(span, () =>
+      patiently(
+        () => conversationOf(call),
+        (instance) => instance.sends.add(told),
+      ),
+    )
+  }
+
   return {
-    /** In a batch, so the trace it belongs to goes with the send and not with the call that carries it. */
-    send(call: SendCall, trace?: string): Promise<Sent> {
-      const span = tracing?.follow(trace, 'messages/send', { kind: 'client' })
-      const told = span ? { ...call, trace: span.traceparent } : call
-      return during(span, () =>
-        patiently(
-          () => conversationOf(call),
-          (instance) => instance.sends.add(told),
-        ),
-      )
+    send,
+    /** As `send`, without a promise as long as all is well. */
+    take(call: SendCall, trace: string | undefined, waiter: Waiter<Sent>): void {
+      const patientlyThen = () => void send(call, trace).then(waiter.resolve, waiter.reject)
+      const instance = trace === undefined ? among.first(() => conversationOf(call)) : undefined
+      if (!instance) return patientlyThen()
+      instance.sends.put(call, {
+        resolve: (sent) => {
+          among.answered(instance)
+          waiter.resolve(sent)
+        },
+        reject: (cause) => {
+          if (!isElsewhere(cause)) return waiter.reject(cause)
+          among.wasAway(instance)
+          patientlyThen()
+        },
+      })
     },
     mark: (call: MarkCall) =>
       patiently(
@@ -70,17 +89,17 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
       ),
     /** Asked once: what it is for is not worth waiting for. */
     typingAudience: (ask: TypingAsk) =>
-      onInstanceOf(
+      among.ask(
         () => ask.conversationId,
         (instance) => instance.typing.add(ask),
       ),
     visible: (ask: VisibleAsk) =>
-      onInstanceOf(
+      among.ask(
         () => ask.userId,
         (instance) => instance.visible.add(ask),
       ),
     seen: (seen: Rpc['presence/seen']['request']['seen']) =>
-      onInstanceOf(
+      among.ask(
         () => '',
         ({ rpc }) => rpc.call('presence/seen', { seen }),
       ),

@@ -17,8 +17,11 @@ import { slimDown } from './connections/slim-down.ts'
 import { createTwins } from './connections/twins.ts'
 import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
 import { createContext, type Overrides } from './context.ts'
+import { createAnswerSend } from './events/answer-send.ts'
 import { createAnswer } from './events/answer.ts'
+import { createDeadlines } from './events/deadlines.ts'
 import { createHandlers } from './events/handlers.ts'
+import { createRequests } from './events/requests.ts'
 import { startDoorbellLag } from './fanout/doorbell-lag.ts'
 import { createFanoutMetrics } from './fanout/fanout-metrics.ts'
 import { tellStale } from './fanout/tell-stale.ts'
@@ -35,6 +38,8 @@ import { createTyping } from './typing/typing.ts'
  * nothing and tries again after 1, 3, 7 and 15 seconds, so a wave of thousands must fit.
  */
 const connectBacklog = 8_192
+/** Beneath a client's own 20 s, above the time a service needs to come back from a restart. */
+const answerWithinMs = 15_000
 
 export async function startGateway(config: Config, overrides: Overrides = {}) {
   await using opened = new AsyncDisposableStack()
@@ -128,12 +133,13 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   })
 
   const admit = createAdmission(ctx)
+  const requests = createRequests(ctx)
+  const deadlines = createDeadlines(answerWithinMs)
   const answer = createAnswer({
-    log,
-    metrics: ctx.metrics,
-    tracing: ctx.tracing,
-    registry,
+    requests,
+    deadlines,
     handlers: createHandlers({ ...ctx, presence, typing, watches }),
+    answerSend: createAnswerSend({ ...ctx, requests, deadlines }),
   })
   io.use((socket, next) => void admit(socket, next))
   io.on('connection', (socket) => {

@@ -53,9 +53,12 @@ describe('whatever a client emits', () => {
     ],
   ] as const)('P10 %s is answered with a code', async ([, event, payload, code], { a, issuer }) => {
     await using mallory = await connectClient(a.url, issuer)
-    expect(await mallory.ask(event, payload)).toMatchObject({ ok: false, error: { code } })
-    expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
-    expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
+    // After its first send a connection's sends come in by a way of their own.
+    for (let round = 0; round < 2; round++) {
+      expect(await mallory.ask(event, payload)).toMatchObject({ ok: false, error: { code } })
+      expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+      expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
+    }
   })
 
   test('P10 JSON nested five thousand deep is answered with a code', async ({ a, issuer }) => {
@@ -67,9 +70,16 @@ describe('whatever a client emits', () => {
     await once(raw, 'open')
     raw.send(`40${JSON.stringify({ token: await issuer.sign({ userId: 'deep' }) })}`)
     await vi.waitUntil(() => heard.some((text) => text.startsWith('40')))
-    raw.send(`421["message:send",{"content":${'['.repeat(5_000)}${']'.repeat(5_000)}}]`)
-    await vi.waitUntil(() => heard.some((text) => text.startsWith('431')))
-    expect(heard.find((text) => text.startsWith('431'))).toContain('payload_too_deep')
+    const deep = `["message:send",{"content":${'['.repeat(5_000)}${']'.repeat(5_000)}}]`
+    raw.send(`421${deep}`)
+    raw.send(`422${JSON.stringify(['message:send', draft()])}`)
+    await vi.waitUntil(() => heard.some((text) => text.startsWith('432[{"ok":true')))
+    raw.send(`423${deep}`)
+    for (const ackId of [1, 3]) {
+      const answer = () => heard.find((text) => text.startsWith(`43${ackId}`))
+      await vi.waitUntil(answer)
+      expect(answer()).toContain('payload_too_deep')
+    }
     raw.close()
     expect(await mallory.ask('message:send', draft())).toMatchObject({ ok: true })
   })
@@ -97,6 +107,7 @@ describe('whatever a client emits', () => {
     messages,
   }) => {
     await using alice = await connectClient(a.url, issuer)
+    await alice.ask('message:send', draft())
     const before = messages.seen.sends.length
     const refused = new Promise((resolve) => alice.socket.once('request:refused', resolve))
     alice.socket.emit('message:send', draft('lost'))
@@ -109,6 +120,7 @@ describe('whatever a client emits', () => {
     issuer,
   }) => {
     await using mallory = await connectClient(a.url, issuer)
+    await mallory.ask('message:send', draft())
     mallory.socket.emit('message:send', draft(), 'not a function')
     expect(await mallory.ask('message:send', draft(), draft())).toMatchObject({
       ok: false,

@@ -16,19 +16,21 @@ interface MessagesClientOptions {
 /** What this service asks of messages. All of it only reads, so another instance may be asked when one is away. */
 export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
   const instances = urls.map((baseUrl) => ({ name: baseUrl, rpc: openRpc({ baseUrl, secret, tracing }) }))
-  const onInstanceOf = chooseAmong(instances)
+  const among = chooseAmong(instances)
 
   const ask = <M extends keyof Rpc>(
     key: string,
     method: M,
     request: Rpc[M]['request'],
   ): Promise<Rpc[M]['reply']> =>
-    onInstanceOf(
-      () => key,
-      ({ rpc }) => rpc.call(method, request, { deadlineMs }),
-    ).catch((cause: unknown) => {
-      throw messagesUnavailable(cause)
-    })
+    among
+      .ask(
+        () => key,
+        ({ rpc }) => rpc.call(method, request, { deadlineMs }),
+      )
+      .catch((cause: unknown) => {
+        throw messagesUnavailable(cause)
+      })
 
   return {
     async mayRead(userId: UserId, mediaId: MediaId): Promise<boolean> {

@@ -23,7 +23,7 @@ const deadlineMs = 10_000
 /** Asks the instance that prefers the key, a conversation or user, and the next one if that cannot be reached. */
 export function openMessagesClient({ urls, secret, tracing }: MessagesClientOptions) {
   const instances = urls.map((url) => ({ name: url, rpc: openRpc({ baseUrl: url, secret, tracing }) }))
-  const onInstanceOf = chooseAmong(instances)
+  const among = chooseAmong(instances)
 
   return {
     /** `trace`: the `traceparent` of what asks, if its trace is recorded. */
@@ -33,7 +33,7 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
       request: Rpc[M]['request'],
       trace?: string,
     ): Promise<Rpc[M]['reply']> =>
-      onInstanceOf(
+      among.ask(
         () => key,
         ({ rpc }) => rpc.call(method, request, { deadlineMs, trace }),
       ),

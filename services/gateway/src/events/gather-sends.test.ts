@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { gatherSends } from './gather-sends.ts'
+import { gatherSends, takeSendsOf } from './gather-sends.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: 1_000_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -73,4 +73,33 @@ test('what arrived before the end of a connection is taken before it', () => {
   b.onClose()
   a.onClose()
   expect(heard).toEqual(['b closed', 'a 421["message:send",{}]', 'a closed'])
+})
+
+test('the sends of a connection that has its own way are taken by it, decoded; everything odd is left to Socket.IO', () => {
+  const { a, heard } = createTransports()
+  const taken: unknown[][] = []
+  const socket = { connected: true, conn: { transport: a, readyState: 'open' } }
+  takeSendsOf(socket as never, (_socket, ackId, payload) => taken.push([ackId, payload]))
+  const say = (data: string) => {
+    a.onData(data)
+    vi.advanceTimersByTime(25)
+  }
+  say('4217["message:send",{"n":1}]')
+  expect([taken, heard]).toEqual([[[17, { n: 1 }]], []])
+  const odd = [
+    '42["message:send",{}]',
+    '421["message:send",{},{}]',
+    '421["message:send",{]',
+    '42/other,1["message:send",{}]',
+    '421["receipt:deliver",{}]',
+  ]
+  odd.forEach(say)
+  expect(heard.splice(0)).toEqual(odd.map((data) => `a ${data}`))
+  socket.connected = false
+  say('421["message:send",{}]')
+  socket.connected = true
+  socket.conn.readyState = 'closing'
+  say('421["message:send",{}]')
+  expect(heard).toHaveLength(2)
+  expect(taken).toHaveLength(1)
 })

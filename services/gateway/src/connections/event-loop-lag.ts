@@ -1,9 +1,9 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
 const everyMs = 500
-const resolutionMs = 20
+const resolutionMs = 50
 
-/** How late timers were in the last half second, as the slowest of a hundred saw it. */
+/** How late timers were in the last half second, as the slowest of ten saw it. */
 export function watchLag(): Disposable & { lagMs: () => number } {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })
   delay.enable()

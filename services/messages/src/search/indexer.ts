@@ -7,7 +7,7 @@ import { searchableText } from './searchable-text.ts'
 import * as store from './store.ts'
 import { termsOf } from './terms.ts'
 
-const everyMs = 250
+const everyMs = 500
 const pendingAtOnce = 500
 const conversationsAtOnce = 1_000
 /** How often every conversation is looked at, whether something about it was noted or not. */

@@ -43,7 +43,7 @@ export function createAnswer({ requests, deadlines, handlers, answerSend }: Answ
       const request = requests.check(asked, came)
       const { socket, event, span } = asked
       if (event === 'message:send') takeSendsOf(socket, answerSend)
-      // Each event's handler takes what its own schema gives, which a table indexed by name cannot say.
+      // A checked event has a name. Its handler takes what its own schema gives, which a table indexed by name cannot say.
       const handle = handlers[event as ClientEventName] as (
         socket: ChatSocket,
         request: unknown,

@@ -92,6 +92,9 @@ test('the sends of a connection that has its own way are taken by it, decoded; e
     '421["message:send",{]',
     '42/other,1["message:send",{}]',
     '421["receipt:deliver",{}]',
+    '420x1["message:send",{}]',
+    '42-1["message:send",{}]',
+    '421234567890123456["message:send",{}]',
   ]
   odd.forEach(say)
   expect(heard.splice(0)).toEqual(odd.map((data) => `a ${data}`))

@@ -2,9 +2,9 @@ import { type Ack, type ClientEventName, clientEvents, type Result } from '@parl
 import type { ChatSocket } from '../realtime.ts'
 import type { AnswerSend } from './answer-send.ts'
 import type { Deadlines } from './deadlines.ts'
-import { takeSendsOf } from './gather-sends.ts'
 import type { Handlers } from './handlers.ts'
 import type { Asked, Requests } from './requests.ts'
+import { takeSendsOf } from './take-send.ts'
 
 interface AnswerOptions {
   requests: Requests

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { gatherSends, takeSendsOf } from './gather-sends.ts'
+import { gatherSends } from './gather-sends.ts'
+import { takeSendsOf } from './take-send.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: 1_000_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -105,4 +106,15 @@ test('the sends of a connection that has its own way are taken by it, decoded; e
   say('421["message:send",{}]')
   expect(heard).toHaveLength(2)
   expect(taken).toHaveLength(1)
+})
+
+test('a socket that connects anew over the same connection has its sends answered as its own', () => {
+  const { a, heard } = createTransports()
+  const socketOf = (connected: boolean) => ({ connected, conn: { transport: a, readyState: 'open' } })
+  const [before, after] = [socketOf(false), socketOf(true)]
+  const askers: unknown[] = []
+  for (const socket of [before, after]) takeSendsOf(socket as never, (asker) => askers.push(asker))
+  a.onData('421["message:send",{}]')
+  vi.advanceTimersByTime(25)
+  expect([askers, heard]).toEqual([[after], []])
 })

@@ -50,7 +50,7 @@ export interface Asked<E extends ClientEventName = ClientEventName> {
   begunAt: number
 }
 
-/** What holds for every request of a client, whichever way it comes in: its checks, its refusals, and the books about it. */
+/** What holds for every request of a client, whichever way it comes in: its checks, its refusals, its metrics and its span. */
 export function createRequests({ log, metrics, tracing, registry }: RequestsOptions) {
   const seconds = new Histogram({
     name: 'parley_gateway_event_duration_seconds',

@@ -1,7 +1,7 @@
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import manifest from '../package.json' with { type: 'json' }
 
-/** A process at rest wakes up for each sample, so there are no more of them than it takes to see a loop that is blocked. */
+/** A process at rest wakes up for each sample, so there are no more of them than it takes to see a loop that is blocked. A loop that never is shows this much as its lag. */
 const lagSampledEveryMs = 50
 
 /** The process's metrics: Node's own, labelled with the service, and what the service adds. */

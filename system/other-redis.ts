@@ -22,7 +22,7 @@ export async function startOtherRedis(
     const sentinels = await startRedisSentinels()
     return {
       ...sentinels,
-      kill: async () => (await sentinels.primary()).kill(),
+      kill: () => sentinels.losePrimary('kill'),
       isTogether: async () => true,
       async moveSlots() {},
     }

@@ -13,11 +13,19 @@ import { until } from './until.ts'
 const name = 'parley'
 
 export interface RedisSentinels extends RedisServer {
-  /** The one that is the primary at this moment, by the sentinels' word. */
-  primary: () => Promise<RedisNode>
+  /** Takes the primary away, and resolves when the sentinels name another. */
+  losePrimary: (end: 'kill' | 'hang') => Promise<void>
 }
 
-/** A primary, a replica, and three sentinels who make it the primary within some two seconds. */
+/**
+ * Sentinels that were held up for two seconds, as on a busy machine, replace nobody for half a minute ("TILT"). They
+ * never do after it if the replica has then been alone for ten times this and more.
+ */
+const downAfterMs = 4_000
+/** Half a minute of that, and votes that nobody won, ten seconds each. */
+const namedWithinMs = 90_000
+
+/** A primary, a replica, and three sentinels who make it the primary within some five seconds. */
 export async function startRedisSentinels({
   certificate,
 }: { certificate?: Certificate } = {}): Promise<RedisSentinels> {
@@ -48,7 +56,7 @@ export async function startRedisSentinels({
             `monitor ${name} 127.0.0.1 ${first.port} 2`,
             `auth-pass ${name} ${redisPassword}`,
             `sentinel-pass ${redisPassword}`,
-            `down-after-milliseconds ${name} 1000`,
+            `down-after-milliseconds ${name} ${downAfterMs}`,
             `failover-timeout ${name} 5000`,
           ],
         }),
@@ -71,10 +79,16 @@ export async function startRedisSentinels({
     return found
   }
 
+  async function losePrimary(end: 'kill' | 'hang'): Promise<void> {
+    const lost = await primary()
+    lost[end]()
+    await until(async () => (await primary()) !== lost, namedWithinMs)
+  }
+
   return {
     url: `${certificate ? 'rediss' : 'redis'}+sentinel://${redisUser}:${redisPassword}@${at}/${name}?sentinelPassword=${redisPassword}`,
     choice: 'process',
-    primary,
+    losePrimary,
     async wipe() {
       await (await primary()).client.flushall()
     },

@@ -1,6 +1,7 @@
 import { Cluster, Command, Redis, type RedisOptions } from 'ioredis'
 import type { Logger } from 'pino'
 import { type ClusterAddress, parseRedisUrl, type ServerAddress } from './redis-address.ts'
+import { SentinelConnector } from './sentinel-connector.ts'
 
 interface RedisConfig {
   /** As `parseRedisUrl` reads it. */
@@ -72,6 +73,7 @@ export function openServer(address: ServerAddress, log: Logger, options: ServerO
 function sentinelOptions(address: Extract<ServerAddress, { kind: 'sentinel' }>): ServerOptions {
   const { username, password } = address.sentinelCredentials
   return {
+    Connector: SentinelConnector,
     name: address.name,
     sentinels: address.sentinels,
     ...address.credentials,

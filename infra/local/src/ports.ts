@@ -70,12 +70,7 @@ export async function findSecondPorts(taken: Ports): Promise<SecondPorts> {
 /** Ports nobody uses, for a second stack beside whatever runs already. */
 export async function findFreePorts(): Promise<Ports> {
   const ports = { ...defaultPorts }
-  const taken = new Set<number>()
-  for (const name of names) {
-    do ports[name] = await findFreePort()
-    while (taken.has(ports[name]))
-    taken.add(ports[name])
-  }
+  for (const name of names) ports[name] = await findFreePort()
   return ports
 }
 

@@ -55,7 +55,7 @@ export async function findSecondPorts(taken: Ports): Promise<SecondPorts> {
   const find = async () => {
     for (;;) {
       const port = await findFreePort()
-      if (!used.has(port)) return (used.add(port), port)
+      if (!used.has(port)) return port
     }
   }
   return {

@@ -19,7 +19,7 @@ export interface RedisSentinels extends RedisServer {
 
 /**
  * Sentinels that were held up for two seconds, as on a busy machine, replace nobody for half a minute ("TILT"). They
- * never do after it if the replica has then been alone for ten times this and more.
+ * never do after it if the replica has then been alone for more than ten times this.
  */
 const downAfterMs = 4_000
 /** Half a minute of that, and votes that nobody won, ten seconds each. */

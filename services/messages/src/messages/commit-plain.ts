@@ -14,26 +14,29 @@ export async function commitPlain(
   connection: Pick<Pool, 'query'>,
   sends: PreparedSend[],
 ): Promise<CommittedBatch> {
-  const { places, growths } = count(sends)
+  const { places, growths, writers } = count(sends)
   const grown = [...growths.values()]
   const withMedia = sends.flatMap((send, i) => (send.mediaId === null ? [] : [{ ...send, place: places[i] }]))
   const { rows } = await connection.query<Row>({
     name: 'commit-plain',
     text: plainStatement,
     values: [
-      textArray(sends.map((send) => send.conversationId)),
-      textArray(sends.map((send) => send.senderId)),
+      textArray(writers.map((send) => send.conversationId)),
+      textArray(writers.map((send) => send.senderId)),
       textArray([...growths.keys()]),
       plainArray(grown.map(({ entries }) => entries)),
       plainArray(grown.map(({ counted }) => counted)),
       booleanArray(grown.map(({ mentionsAll }) => mentionsAll)),
       plainArray(grown.map(({ replySeq }) => replySeq)),
+      plainArray(places.map(({ growth }) => growth.nr)),
+      plainArray(places.map(({ nth }) => nth)),
+      plainArray(places.map(({ nthCounted }) => nthCounted)),
+      textArray(sends.map((send) => send.conversationId)),
+      textArray(sends.map((send) => send.senderId)),
       textArray(sends.map((send) => send.clientMessageId)),
       textArray(sends.map((send) => send.type)),
       jsonArray(sends.map((send) => send.content)),
-      plainArray(places.map(({ nth }) => nth)),
       booleanArray(sends.map((send) => send.counted)),
-      plainArray(places.map(({ nthCounted }) => nthCounted)),
       booleanArray(sends.map((send) => send.pushed)),
       booleanArray(sends.map((send) => send.synced)),
       unlessAbsent(sends.map((send) => send.digest)),
@@ -43,6 +46,7 @@ export async function commitPlain(
       unlessAbsent(sends.map((send) => send.clientSentAt)),
       textArray(withMedia.map((send) => send.mediaId)),
       textArray(withMedia.map((send) => send.conversationId)),
+      plainArray(withMedia.map(({ place }) => place?.growth.nr ?? null)),
       plainArray(withMedia.map(({ place }) => place?.nth ?? null)),
     ],
   })
@@ -66,37 +70,53 @@ export async function commitPlain(
 
 /** What a batch adds to a conversation. */
 interface Growth {
+  /** The number of the conversation among those of the batch, from 1. */
+  nr: number
   entries: number
   counted: number
   mentionsAll: boolean
   /** The newest entry that is replied to. */
   replySeq: number | null
+  senderIds: Set<string>
 }
 
 /** Where a send comes among those of its conversation, from 1. */
 interface Place {
+  growth: Growth
   nth: number
   nthCounted: number
 }
 
-function count(sends: PreparedSend[]): { places: Place[]; growths: Map<string, Growth> } {
+interface Counted {
+  places: Place[]
+  growths: Map<string, Growth>
+  /** A send of each who writes into each conversation. */
+  writers: PreparedSend[]
+}
+
+function count(sends: PreparedSend[]): Counted {
   const growths = new Map<string, Growth>()
+  const writers: PreparedSend[] = []
   const places = sends.map((send): Place => {
     const growth = growths.get(send.conversationId) ?? {
+      nr: growths.size + 1,
       entries: 0,
       counted: 0,
       mentionsAll: false,
       replySeq: null,
+      senderIds: new Set(),
     }
     growths.set(send.conversationId, growth)
+    if (!growth.senderIds.has(send.senderId)) writers.push(send)
+    growth.senderIds.add(send.senderId)
     growth.entries++
     if (send.counted) growth.counted++
     if (send.mentions?.includes(everybody)) growth.mentionsAll = true
     const replySeq = send.replyTo === null ? undefined : seqOfMessage(send.replyTo)
     if (replySeq !== undefined) growth.replySeq = Math.max(growth.replySeq ?? 0, replySeq)
-    return { nth: growth.entries, nthCounted: growth.counted }
+    return { growth, nth: growth.entries, nthCounted: growth.counted }
   })
-  return { places, growths }
+  return { places, growths, writers }
 }
 
 /** Postgres fills up with null what is shorter than the rest. */
@@ -119,10 +139,11 @@ interface Advanced extends CommittedConversation {
 }
 
 /**
- * As in `commitStatement`, a conversation advances from the snapshot or not at all, so every part may look at the
- * snapshot for itself, and `is true` keeps `in` a hash table. Here the lookups by key stand in lateral queries with
- * a limit, and no row of the batch goes from one part to the next: to carry all its columns along costs more than
- * to look its conversation up again.
+ * As in `commitStatement`, a conversation advances from the snapshot or not at all, and `is true` keeps `in` a hash
+ * table. Lookups by key stand in lateral queries with a limit, one for each conversation and each who writes
+ * there: what a send needs of its conversation it takes from `bases`, arrays in the order of the batch's conversations
+ * with null for one that did not advance. Lists unnested beside each other in a select list are read in step; in `from`
+ * Postgres would put each into a store of its own first.
  */
 export const plainStatement = `
 with refused as materialized (
@@ -137,11 +158,11 @@ with refused as materialized (
   where m.user_id is null or m.barred is not null or m.silenced_until > now()
 ),
 held as materialized (
-  select c.*, g.entries, g.counted
+  select c.*, g.nr, g.entries, g.counted
   from unnest($3::text[], $4::int[], $5::int[], $6::boolean[], $7::bigint[])
-    as g (conversation_id, entries, counted, mentions_all, reply_seq)
+    with ordinality as g (conversation_id, entries, counted, mentions_all, reply_seq, nr)
   cross join lateral (
-    select c.ctid as row_at, c.last_seq, c.members_version, greatest(c.entry_at, now()) as sent_at
+    select c.ctid as row_at, c.last_seq, c.last_count, c.members_version, greatest(c.entry_at, now()) as sent_at
     from conversation c
     where c.conversation_id = g.conversation_id and c.stores and c.dissolved_at is null and not c.all_silenced
       and (c.members_mention_all or not g.mentions_all)
@@ -162,34 +183,41 @@ advanced as (
   where c.ctid = h.row_at
     and c.last_seq = h.last_seq and c.members_version = h.members_version
   returning c.conversation_id, c.kind, c.policy, c.name, c.avatar_url, c.user_ids, c.members_version, c.counts,
-    h.last_seq as base_seq, c.last_seq, h.sent_at
+    h.nr, h.last_seq as base_seq, h.last_count as base_count, c.last_seq, h.sent_at
+),
+bases as materialized (
+  select array_agg(b.base_seq order by b.nr) as seqs, array_agg(b.base_count order by b.nr) as counts,
+    array_agg(b.counts order by b.nr) as counting, array_agg(b.sent_at order by b.nr) as moments
+  from (
+    select nr, base_seq, base_count, counts, sent_at from advanced
+    union all
+    select nr, null, null, null, null from generate_series(1, cardinality($3::text[])) as nr
+    where (nr in (select nr from advanced)) is not true
+  ) b
 ),
 inserted as (
   insert into entry (conversation_id, seq, kind, sender_id, client_message_id, type, content, digest, reply_to, mentions,
     ext, counted, pushed, synced, count, sent_at, client_sent_at)
-  select s.conversation_id, c.last_seq + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.digest,
-    s.reply_to, s.mentions, s.ext, s.counted and c.counts, s.pushed, s.synced,
-    c.last_count + case when c.counts then s.nth_counted else 0 end, c.sent_at, s.client_sent_at
-  from unnest($1::text[], $2::text[], $8::text[], $9::text[], $10::jsonb[], $11::int[], $12::boolean[], $13::int[],
-    $14::boolean[], $15::boolean[], $16::text[], $17::text[], $18::jsonb[], $19::jsonb[], $20::text[])
-    as s (conversation_id, sender_id, client_message_id, type, content, nth, counted, nth_counted, pushed, synced,
-      digest, reply_to, mentions, ext, client_sent_at)
-  cross join lateral (
-    select c.last_seq, c.last_count, c.counts, greatest(c.entry_at, now()) as sent_at
-    from conversation c
-    where c.conversation_id = s.conversation_id
-    limit 1
-  ) c
-  where (s.conversation_id in (select conversation_id from advanced)) is true
+  select s.conversation_id, b.seqs[s.nr] + s.nth, 'message', s.sender_id, s.client_message_id, s.type, s.content, s.digest,
+    s.reply_to, s.mentions, s.ext, s.counted and b.counting[s.nr], s.pushed, s.synced,
+    b.counts[s.nr] + case when b.counting[s.nr] then s.nth_counted else 0 end, b.moments[s.nr], s.client_sent_at
+  from bases b
+  cross join (
+    select unnest($8::int[]) as nr, unnest($9::int[]) as nth, unnest($10::int[]) as nth_counted,
+      unnest($11::text[]) as conversation_id, unnest($12::text[]) as sender_id, unnest($13::text[]) as client_message_id,
+      unnest($14::text[]) as type, unnest($15::jsonb[]) as content, unnest($16::boolean[]) as counted,
+      unnest($17::boolean[]) as pushed, unnest($18::boolean[]) as synced, unnest($19::text[]) as digest,
+      unnest($20::text[]) as reply_to, unnest($21::jsonb[]) as mentions, unnest($22::jsonb[]) as ext,
+      unnest($23::text[]) as client_sent_at
+  ) s
+  where b.seqs[s.nr] is not null
 ),
 referred as (
   insert into media_reference (media_id, conversation_id, seq)
-  select r.media_id, r.conversation_id, c.last_seq + r.nth
-  from unnest($21::uuid[], $22::text[], $23::int[]) as r (media_id, conversation_id, nth)
-  cross join lateral (
-    select c.last_seq from conversation c where c.conversation_id = r.conversation_id limit 1
-  ) c
-  where (r.conversation_id in (select conversation_id from advanced)) is true
+  select r.media_id, r.conversation_id, b.seqs[r.nr] + r.nth
+  from bases b
+  cross join unnest($24::uuid[], $25::text[], $26::int[], $27::int[]) as r (media_id, conversation_id, nr, nth)
+  where b.seqs[r.nr] is not null
 ),
 noted as (
   insert into dispatch (conversation_ids, first_seqs, last_seqs)

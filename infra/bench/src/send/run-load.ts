@@ -72,6 +72,8 @@ export async function runLoad(contender: Contender, plan: LoadPlan): Promise<Loa
   const measured = await measure(contender, tally, plan.measureMs)
   await drive.stop()
   await untilHeard(clients, tally)
+  // Else everybody would be looked for when the next load runs.
+  for (const client of clients) client.acknowledge()
   opened.dispose()
 
   const result = {

@@ -2,7 +2,7 @@ import { randomUUID as uuid } from 'node:crypto'
 import { everybody } from '@parley/shared/content'
 import { directConversationId, type UserId } from '@parley/shared/ids'
 import { createLogger } from '@parley/shared/log'
-import { signUp } from '@parley/testing/chat-api'
+import { type Person, signUp } from '@parley/testing/chat-api'
 import type { Pool } from 'pg'
 import { expect } from 'vitest'
 import { commitBatch, type PreparedSend } from '../src/messages/commit-batch.ts'
@@ -153,6 +153,52 @@ test('both ways to commit store the same', async ({ api, service }) => {
     stored.push({ entries, conversations, references, dispatches })
   }
   expect(stored[0]).toEqual(stored[1])
+})
+
+test('P3 the plain way stores each message under the number that is told, wherever its conversation comes in the batch', async ({
+  api,
+  service,
+}) => {
+  const [ann, ben, cat, dan, eve] = (await Promise.all(Array.from({ length: 5 }, () => signUp(api)))) as [
+    Person,
+    ...Person[],
+  ]
+  const others = [ben, cat, dan, eve].flatMap((person) => person?.userId ?? [])
+  const { pool } = service.ctx
+  // Each begins at another number.
+  for (const [i, other] of others.entries())
+    for (let n = 0; n <= i; n++) await commitUntilSettled(pool, [prepare(ann.userId, other)], options())
+  const to = (i: number) => prepare(ann.userId, others[i] ?? '')
+  const from = (i: number): PreparedSend => ({ ...to(i), senderId: others[i] ?? '', directTo: ann.userId })
+  await pool.query('update conversation set all_silenced = true where conversation_id = $1', [
+    to(1).conversationId,
+  ])
+  await pool.query('update conversation set counts = false where conversation_id = $1', [
+    to(3).conversationId,
+  ])
+  const sends = [to(2), to(1), from(0), to(3), from(2), to(0), from(3), from(1)]
+  const { standings } = await commitPlain(pool, sends)
+
+  const { rows } = await pool.query<{
+    id: string
+    seq: number
+    counted: boolean
+    sentAt: Date
+    inAll: number
+  }>(
+    `select client_message_id as id, seq, counted, sent_at as "sentAt", count as "inAll"
+     from entry where client_message_id = any($1)`,
+    [sends.map(({ clientMessageId }) => clientMessageId)],
+  )
+  const stored = sends.map(({ clientMessageId }) => rows.find(({ id }) => id === clientMessageId))
+  expect(stored.map((row) => row?.seq)).toEqual([4, undefined, 2, 5, 5, 3, 6, undefined])
+  expect(stored.map((row) => row?.inAll)).toEqual([4, undefined, 2, 4, 5, 3, 4, undefined])
+  for (const [i, standing] of standings.entries()) {
+    const { seq, counted, sentAt } = stored[i] ?? {}
+    expect(standing).toMatchObject(
+      seq === undefined ? { kind: 'stale' } : { kind: 'committed', seq, counted, sentAt },
+    )
+  }
 })
 
 const member = 'update member set %s where conversation_id = $1 and user_id = $2'

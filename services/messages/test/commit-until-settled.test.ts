@@ -102,6 +102,16 @@ test('P3 sends of one conversation keep their order where only some of them are 
   expect(outcomes).toMatchObject([{ seq: 2 }, { kind: 'passed' }, { seq: 3 }])
 })
 
+test('what follows the first message of a direct conversation goes the plain way', async ({ api, service }) => {
+  const [ann, ben] = [await signUp(api), await signUp(api)]
+  const { pool } = service.ctx
+  const own = options()
+  await commitUntilSettled(pool, [prepare(ann.userId, ben.userId)], own)
+  expect(own.plainSends.includes(prepare(ann.userId, ben.userId))).toBe(true)
+  await commitUntilSettled(pool, [{ ...prepare(ann.userId, ben.userId), senderId: 'nobody' }], own)
+  expect(own.plainSends.includes(prepare(ann.userId, ben.userId))).toBe(false)
+})
+
 test('both ways to commit store the same', async ({ api, service }) => {
   const [ann, ben, cat] = [await signUp(api), await signUp(api), await signUp(api)]
   const { pool } = service.ctx

@@ -45,7 +45,7 @@ export async function commitUntilSettled(
   const dispatches: number[] = []
   const plain = plainOf(sends, plainSends)
   let open = sends
-  let opened = false
+  const opened = new Set<string>()
 
   for (let attempt = 0; open.length > 0; attempt++) {
     const again: PreparedSend[] = []
@@ -59,19 +59,20 @@ export async function commitUntilSettled(
         else if (
           standing.kind === 'refused' &&
           standing.reason === 'no_conversation' &&
-          !opened &&
+          !opened.has(send.conversationId) &&
           send.directTo
         )
           missing.push(send)
         else {
-          if (attempt > 0 && plain.has(send)) plainSends.leaveOut(send.conversationId)
+          if (attempt > 0 && plain.has(send) && !opened.has(send.conversationId))
+            plainSends.leaveOut(send.conversationId)
           outcomes.set(send, standing.kind === 'refused' ? refusalError(standing.reason) : standing)
         }
       }
       if (missing.length > 0) {
         for (const [send, error] of await openDirectConversations(pool, missing, { messagesFrom }))
           outcomes.set(send, error)
-        opened = true
+        for (const send of missing) opened.add(send.conversationId)
         again.push(...missing.filter((send) => !outcomes.has(send)))
       }
     } catch (cause) {

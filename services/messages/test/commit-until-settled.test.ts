@@ -102,7 +102,10 @@ test('P3 sends of one conversation keep their order where only some of them are 
   expect(outcomes).toMatchObject([{ seq: 2 }, { kind: 'passed' }, { seq: 3 }])
 })
 
-test('what follows the first message of a direct conversation goes the plain way', async ({ api, service }) => {
+test('what follows the first message of a direct conversation goes the plain way', async ({
+  api,
+  service,
+}) => {
   const [ann, ben] = [await signUp(api), await signUp(api)]
   const { pool } = service.ctx
   const own = options()

@@ -1,16 +1,17 @@
 import type { BarName } from '../bars.ts'
 import { startBenchStack } from '../bench-stack.ts'
 import type { CaseReport, Section } from '../section.ts'
+import { startRelays } from '../send/bare-contender.ts'
 import type { Contender } from '../send/contender.ts'
-import { loadReport, totalCpuUs } from '../send/load-report.ts'
-import { inTurn, readingOf, sidesOf } from '../send/pairs.ts'
+import { totalCpuUs } from '../send/load-report.ts'
+import { readingOf } from '../send/pairs.ts'
 import { useStack } from '../send/product-contender.ts'
-import { runLoad, warmUp } from '../send/run-load.ts'
+import { type LoadResult, runLoad, warmUp } from '../send/run-load.ts'
 import type { Settings } from '../settings.ts'
 import { fillLogs } from '../sizing/fill-logs.ts'
 import { sendFirst } from '../sizing/send-first.ts'
-import { median } from '../statistics.ts'
 import { query } from '../storm/statements.ts'
+import { besideOf, type Grown, growthReport, type Round, told } from './growth-report.ts'
 import { startMoreGateways } from './more-gateways.ts'
 
 const names = {
@@ -21,34 +22,51 @@ const names = {
 const small = { groups: 40, size: 5, window: 4 }
 /** For the second look: so many a second that batches are as they are in use, and so few that two cores have time to spare. */
 const inUse = 2_000
+const gateways = 2
 const moreGateways = 6
 const timesUsers = 10
 
-/** What a message costs when there is more of something, beside the small case: two gateways, 200 users, empty logs. */
+/** Who sends what. The relay grows likewise, where there is something that it has too. */
+interface Growth {
+  product: Grown<Contender>
+  relay?: Grown<Contender>
+  largePlan?: typeof small
+}
+
+/**
+ * What a message costs when there is more of something: more gateways and users beside a relay that has as many (ADR 46),
+ * more stored entries beside an empty log. How much each of them grew is told beside it.
+ */
 export const growthSection: Section = {
   cases: Object.values(names),
   async measure(settings) {
-    await using stack = await startBenchStack()
+    await using opened = new AsyncDisposableStack()
+    const stack = opened.use(await startBenchStack())
     const product = useStack(stack)
+    const relay = opened.use(await startRelays(stack))
     const reports: CaseReport[] = []
     if (settings.wanted(names.gateways)) {
       await using more = await startMoreGateways(stack, moreGateways)
+      await using moreRelays = await startRelays(stack, gateways + moreGateways)
       const all = useStack(stack, {
         urls: [...stack.urls.gateways, ...more.gateways.map(({ url }) => url)],
         pids: () => [...(product.pids()['gateways'] ?? []), ...more.gateways.map(({ pid }) => pid)],
       })
-      reports.push(await compare(names.gateways, 'moreGateways', settings, { small: product, large: all }))
+      reports.push(
+        await compare(names.gateways, 'moreGateways', settings, {
+          product: { small: product, large: all },
+          relay: { small: relay, large: moreRelays },
+        }),
+      )
     }
     if (settings.wanted(names.users))
       reports.push(
-        await compare(
-          names.users,
-          'moreUsers',
-          settings,
-          { small: product, large: product },
+        await compare(names.users, 'moreUsers', settings, {
+          product: { small: product, large: product },
+          relay: { small: relay, large: relay },
           // As many messages are under way as in the small case.
-          { ...small, groups: small.groups * timesUsers, window: small.window / timesUsers },
-        ),
+          largePlan: { ...small, groups: small.groups * timesUsers, window: small.window / timesUsers },
+        }),
       )
     if (settings.wanted(names.entries)) reports.push(await measureEntries(product, settings))
     return reports
@@ -63,8 +81,7 @@ async function measureEntries(product: Contender, settings: Settings): Promise<C
   // As autovacuum does in time.
   await query(full, 'vacuum analyze messages.entry')
   const report = await compare(names.entries, 'moreEntries', settings, {
-    small: product,
-    large: useStack(full),
+    product: { small: product, large: useStack(full) },
   })
   return {
     ...report,
@@ -77,37 +94,33 @@ async function compare(
   name: string,
   bar: BarName,
   { rounds, warmUpMs, seconds, tell }: Settings,
-  sides: { small: Contender; large: Contender },
-  largePlan = small,
+  { product, relay, largePlan = small }: Growth,
 ): Promise<CaseReport> {
   const times = { warmUpMs, measureMs: seconds * 1_000 }
+  for (const side of new Set([product.small, product.large, relay?.small, relay?.large]))
+    if (side) await warmUp(side, small)
+
   const measure = async (how: string, rate: { ratePerSecond?: number }) => {
-    const pairs = await inTurn(
-      rounds,
-      {
-        bare: () => runLoad(sides.small, { ...small, ...times, ...rate }),
-        product: () => runLoad(sides.large, { ...largePlan, ...times, ...rate }),
-      },
-      ({ bare, product }, round) =>
-        tell(
-          `${name}, ${how}, round ${round}: ${totalCpuUs(bare).toFixed(0)} µs, then ${totalCpuUs(product).toFixed(0)} µs a message`,
-        ),
-    )
-    const [bare, large] = sidesOf(pairs, { bare: 'small case', product: 'large case' })
-    return { pairs, report: loadReport(`${name}, ${how}`, [bare, large], bare, large) }
+    const run = async (of: Grown<Contender>): Promise<Grown<LoadResult>> => ({
+      small: await runLoad(of.small, { ...small, ...times, ...rate }),
+      large: await runLoad(of.large, { ...largePlan, ...times, ...rate }),
+    })
+    const measured: Round[] = []
+    while (measured.length < rounds) {
+      const round: Round = { ...(relay && { relay: await run(relay) }), product: await run(product) }
+      measured.push(round)
+      tell(`${name}, ${how}, round ${measured.length}: ${told(round)}`)
+    }
+    return { measured, report: growthReport(name, how, measured) }
   }
-  for (const side of [sides.small, sides.large]) await warmUp(side, small)
   const saturated = await measure('saturated', {})
   const atRate = await measure(`${inUse}/s`, { ratePerSecond: inUse })
   return {
     name,
-    readings: [readingOf(bar, saturated.pairs, totalCpuUs)],
+    readings: [readingOf(bar, besideOf(saturated.measured), totalCpuUs)],
     tables: [...saturated.report.tables, ...atRate.report.tables],
-    notes: [
-      ...saturated.report.notes,
-      `at ${inUse}/s: ${median(atRate.pairs.map(({ bare, product }) => totalCpuUs(product) / totalCpuUs(bare))).toFixed(2)} ×`,
-    ],
+    notes: [...saturated.report.notes, ...atRate.report.notes],
     voids: [...saturated.report.voids, ...atRate.report.voids],
-    rounds: { saturated: saturated.pairs, atRate: atRate.pairs },
+    rounds: { saturated: saturated.measured, atRate: atRate.measured },
   }
 }

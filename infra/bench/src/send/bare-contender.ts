@@ -1,14 +1,13 @@
 import type { Stack } from '@parley/local/stack'
-import { startBare } from '../bare/start-bare.ts'
+import { type BareServer, startBare } from '../bare/start-bare.ts'
 import { type Contender, sampleText } from './contender.ts'
 
-/** Two relays on the Redis that the product uses, in turn with it. */
-export async function startRelays(stack: Stack): Promise<Contender> {
+/** Relays on the Redis that the product uses, in turn with it; as many as the product has gateways. */
+export async function startRelays(stack: Stack, count = 2): Promise<Contender> {
   using opened = new DisposableStack()
-  const relays = [
-    opened.use(await startBare('relay', { args: [stack.urls.redis] })),
-    opened.use(await startBare('relay', { args: [stack.urls.redis] })),
-  ]
+  const relays: BareServer[] = []
+  while (relays.length < count)
+    relays.push(opened.use(await startBare('relay', { args: [stack.urls.redis] })))
   const owned = opened.move()
   return {
     name: 'relay',

@@ -43,7 +43,8 @@ export async function commitUntilSettled(
   const { log, messagesFrom, plainSends } = options
   const outcomes = new Map<PreparedSend, Outcome>()
   const dispatches: number[] = []
-  const plain = plainOf(sends, plainSends)
+  const others = othersThanPlain(sends, plainSends)
+  let plain = others.size === 0 ? sends : sends.filter((send) => !others.has(send.conversationId))
   let open = sends
   const opened = new Set<string>()
 
@@ -64,8 +65,9 @@ export async function commitUntilSettled(
         )
           missing.push(send)
         else {
-          if (attempt > 0 && plain.has(send) && !opened.has(send.conversationId))
-            plainSends.leaveOut(send.conversationId)
+          const { conversationId } = send
+          const wasTried = plain.length > 0 && !others.has(conversationId)
+          if (attempt > 0 && wasTried && !opened.has(conversationId)) plainSends.leaveOut(conversationId)
           outcomes.set(send, standing.kind === 'refused' ? refusalError(standing.reason) : standing)
         }
       }
@@ -79,7 +81,7 @@ export async function commitUntilSettled(
       // A send that was committed before. The next attempt finds it.
       if (attempt === 0 && sqlState(cause) === uniqueViolation) {
         plainSends.leaveOutAll()
-        plain.clear()
+        plain = []
         continue
       }
       const delayMs = retryDelaysMs[attempt]
@@ -108,22 +110,19 @@ export async function commitUntilSettled(
 async function commit(
   pool: Pool,
   sends: PreparedSend[],
-  { attempt, plain }: { attempt: number; plain: Set<PreparedSend> },
+  { attempt, plain }: { attempt: number; plain: PreparedSend[] },
 ): Promise<CommittedBatch> {
   if (attempt > 1) return commitHolding(pool, sends)
-  if (attempt === 1 || plain.size === 0) return commitBatch(pool, sends)
-  const { standings, dispatchId } = await commitPlain(pool, [...plain])
-  const standingOf = new Map([...plain].map((send, i) => [send, standings[i]]))
+  if (attempt === 1 || plain.length === 0) return commitBatch(pool, sends)
+  const { standings, dispatchId } = await commitPlain(pool, plain)
+  if (plain.length === sends.length) return { standings, dispatchId }
+  const standingOf = new Map(plain.map((send, i) => [send, standings[i]]))
   return { standings: sends.map((send) => standingOf.get(send) ?? { kind: 'stale' }), dispatchId }
 }
 
-/** All sends of a conversation or none, since they are numbered in order. */
-function plainOf(sends: PreparedSend[], plainSends: PlainSends): Set<PreparedSend> {
-  const others = new Set(
-    sends.filter((send) => !plainSends.includes(send)).map((send) => send.conversationId),
-  )
-  return new Set(others.size === 0 ? sends : sends.filter((send) => !others.has(send.conversationId)))
-}
+/** The conversations that are not to be tried: all sends of one or none, since they are numbered in order. */
+const othersThanPlain = (sends: PreparedSend[], plainSends: PlainSends): Set<string> =>
+  new Set(sends.filter((send) => !plainSends.includes(send)).map((send) => send.conversationId))
 
 /** Takes the conversations' locks first, in order, so that the statement's snapshot cannot be old. */
 async function commitHolding(pool: Pool, sends: PreparedSend[]) {

@@ -95,6 +95,8 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
 
   return {
     commit: (send: PreparedSend): Promise<Sent> => lanes.add(send),
+    /** As `commit`, without a promise. */
+    take: lanes.put,
     [Symbol.asyncDispose]: () => pool.end(),
   }
 }
@@ -115,6 +117,8 @@ function beginCommit(tracing: Tracing, sends: PreparedSend[]): TraceSpan | undef
 
 /** The same send twice in one batch is one send: the distinct ones, and the place among them of each. */
 function firstOfEach(sends: PreparedSend[]): { distinct: PreparedSend[]; places: number[] } {
+  if (new Set(sends.map((send) => send.clientMessageId)).size === sends.length)
+    return { distinct: sends, places: [...sends.keys()] }
   const placeOf = new Map<string, number>()
   const distinct: PreparedSend[] = []
   const places = sends.map((send) => {

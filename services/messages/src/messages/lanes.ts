@@ -1,4 +1,4 @@
-import { type BatcherOptions, createBatcher } from '@parley/shared/batcher'
+import { type BatcherOptions, createBatcher, type Waiter } from '@parley/shared/batcher'
 
 /** A batch that takes longer waits for something, and whoever can goes around it. */
 const stuckAfterMs = 50
@@ -59,20 +59,23 @@ export function createLanes<In, Out>(options: LanesOptions<In, Out>) {
     return best
   }
 
+  function put(item: In, waiter: Waiter<Out>): void {
+    const key = keyOf(item)
+    const place = underWay.get(key) ?? { lane: choose(), items: 0 }
+    const { batcher } = place.lane
+    // One that is refused is not under way.
+    if (batcher.queued < maxQueued && place.items++ === 0) underWay.set(key, place)
+    batcher.put(item, waiter)
+  }
+
   return {
-    add(item: In): Promise<Out> {
-      const key = keyOf(item)
-      const place = underWay.get(key) ?? { lane: choose(), items: 0 }
-      const { batcher } = place.lane
-      // One that is refused is not under way.
-      if (batcher.queued < maxQueued && place.items++ === 0) underWay.set(key, place)
-      return batcher.add(item)
-    },
+    put,
+    add: (item: In): Promise<Out> => new Promise((resolve, reject) => put(item, { resolve, reject })),
   }
 }
 
 interface Lane<In, Out> {
-  batcher: { readonly queued: number; add: (item: In) => Promise<Out> }
+  batcher: { readonly queued: number; put: (item: In, waiter: Waiter<Out>) => void }
   /** When its batch began that is not done yet. */
   begunAt: number | undefined
 }

@@ -1,8 +1,9 @@
+import type { Waiter } from '@parley/shared/batcher'
 import { builtInSwitches, isBuiltIn, jsonAtMost, mediaIdOf } from '@parley/shared/content'
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, directConversationId, seqOfMessage } from '@parley/shared/ids'
 import type { SendCall, Sent } from '@parley/shared/rpc'
-import { during, type TraceSpan } from '@parley/shared/tracing'
+import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { contentTooLarge, mediaNotKept, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
 import { claimMedia } from '../media-access/claim-media.ts'
@@ -51,16 +52,46 @@ export async function sendMessage(
   return ctx.committer.commit(beforeSend && !byOperator ? await beforeSend.checkSend(send) : send)
 }
 
-/** Each send by itself: one that fails leaves the others alone. */
+/** Each send by itself: one that fails leaves the others alone. Those that ask nobody keep the order in which they are here. */
 export function sendMessages(ctx: SendContext, calls: SendCall[]): Promise<(Sent | AppError)[]> {
-  return Promise.all(
-    calls.map((call) => {
+  return new Promise((resolve) => {
+    const results = Array.from<Sent | AppError>({ length: calls.length })
+    let open = calls.length
+    function settle(place: number, result: Sent | AppError): void {
+      results[place] = result
+      if (--open === 0) resolve(results)
+    }
+    for (const [place, call] of calls.entries()) {
       const span = ctx.tracing?.follow(call.trace, 'messages/send', { kind: 'server' })
-      return during(span, () => sendMessage(ctx, call, { span })).catch((cause: unknown) =>
-        AppError.from(cause),
-      )
-    }),
-  )
+      takeSend(ctx, call, span, {
+        resolve(sent) {
+          span?.end()
+          settle(place, sent)
+        },
+        reject(cause) {
+          span?.end(cause)
+          settle(place, AppError.from(cause))
+        },
+      })
+    }
+    if (calls.length === 0) resolve(results)
+  })
+}
+
+/** As `sendMessage`, without a chain of promises where nobody has to be asked: there are thousands of sends under way. */
+function takeSend(ctx: SendContext, call: SendCall, span: TraceSpan | undefined, waiter: Waiter<Sent>): void {
+  try {
+    const registered = ctx.messageTypes.find(call.draft.type)
+    const asks = ctx.beforeSend || registered instanceof Promise || mediaIdOf(call.draft) !== undefined
+    if (!asks && !refusalByType(ctx, call.draft, registered)) {
+      const send = prepare(call, { registered, bySystem: false })
+      if (span) send.span = span
+      return ctx.committer.take(send, waiter)
+    }
+  } catch (cause) {
+    return waiter.reject(cause)
+  }
+  sendMessage(ctx, call, { span }).then(waiter.resolve, waiter.reject)
 }
 
 /** A message that was sent is that message for ever, whatever would be said of it now. */

@@ -223,3 +223,27 @@ describe('sending a message', () => {
     expect(body['entries']).toMatchObject([{ ext }])
   })
 })
+
+test('P10 what is refused of a call is refused in its place, and the others are numbered in their order', async ({
+  api,
+  rpc,
+}) => {
+  const { alice, bob, conversationId } = await twoFriends(api)
+  await send(api, alice, { ...text(), to: { userId: bob.userId } })
+  const twice = { ...text('twice'), to: { userId: bob.userId } }
+  const drafts = [
+    twice,
+    { ...text(), to: { userId: alice.userId } },
+    { ...text(), to: { userId: bob.userId } },
+    { ...text(), to: { conversationId }, replyTo: 'elsewhere.1' },
+    twice,
+    { ...text(), to: { conversationId: 'g-nowhere' } },
+    { ...text(), to: { conversationId } },
+  ]
+  const sends = drafts.map((draft) => ({ userId: alice.userId, deviceId: alice.deviceId, draft }))
+  const { results } = await rpc.call('messages/send', { sends } as never)
+  const ok = (seq: number) => ({ ok: true, data: { conversationId, seq } })
+  const refused = { ok: false, error: { code: expect.any(String) } }
+  expect(results).toMatchObject([ok(2), refused, ok(3), refused, ok(2), refused, ok(4)])
+  expect(await rpc.call('messages/send', { sends: [] })).toEqual({ results: [] })
+})

@@ -1,5 +1,7 @@
+import type { BarName } from '../bars.ts'
+import type { Reading } from '../section.ts'
 import { loadReport, type Side, totalCpuUs } from '../send/load-report.ts'
-import type { Pair } from '../send/pairs.ts'
+import { readingOf } from '../send/pairs.ts'
 import type { LoadResult } from '../send/run-load.ts'
 import { median } from '../statistics.ts'
 
@@ -14,9 +16,22 @@ export interface Round {
   relay?: Grown<LoadResult>
 }
 
-/** The large case, and what the bar holds it against. */
-export const besideOf = (rounds: Round[]): Pair[] =>
-  rounds.map(({ product, relay }) => ({ bare: relay?.large ?? product.small, product: product.large }))
+/** The large case beside the small one, and beside the relay's large one where the relay grew too. */
+export function growthReadings(bars: GrowthBars, rounds: Round[]): Reading[] {
+  const own = rounds.map(({ product }) => ({ bare: product.small, product: product.large }))
+  const both = rounds.flatMap(({ product, relay }) =>
+    relay ? [{ bare: relay.large, product: product.large }] : [],
+  )
+  return [
+    readingOf(bars.besideSmall, own, totalCpuUs),
+    ...(bars.besideRelay ? [readingOf(bars.besideRelay, both, totalCpuUs)] : []),
+  ]
+}
+
+export interface GrowthBars {
+  besideSmall: BarName
+  besideRelay?: BarName
+}
 
 /** All in one table, and how much more a message cost than in the small case. */
 export function growthReport(name: string, how: string, rounds: Round[]): ReturnType<typeof loadReport> {

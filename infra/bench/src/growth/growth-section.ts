@@ -1,17 +1,21 @@
-import type { BarName } from '../bars.ts'
 import { startBenchStack } from '../bench-stack.ts'
 import type { CaseReport, Section } from '../section.ts'
 import { startRelays } from '../send/bare-contender.ts'
 import type { Contender } from '../send/contender.ts'
-import { totalCpuUs } from '../send/load-report.ts'
-import { readingOf } from '../send/pairs.ts'
 import { useStack } from '../send/product-contender.ts'
 import { type LoadResult, runLoad, warmUp } from '../send/run-load.ts'
 import type { Settings } from '../settings.ts'
 import { fillLogs } from '../sizing/fill-logs.ts'
 import { sendFirst } from '../sizing/send-first.ts'
 import { query } from '../storm/statements.ts'
-import { besideOf, type Grown, growthReport, type Round, told } from './growth-report.ts'
+import {
+  type Grown,
+  type GrowthBars,
+  growthReadings,
+  growthReport,
+  type Round,
+  told,
+} from './growth-report.ts'
 import { startMoreGateways } from './more-gateways.ts'
 
 const names = {
@@ -34,8 +38,8 @@ interface Growth {
 }
 
 /**
- * What a message costs when there is more of something: more gateways and users beside a relay that has as many (ADR 46),
- * more stored entries beside an empty log. How much each of them grew is told beside it.
+ * What a message costs when there is more of something, beside the small case, and more gateways and users beside a relay that
+ * has as many too (ADR 46).
  */
 export const growthSection: Section = {
   cases: Object.values(names),
@@ -53,15 +57,20 @@ export const growthSection: Section = {
         pids: () => [...(product.pids()['gateways'] ?? []), ...more.gateways.map(({ pid }) => pid)],
       })
       reports.push(
-        await compare(names.gateways, 'moreGateways', settings, {
-          product: { small: product, large: all },
-          relay: { small: relay, large: moreRelays },
-        }),
+        await compare(
+          names.gateways,
+          { besideSmall: 'moreGateways', besideRelay: 'gatewaysBesideRelay' },
+          settings,
+          {
+            product: { small: product, large: all },
+            relay: { small: relay, large: moreRelays },
+          },
+        ),
       )
     }
     if (settings.wanted(names.users))
       reports.push(
-        await compare(names.users, 'moreUsers', settings, {
+        await compare(names.users, { besideSmall: 'moreUsers', besideRelay: 'usersBesideRelay' }, settings, {
           product: { small: product, large: product },
           relay: { small: relay, large: relay },
           // As many messages are under way as in the small case.
@@ -80,7 +89,7 @@ async function measureEntries(product: Contender, settings: Settings): Promise<C
   await fillLogs(full, settings.entries, 0, settings.tell)
   // As autovacuum does in time.
   await query(full, 'vacuum analyze messages.entry')
-  const report = await compare(names.entries, 'moreEntries', settings, {
+  const report = await compare(names.entries, { besideSmall: 'moreEntries' }, settings, {
     product: { small: product, large: useStack(full) },
   })
   return {
@@ -92,7 +101,7 @@ async function measureEntries(product: Contender, settings: Settings): Promise<C
 /** Saturated for the bar, since that is the same on a machine with other work too, and at a rate beside it. */
 async function compare(
   name: string,
-  bar: BarName,
+  bars: GrowthBars,
   { rounds, warmUpMs, seconds, tell }: Settings,
   { product, relay, largePlan = small }: Growth,
 ): Promise<CaseReport> {
@@ -117,7 +126,7 @@ async function compare(
   const atRate = await measure(`${inUse}/s`, { ratePerSecond: inUse })
   return {
     name,
-    readings: [readingOf(bar, besideOf(saturated.measured), totalCpuUs)],
+    readings: growthReadings(bars, saturated.measured),
     tables: [...saturated.report.tables, ...atRate.report.tables],
     notes: [...saturated.report.notes, ...atRate.report.notes],
     voids: [...saturated.report.voids, ...atRate.report.voids],

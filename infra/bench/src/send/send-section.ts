@@ -36,7 +36,10 @@ const cases: Record<string, { plan: Plan; readings: (pairs: Pair[]) => Reading[]
   'groups of 50 saturated': { plan: groupsOf50, readings: (pairs) => [perSecond(pairs)('groupsOf50')] },
   'groups of 5 at half': {
     plan: { ...groupsOf5, ratePerSecond: 'half of the maximum' },
-    readings: (pairs) => [readingOf('halfRate', pairs, (it) => it.receiveMs.p99)],
+    readings: (pairs) => [
+      readingOf('halfRate', pairs, (it) => it.receiveMs.p99),
+      { bar: 'halfRateMs', rounds: pairs.map(({ product }) => ({ product: product.receiveMs.p99 })) },
+    ],
   },
 }
 

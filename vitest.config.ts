@@ -4,6 +4,8 @@ const setupFiles = ['./packages/testing/src/fail-on-console.ts']
 const withServers = [...setupFiles, './packages/testing/src/wait-patiently.ts']
 /** What runs it in production, looked at without running it: no server is needed. */
 const deployment = ['infra/{kubernetes,observability}/test/**/*.test.ts']
+/** The product as `npm start` runs it, and what speaks to that: it brings its own servers. */
+const local = ['infra/{cli,load,local}/test/**/*.test.ts']
 const servers = ['./packages/testing/src/vitest-setup.ts']
 
 export default defineConfig({
@@ -22,9 +24,18 @@ export default defineConfig({
         test: {
           name: 'service',
           include: ['{packages,services,infra}/*/test/**/*.test.ts'],
-          exclude: deployment,
+          exclude: [...deployment, ...local],
           setupFiles: withServers,
           globalSetup: servers,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'local',
+          include: local,
+          setupFiles: withServers,
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

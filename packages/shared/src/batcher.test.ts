@@ -9,6 +9,7 @@ function controlled(options: {
   everyMs?: number
   settleMs?: number
   enough?: number
+  beside?: number
 }) {
   const batches: {
     items: number[]
@@ -75,6 +76,38 @@ test("one item's failure is its own; a batch's failure is everybody's, and the n
   await turn()
   batches[2]?.end()
   expect(await last).toBe(5)
+})
+
+test('enough items begin a batch beside the one under way, in order, up to so many batches', async () => {
+  const { batcher, batches } = controlled({ maxBatch: 4, maxQueued: 100, enough: 3, beside: 2 })
+  const began = () => batches.map(({ items }) => items)
+  const all: Promise<number>[] = []
+  const add = async (...items: number[]) => {
+    for (const item of items) all.push(batcher.add(item))
+    await turn()
+  }
+  await add(1)
+  await add(2, 3)
+  expect(began()).toEqual([[1]])
+  await add(4)
+  expect(began()).toEqual([[1], [2, 3, 4]])
+  await add(5, 6, 7)
+  expect(began()).toHaveLength(2)
+  batches[1]?.end()
+  await turn()
+  expect(began()).toEqual([[1], [2, 3, 4], [5, 6, 7]])
+  // What is not enough waits for the last that is under way.
+  await add(8)
+  batches[0]?.end()
+  await turn()
+  expect(began()).toHaveLength(3)
+  batches[2]?.end()
+  await turn()
+  expect(began().at(-1)).toEqual([8])
+  batches[3]?.end()
+  expect(await Promise.all(all)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  await add(9)
+  expect(began().at(-1)).toEqual([9])
 })
 
 test('with a pace a trickle gathers into batches, and after a rest an item goes at once', async () => {

@@ -11,6 +11,8 @@ export interface BatcherOptions<In, Out> {
   settleMs?: number
   /** Unless so many items wait: to gather more saves little. As many as a batch carries unless told. */
   enough?: number
+  /** So many batches are under way at most, one unless told; one begins beside another when enough wait for it. */
+  beside?: number
   /** Handles a batch; the result has one place per item, in order. */
   run: (items: In[]) => Promise<(Out | AppError)[]>
 }
@@ -40,10 +42,11 @@ export function createBatcher<In, Out>({
   everyMs = 0,
   settleMs = 0,
   enough = maxBatch,
+  beside = 1,
   run,
 }: BatcherOptions<In, Out>) {
   let waiting: Waiting<In, Out>[] = []
-  let busy = false
+  let drains = 0
   let begunAt = -Infinity
   let endRest = () => {}
 
@@ -63,7 +66,7 @@ export function createBatcher<In, Out>({
   }
 
   async function drain(): Promise<void> {
-    while (waiting.length > 0) {
+    while (waiting.length >= (drains > 1 ? enough : 1)) {
       await rest()
       begunAt = performance.now()
       const batch = waiting.length <= maxBatch ? waiting : waiting.slice(0, maxBatch)
@@ -81,7 +84,7 @@ export function createBatcher<In, Out>({
         for (const { waiter } of batch) waiter.reject(cause)
       }
     }
-    busy = false
+    drains--
   }
 
   /** As `add`, without a promise: where there is one for each of thousands under way, they are a good part of the garbage. */
@@ -89,8 +92,10 @@ export function createBatcher<In, Out>({
     if (waiting.length >= maxQueued)
       return waiter.reject(new AppError('overloaded', 'too much is waiting', { retryAfterMs: 1_000 }))
     waiting.push({ item, waiter })
-    if (busy) return void (waiting.length >= enough && endRest())
-    busy = true
+    const isEnough = waiting.length >= enough
+    if (isEnough) endRest()
+    if (drains > 0 && !(isEnough && drains < beside)) return
+    drains++
     setImmediate(() => void drain())
   }
 

@@ -1,4 +1,4 @@
-import { Pool } from 'undici'
+import { Client, Pool } from 'undici'
 import { AppError, type ErrorBody } from './errors.ts'
 import type { ConversationId, DeviceId, MediaId, SessionId, UserId } from './ids.ts'
 import type { MediaFacts } from './media.ts'
@@ -284,6 +284,9 @@ export interface WithdrawalOutcome {
   deadToken?: PushOutcome['deadToken']
 }
 
+/** Of those in order so many are unanswered at most. */
+export const callsInLine = 2
+
 interface RpcOptions {
   baseUrl: string
   secret: string
@@ -291,28 +294,43 @@ interface RpcOptions {
   tracing?: Tracing | undefined
 }
 
+interface CallOptions {
+  deadlineMs?: number
+  /** The `traceparent` of what asks, if its trace is recorded. */
+  trace?: string | undefined
+  /** Arrives after the calls before it that said so, though they may be unanswered. For what may be repeated only: it is when a connection is lost. */
+  inOrder?: boolean
+}
+
 export interface RpcClient extends AsyncDisposable {
   call<M extends keyof Rpc>(
     method: M,
     request: Rpc[M]['request'],
-    /** `trace`: the `traceparent` of what asks, if its trace is recorded. */
-    options?: { deadlineMs?: number; trace?: string | undefined },
+    options?: CallOptions,
   ): Promise<Rpc[M]['reply']>
+}
+
+interface AskOptions extends Pick<CallOptions, 'deadlineMs' | 'inOrder'> {
+  traceparent: string | undefined
 }
 
 /** Calls to one instance of a service. What its handler throws is thrown here again, with its code. */
 export function openRpc({ baseUrl, secret, connections = 16, tracing }: RpcOptions): RpcClient {
-  const pool = new Pool(baseUrl, {
-    connections,
-    pipelining: 1,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: 2_000 },
-  })
+  const settings = { keepAliveTimeout: 30_000, connect: { timeout: 2_000 } }
+  const pool = new Pool(baseUrl, { ...settings, connections, pipelining: 1 })
+  /** One connection, in which a call follows another before that is answered (RFC 9112, 9.3.2). */
+  const line = new Client(baseUrl, { ...settings, pipelining: callsInLine })
   /** An answer that breaks off half-way is none. */
-  async function ask(path: string, text: string, deadlineMs: number, traceparent: string | undefined) {
-    const { statusCode, body } = await pool.request({
+  async function ask(
+    path: string,
+    text: string,
+    { deadlineMs = 10_000, inOrder = false, traceparent }: AskOptions,
+  ) {
+    const { statusCode, body } = await (inOrder ? line : pool).request({
       method: 'POST',
       path,
+      idempotent: inOrder,
+      blocking: !inOrder,
       headers: {
         'content-type': 'application/json',
         'x-parley-internal': secret,
@@ -325,10 +343,13 @@ export function openRpc({ baseUrl, secret, connections = 16, tracing }: RpcOptio
     return { status: statusCode, body: await body.json() }
   }
   return {
-    call(method, request, { deadlineMs = 10_000, trace } = {}) {
+    call(method, request, { trace, ...options } = {}) {
       const span = tracing?.follow(trace, method, { kind: 'client' })
       return during(span, async () => {
-        const asked = ask(`/rpc/${method}`, JSON.stringify(request), deadlineMs, span?.traceparent)
+        const asked = ask(`/rpc/${method}`, JSON.stringify(request), {
+          ...options,
+          traceparent: span?.traceparent,
+        })
         const { status, body } = await asked.catch((cause: unknown) => {
           throw new AppError('unavailable', 'a service cannot be reached', { cause, retryAfterMs: 500 })
         })
@@ -336,7 +357,9 @@ export function openRpc({ baseUrl, secret, connections = 16, tracing }: RpcOptio
         return body as never
       })
     },
-    [Symbol.asyncDispose]: () => pool.destroy(),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([pool.destroy(), line.destroy()])
+    },
   }
 }
 

@@ -5,6 +5,7 @@ import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
 import {
   type Caller,
+  callsInLine,
   fromBatchReply,
   type MarkCall,
   openRpc,
@@ -154,7 +155,9 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
     sends: createBatcher<SendCall, Sent>({
       maxBatch: 256,
       maxQueued,
-      run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends })),
+      enough: 128,
+      beside: callsInLine,
+      run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends }, { inOrder: true })),
     }),
     marks: createBatcher<MarkCall, { seq: number }>({
       maxBatch: 1_000,

@@ -101,6 +101,36 @@ describe('whatever a client emits', () => {
     expect(sent()).toEqual(Array.from({ length: 50 }, (_, i) => `before-leaving-${i}`))
   })
 
+  test('P1 sends that do not wait for the call before theirs arrive after it, in their order', async ({
+    start,
+    issuer,
+    messages,
+  }) => {
+    await using node = await start('in-line', { SENDS_PER_SECOND: '1000', SENDS_BURST: '1000' })
+    await using alice = await connectClient(node.url, issuer)
+    const stock = messages.handlers['messages/send']
+    const gate = Promise.withResolvers<void>()
+    const calls: string[][] = []
+    messages.handlers['messages/send'] = async (request) => {
+      calls.push(request.sends.map((call) => call.draft.clientMessageId))
+      await gate.promise
+      return stock?.(request) ?? { results: [] }
+    }
+    const ids = Array.from({ length: 400 }, (_, i) => `in-line-${i}`)
+    const replies = [alice.ask('message:send', draft('hi', ids[0]))]
+    await vi.waitUntil(() => calls.length === 1)
+    for (const id of ids.slice(1)) replies.push(alice.ask('message:send', draft('hi', id)))
+    await vi.waitUntil(() => calls.length === 2)
+    // A third would be worth it, and is not begun.
+    await alice.ask('log:sync', {})
+    expect(calls).toHaveLength(2)
+    gate.resolve()
+    for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true })
+    if (stock) messages.handlers['messages/send'] = stock
+    expect(calls.flat()).toEqual(ids)
+    expect(calls[1]?.length).toBeGreaterThanOrEqual(128)
+  })
+
   test('P10 an event without an acknowledgement is refused out loud, and nothing is done', async ({
     a,
     issuer,

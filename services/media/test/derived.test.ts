@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -198,6 +199,20 @@ describe('voice', () => {
     const media = await ann.ready('application/octet-stream', await voiceNote('webm'), 'note.webm')
     expect(media).toMatchObject({ status: 'ready', contentType: 'audio/webm' })
     expect(media.durationMs).toBeGreaterThan(950)
+  })
+
+  test('P8 an encrypted file that begins as a sound by chance stays the file it is', async ({ signIn }) => {
+    const ann = await signIn()
+    const bytes = randomBytes(10_000)
+    for (const start of [
+      [0xff, 0xfb, 0x90, 0x64],
+      [0xff, 0xf1, 0x50, 0x80],
+    ]) {
+      bytes.set(start)
+      const { body } = await ann.upload('application/octet-stream', bytes, 'sealed')
+      expect(body).toMatchObject({ status: 'ready', contentType: 'application/octet-stream' })
+      expect((await ann.download(body.mediaId)).bytes.equals(bytes)).toBe(true)
+    }
   })
 })
 

@@ -1,4 +1,4 @@
-import { unknownType } from './accepted.ts'
+import { isSound, unknownType } from './accepted.ts'
 
 /** How much of a file `sniffType` looks at. */
 export const sniffedBytes = 4_096
@@ -7,14 +7,20 @@ export const sniffedBytes = 4_096
  * The type a file's first bytes show, out of a short list; everything else, so also every kind of text, is
  * `application/octet-stream`.
  */
-export function sniffType(start: Buffer): string {
-  return signatures.find(({ matches }) => matches(start))?.type ?? isoMedia(start) ?? unknownType
+export function sniffType(start: Buffer, declared = unknownType): string {
+  const known = isSound(declared) ? [...signatures, ...frames] : signatures
+  return known.find(({ matches }) => matches(start))?.type ?? isoMedia(start) ?? unknownType
 }
 
 const text = (start: Buffer, from: number, to: number) => start.toString('latin1', from, to)
 const begins = (bytes: number[]) => (start: Buffer) => bytes.every((byte, i) => start[i] === byte)
 
-const signatures: { type: string; matches: (start: Buffer) => boolean }[] = [
+interface Signature {
+  type: string
+  matches: (start: Buffer) => boolean
+}
+
+const signatures: Signature[] = [
   { type: 'image/jpeg', matches: begins([0xff, 0xd8, 0xff]) },
   { type: 'image/png', matches: begins([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]) },
   { type: 'image/gif', matches: (start) => /^GIF8[79]a$/.test(text(start, 0, 6)) },
@@ -33,12 +39,17 @@ const signatures: { type: string; matches: (start: Buffer) => boolean }[] = [
     matches: (start) =>
       text(start, 0, 4) === 'OggS' && oggCodecs.some((codec) => text(start, 28, 36).startsWith(codec)),
   },
-  { type: 'audio/mpeg', matches: (start) => text(start, 0, 3) === 'ID3' || isMp3Frame(start) },
+  { type: 'audio/mpeg', matches: (start) => text(start, 0, 3) === 'ID3' },
   // RFC 4867, 5: single-channel files, narrow and wide band.
   { type: 'audio/amr', matches: (start) => /^#!AMR(-WB)?\n/.test(text(start, 0, 9)) },
-  { type: 'audio/aac', matches: isAdtsFrame },
   { type: 'audio/wav', matches: (start) => text(start, 0, 4) === 'RIFF' && text(start, 8, 12) === 'WAVE' },
   { type: 'application/pdf', matches: (start) => text(start, 0, 5) === '%PDF-' },
+]
+
+/** Sounds that begin with a frame, without a word of what they are. So does one encrypted file in some ten thousand. */
+const frames: Signature[] = [
+  { type: 'audio/mpeg', matches: isMp3Frame },
+  { type: 'audio/aac', matches: isAdtsFrame },
 ]
 
 /** How the first packet of a sound begins (RFC 7845, 5.1 for Opus). A film begins otherwise. */

@@ -56,7 +56,7 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   const moved = await storage.peek(objectKey, sniffedBytes)
   if (!moved) throw completionTooSlow()
   if (moved.sizeBytes !== pending.sizeBytes) return refuse(ctx, pending, 'size_mismatch')
-  const decided = decideType(pending.declaredType, sniffType(moved.start))
+  const decided = decideType(pending.declaredType, sniffType(moved.start, pending.declaredType))
   if (!decided) return refuse(ctx, pending, 'type_mismatch')
 
   const contentType = ctx.filmsAndSounds || !(isFilm(decided) || isSound(decided)) ? decided : unknownType

@@ -298,7 +298,10 @@ interface CallOptions {
   deadlineMs?: number
   /** The `traceparent` of what asks, if its trace is recorded. */
   trace?: string | undefined
-  /** Arrives after the calls before it that said so, though they may be unanswered. For what may be repeated only: it is when a connection is lost. */
+  /**
+   * Arrives after the calls before it that said so, of which one may be unanswered. For what may be repeated: when the
+   * connection is lost the first of them fails, and what follows is sent again.
+   */
   inOrder?: boolean
 }
 

@@ -5,7 +5,7 @@ export const sniffedBytes = 4_096
 
 /**
  * The type a file's first bytes show, out of a short list; everything else, so also every kind of text, is
- * `application/octet-stream`.
+ * `application/octet-stream`. What begins with a bare frame is a sound where one was declared.
  */
 export function sniffType(start: Buffer, declared = unknownType): string {
   const known = isSound(declared) ? [...signatures, ...frames] : signatures

@@ -144,7 +144,15 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   opened.use(startWithdrawals(withdrawals, log))
   const searcher = opened.use(createSearcher({ config, log }))
   if (config.search.enabled)
-    opened.use(startIndexer({ log, db, metrics, perSecond: config.search.indexedPerSecond }))
+    opened.use(
+      startIndexer({
+        log,
+        db,
+        metrics,
+        perSecond: config.search.indexedPerSecond,
+        pressure: committer.watchPressure(),
+      }),
+    )
   const marker = createMarker({ pool, announcer, withdrawals, log })
 
   const owned = opened.move()

@@ -4,8 +4,9 @@ import { createMetrics } from '@parley/shared/metrics'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { sql } from 'kysely'
 import { expect, vi } from 'vitest'
+import { indexSome } from '../src/search/index-some.ts'
+import { holdIndex } from '../src/search/index-store.ts'
 import { startIndexer } from '../src/search/indexer.ts'
-import { holdIndex } from '../src/search/store.ts'
 import { test as base } from './fixture.ts'
 import { indexed } from './searching.ts'
 
@@ -174,7 +175,56 @@ test('what grew unnoticed is found and indexed, and a second indexer does nothin
     db: ctx.db,
     metrics: createMetrics('second'),
     perSecond: 1_000,
+    pressure: () => 0,
   })
   await indexed(ctx)
   expect(await found(api, pair.ben, 'pomegranate')).toEqual([sent.messageId])
+})
+
+test('of a backlog each conversation gets its share, and what is left is noted once', async ({
+  service: { ctx },
+  api,
+  pair: { ann, ben },
+}) => {
+  const eve = await signUp(api, 'eve')
+  await ctx.db.transaction().execute(async (trx) => {
+    await vi.waitUntil(() => holdIndex(trx))
+    for (let i = 1; i < 12; i++) await say(api, ann, { userId: ben.userId }, `walnut ${i}`)
+    const { conversationId: busy } = await say(api, ann, { userId: ben.userId }, 'walnut 12')
+    const { conversationId: quiet } = await say(api, eve, { userId: ben.userId }, 'hazelnut')
+    await vi.waitUntil(async () => (await trx.selectFrom('dispatch').execute()).length === 0)
+
+    expect(await indexSome(trx, 4)).toBe(4)
+    const progress = await trx
+      .selectFrom('searchProgress')
+      .select(['conversationId', 'indexedSeq'])
+      .where('conversationId', 'in', [busy, quiet])
+      .orderBy('indexedSeq')
+      .execute()
+    expect(progress).toEqual([
+      { conversationId: quiet, indexedSeq: 1 },
+      { conversationId: busy, indexedSeq: 3 },
+    ])
+    expect(await trx.selectFrom('searchPending').select('conversationIds').execute()).toEqual([
+      { conversationIds: [busy] },
+    ])
+  })
+  await indexed(ctx)
+  expect(await found(api, ben, 'walnut')).toHaveLength(12)
+})
+
+test('P10 letters that fold to quotes and spaces, or stand beside them, do not confuse the index', async ({
+  service: { ctx },
+  api,
+  pair: { ann, ben },
+}) => {
+  const { messageId } = await say(
+    api,
+    ann,
+    { userId: ben.userId },
+    String.raw`O'Brien's \ʼn\ ŉord ͺiota' "quince"`,
+  )
+  await indexed(ctx)
+  const words = ['quince', 'ŉord', 'ͺiota', 'brien']
+  expect(await Promise.all(words.map((word) => found(api, ben, word)))).toEqual(words.map(() => [messageId]))
 })

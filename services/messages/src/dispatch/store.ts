@@ -31,7 +31,8 @@ export async function removeDispatches(
       returning conversation_ids, first_seqs, last_seqs
     ),
     indexed as (
-      insert into search_pending (conversation_ids) select conversation_ids from removed where ${toIndex}
+      insert into search_pending (conversation_ids)
+      select array_agg(distinct id) from removed, unnest(conversation_ids) as ids (id) where ${toIndex} having count(*) > 0
     )
     insert into webhook_outbox (conversation_id, first_seq, last_seq)
     select s.id, s.first_seq, s.last_seq

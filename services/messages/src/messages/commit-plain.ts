@@ -1,7 +1,7 @@
 import { everybody } from '@parley/shared/content'
 import { seqOfMessage } from '@parley/shared/ids'
 import type { Pool } from 'pg'
-import { booleanArray, jsonArray, plainArray, textArray } from './array-literal.ts'
+import { booleanArray, jsonArray, plainArray, textArray } from '../db/array-literal.ts'
 import type { CommittedBatch, CommittedConversation, PreparedSend, Standing } from './commit-batch.ts'
 
 /**

@@ -93,7 +93,19 @@ export function createCommitter({ config, log, metrics, tracing, dispatcher }: C
     for (const [outcome, number] of tally) count.inc({ outcome }, number)
   }
 
+  /** Tells what share of its time the busiest lane spent on full batches since it was last asked, 0 to 1. */
+  function watchPressure(): () => number {
+    let last = { at: performance.now(), fullMs: lanes.fullMs() }
+    return () => {
+      const since = last
+      last = { at: performance.now(), fullMs: lanes.fullMs() }
+      const shares = last.fullMs.map((ms, i) => (ms - (since.fullMs[i] ?? 0)) / (last.at - since.at))
+      return Math.max(...shares)
+    }
+  }
+
   return {
+    watchPressure,
     commit: (send: PreparedSend): Promise<Sent> => lanes.add(send),
     /** As `commit`, without a promise. */
     take: lanes.put,

@@ -24,7 +24,7 @@ function controlled({ enough = 2, maxQueued = 100 } = {}) {
       }),
   })
   const add = (key: string, n: number) => lanes.add({ key, n })
-  return { clock, batches, add, begun: () => batches.map(({ items }) => items) }
+  return { clock, batches, add, fullMs: lanes.fullMs, begun: () => batches.map(({ items }) => items) }
 }
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -41,6 +41,22 @@ test('while few wait all go through one lane, whatever their keys', async () => 
   expect(begun()).toEqual([[1], [2, 3]])
   batches[1]?.end()
   expect(await Promise.all(others)).toEqual([2, 3])
+})
+
+test('the time of batches that held enough is counted, of each lane', async () => {
+  const { clock, batches, add, fullMs } = controlled()
+  const few = add('a', 1)
+  await turn()
+  clock.ms += 5
+  const enough = [add('b', 2), add('c', 3)]
+  batches[0]?.end()
+  await few
+  await turn()
+  expect(fullMs()).toEqual([0, 0])
+  clock.ms += 7
+  batches[1]?.end()
+  await Promise.all(enough)
+  expect(fullMs()).toEqual([7, 0])
 })
 
 test('what finds a lane full goes to the next, but for keys of which one is under way, which keep their order', async () => {

@@ -26,6 +26,7 @@ export function createLanes<In, Out>(options: LanesOptions<In, Out>) {
   function openLane(): Lane<In, Out> {
     const lane: Lane<In, Out> = {
       begunAt: undefined,
+      fullMs: 0,
       batcher: createBatcher({
         ...options,
         async run(items) {
@@ -33,6 +34,7 @@ export function createLanes<In, Out>(options: LanesOptions<In, Out>) {
           try {
             return await run(items)
           } finally {
+            if (items.length >= enough) lane.fullMs += now() - (lane.begunAt ?? now())
             lane.begunAt = undefined
             for (const item of items) leave(keyOf(item))
           }
@@ -70,6 +72,8 @@ export function createLanes<In, Out>(options: LanesOptions<In, Out>) {
 
   return {
     put,
+    /** For how long each lane has worked on batches that held enough, in milliseconds. */
+    fullMs: (): number[] => lanes.map((lane) => lane.fullMs),
     add: (item: In): Promise<Out> => new Promise((resolve, reject) => put(item, { resolve, reject })),
   }
 }
@@ -78,4 +82,6 @@ interface Lane<In, Out> {
   batcher: { readonly queued: number; put: (item: In, waiter: Waiter<Out>) => void }
   /** When its batch began that is not done yet. */
   begunAt: number | undefined
+  /** How long batches took that held enough and are done. */
+  fullMs: number
 }

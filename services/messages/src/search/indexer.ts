@@ -3,12 +3,13 @@ import { startLoop } from '@parley/shared/loop'
 import type { Kysely, Transaction } from 'kysely'
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Database } from '../db/schema.ts'
-import { searchableText } from './searchable-text.ts'
-import * as store from './store.ts'
-import { termsOf } from './terms.ts'
+import { indexSome } from './index-some.ts'
+import * as store from './index-store.ts'
 
 const everyMs = 500
-const pendingAtOnce = 500
+/** Above this pressure sends go first, and the index goes on so many times slower. */
+const muchPressure = 0.5
+const givesWay = 10
 const conversationsAtOnce = 1_000
 /** How often every conversation is looked at, whether something about it was noted or not. */
 const lookThroughEveryMs = 10 * 60_000
@@ -17,8 +18,10 @@ interface IndexerOptions {
   log: Logger
   db: Kysely<Database>
   metrics: Registry
-  /** Entries at most, so that a flood of sends has the database to itself and is indexed after it. */
+  /** Entries at most. */
   perSecond: number
+  /** What share of its time a lane of this instance spent on full batches since it was last asked, 0 to 1. */
+  pressure: () => number
 }
 
 /**
@@ -27,7 +30,7 @@ interface IndexerOptions {
  * index. So a crash repeats at most what was not committed. Edits and recalls are entries too, and bring the
  * message they are about. One instance indexes at a time: two could write an old form of a message over a new one.
  */
-export function startIndexer({ log, db, metrics, perSecond }: IndexerOptions): AsyncDisposable {
+export function startIndexer({ log, db, metrics, perSecond, pressure }: IndexerOptions): AsyncDisposable {
   const lag = new Gauge({
     name: 'parley_search_lag_seconds',
     help: 'How long the oldest growth of a log has been waiting for the search index',
@@ -38,40 +41,17 @@ export function startIndexer({ log, db, metrics, perSecond }: IndexerOptions): A
     help: 'Messages this instance brought into the search index, anew or changed',
     registers: [metrics],
   })
-  const entriesAtOnce = Math.ceil((perSecond * everyMs) / 1_000)
   let lookedThrough: { after: string } | { at: number } = { after: '' }
 
-  async function indexSome(trx: Transaction<Database>): Promise<void> {
+  /** Most of a flood is indexed after it. */
+  const entriesAtOnce = () =>
+    Math.ceil((perSecond * everyMs) / 1_000 / (pressure() > muchPressure ? givesWay : 1))
+
+  async function round(trx: Transaction<Database>): Promise<void> {
     if (!(await store.holdIndex(trx))) return
-    const pending = await store.listPending(trx, pendingAtOnce)
-    if (pending.length === 0) return lookThrough(trx)
-    const behind = await store.listBehind(trx, [...new Set(pending.flatMap((row) => row.conversationIds))])
-    const stretches = withinBudget(behind, entriesAtOnce)
-    if (stretches.length > 0) {
-      const changed = await store.listChanged(trx, stretches)
-      const documents = changed.map((message) => ({ ...message, terms: termsOfMessage(message) }))
-      await store.upsertDocuments(
-        trx,
-        documents.filter(({ terms }) => terms.length > 0),
-      )
-      await store.removeDocuments(
-        trx,
-        documents.filter(({ terms }) => terms.length === 0),
-      )
-      await store.advanceProgress(trx, stretches)
-      indexed.inc(documents.length)
-    }
-    const reached = new Map(stretches.map(({ conversationId, upTo }) => [conversationId, upTo]))
-    const left = new Set(
-      behind
-        .filter(({ conversationId, lastSeq }) => (reached.get(conversationId) ?? -1) < lastSeq)
-        .map(({ conversationId }) => conversationId),
-    )
-    const done = pending.filter(({ conversationIds }) => !conversationIds.some((id) => left.has(id)))
-    await store.removePending(
-      trx,
-      done.map(({ pendingId }) => pendingId),
-    )
+    const messages = await indexSome(trx, entriesAtOnce())
+    if (messages === undefined) await lookThrough(trx)
+    else indexed.inc(messages)
   }
 
   /** Finds what nobody noted: logs that were there before the index, or grew while search was off. */
@@ -83,20 +63,7 @@ export function startIndexer({ log, db, metrics, perSecond }: IndexerOptions): A
   }
 
   return startLoop({ log, name: 'search index', everyMs }, async () => {
-    await db.transaction().execute(indexSome)
+    await db.transaction().execute(round)
     lag.set(await store.findLagSeconds(db))
   })
 }
-
-/** A share of the oldest first, so that no transaction grows with a backlog. */
-function withinBudget(behind: store.Behind[], entriesAtOnce: number) {
-  let budget = entriesAtOnce
-  return behind.flatMap(({ conversationId, indexedSeq, lastSeq }) => {
-    const take = Math.min(lastSeq - indexedSeq, budget)
-    budget -= take
-    return take > 0 ? [{ conversationId, after: indexedSeq, upTo: indexedSeq + take }] : []
-  })
-}
-
-const termsOfMessage = (message: store.Changed) =>
-  message.recalledAt ? [] : termsOf(searchableText(message))

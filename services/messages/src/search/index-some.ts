@@ -1,0 +1,39 @@
+import type { Transaction } from 'kysely'
+import type { Database } from '../db/schema.ts'
+import * as store from './index-store.ts'
+import { searchableText } from './searchable-text.ts'
+import { shareOut } from './share-out.ts'
+import { termsOf } from './terms.ts'
+
+/** Of a backlog, so that no round reads all of it. */
+const atOnce = { rows: 500, names: 5_000 }
+
+/**
+ * Brings into the index so many entries of conversations that were noted to have grown, and notes anew what is left.
+ * Says how many messages those were; nothing if none was noted.
+ */
+export async function indexSome(trx: Transaction<Database>, entries: number): Promise<number | undefined> {
+  const pending = await store.listPending(trx, atOnce)
+  if (pending.length === 0) return
+  const behind = await store.listBehind(trx, [...new Set(pending.flatMap((note) => note.conversationIds))])
+  const stretches = shareOut(behind, entries)
+  const changed = stretches.length > 0 ? await store.listChanged(trx, stretches) : []
+  const documents = changed.map((message) => ({ ...message, terms: termsOfMessage(message) }))
+  await store.upsertDocuments(
+    trx,
+    documents.filter(({ terms }) => terms.length > 0),
+  )
+  await store.removeDocuments(
+    trx,
+    documents.filter(({ terms }) => terms.length === 0),
+  )
+  if (stretches.length > 0) await store.advanceProgress(trx, stretches)
+
+  const reached = new Map(stretches.map(({ conversationId, upTo }) => [conversationId, upTo]))
+  const left = behind.filter(({ conversationId, lastSeq }) => (reached.get(conversationId) ?? -1) < lastSeq)
+  await store.replacePending(trx, pending, new Set(left.map(({ conversationId }) => conversationId)))
+  return documents.length
+}
+
+const termsOfMessage = (message: store.Changed) =>
+  message.recalledAt ? [] : termsOf(searchableText(message))

@@ -70,7 +70,8 @@ export function deferFlushes(engine: Engine): void {
 
     prototype.flush = function flush(this: Waiting) {
       if (this.transport.name !== 'websocket') return stockFlush.call(this)
-      if (this[isDirty]) return
+      // Engine.IO also flushes after each write, to go on with what came meanwhile.
+      if (this[isDirty] || this.writeBuffer.length === 0) return
       writeAtOnce(this.transport)
       if (!isBusy() && holdAnswers(this)) return
       this[isDirty] = true

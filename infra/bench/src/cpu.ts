@@ -9,6 +9,12 @@ interface ProcessTimes {
 
 /** User and system time of processes and all their descendants, those that ended included, in milliseconds. Linux only. */
 export function cpuMsOf(pids: number[]): number {
+  const ticks = [...familyOf(pids).values()].reduce((sum, times) => sum + times.ticks, 0)
+  return (ticks / ticksPerSecond) * 1_000
+}
+
+/** Processes and all their descendants. Linux only. */
+export function familyOf(pids: number[]): Map<number, ProcessTimes> {
   const all = new Map(
     readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -19,9 +25,7 @@ export function cpuMsOf(pids: number[]): number {
   )
   const roots = new Set(pids)
   const belongs = (pid: number): boolean => roots.has(pid) || (pid > 1 && belongs(all.get(pid)?.parent ?? 0))
-  let ticks = 0
-  for (const [pid, times] of all) if (belongs(pid)) ticks += times.ticks
-  return (ticks / ticksPerSecond) * 1_000
+  return new Map([...all].filter(([pid]) => belongs(pid)))
 }
 
 /** The same of parts of a whole, each of some processes. */

@@ -2,12 +2,13 @@ import { startBenchStack } from '../bench-stack.ts'
 import type { CaseReport, Section } from '../section.ts'
 import { startRelays } from '../send/bare-contender.ts'
 import type { Contender } from '../send/contender.ts'
-import { useStack } from '../send/product-contender.ts'
+import { allBut, useStack } from '../send/product-contender.ts'
 import { type LoadResult, runLoad, warmUp } from '../send/run-load.ts'
 import type { Settings } from '../settings.ts'
 import { fillLogs } from '../sizing/fill-logs.ts'
 import { sendFirst } from '../sizing/send-first.ts'
 import { query } from '../storm/statements.ts'
+import { whileStopped } from '../while-stopped.ts'
 import {
   type Grown,
   type GrowthBars,
@@ -116,7 +117,11 @@ async function compare(
     })
     const measured: Round[] = []
     while (measured.length < rounds) {
-      const round: Round = { ...(relay && { relay: await run(relay) }), product: await run(product) }
+      const stopped = allBut(product.large, 'redis')
+      const round: Round = {
+        ...(relay && { relay: await whileStopped(stopped, () => run(relay)) }),
+        product: await run(product),
+      }
       measured.push(round)
       tell(`${name}, ${how}, round ${measured.length}: ${told(round)}`)
     }

@@ -1,9 +1,10 @@
 import { startBenchStack } from '../bench-stack.ts'
 import type { Section } from '../section.ts'
 import { loadReport, totalCpuUs } from '../send/load-report.ts'
-import { useStack } from '../send/product-contender.ts'
+import { allBut, useStack } from '../send/product-contender.ts'
 import { type LoadResult, runLoad, warmUp } from '../send/run-load.ts'
 import { median } from '../statistics.ts'
+import { whileStopped } from '../while-stopped.ts'
 import { runTransactions, type TransactionsResult } from './run-transactions.ts'
 
 const name = 'hot conversation'
@@ -23,7 +24,7 @@ export const hotSection: Section = {
     const rounds: { bare: TransactionsResult; product: LoadResult }[] = []
     for (let round = 1; round <= count; round++) {
       const both = {
-        bare: await runTransactions(stack, times),
+        bare: await whileStopped(allBut(product, 'postgres'), () => runTransactions(stack, times)),
         product: await runLoad(product, { ...load, ...times }),
       }
       rounds.push(both)

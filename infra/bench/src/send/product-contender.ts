@@ -90,6 +90,10 @@ const gatewaysOf = (stack: Stack): Places => ({
   pids: () => [stack.pid('gateway-1') ?? 0, stack.pid('gateway-2') ?? 0],
 })
 
+/** All processes of the product but one, for those who measure something else on that one. */
+export const allBut = (product: Contender, shared: 'postgres' | 'redis'): number[] =>
+  Object.entries(product.pids()).flatMap(([part, pids]) => (part === shared ? [] : pids))
+
 /**
  * At least the acknowledged messages are there, and each conversation is numbered from 1 without holes. Goes by
  * conversations, so what else fills the table does not have to be read.

@@ -2,11 +2,12 @@ import { startBenchStack } from '../bench-stack.ts'
 import type { CaseReport, Reading, Section } from '../section.ts'
 import type { Settings } from '../settings.ts'
 import { median } from '../statistics.ts'
+import { whileStopped } from '../while-stopped.ts'
 import { startRelays } from './bare-contender.ts'
 import type { Contender } from './contender.ts'
 import { loadReport, totalCpuUs } from './load-report.ts'
 import { inTurn, type Pair, readingOf, sidesOf } from './pairs.ts'
-import { useStack } from './product-contender.ts'
+import { allBut, useStack } from './product-contender.ts'
 import { type LoadPlan, runLoad, warmUp } from './run-load.ts'
 
 const direct = { groups: 200, size: 2, window: 2 }
@@ -62,7 +63,10 @@ export const sendSection: Section = {
       const exact = exactly(plan, settings, maximum)
       const pairs = await inTurn(
         settings.rounds,
-        { bare: () => runLoad(relay, exact), product: () => runLoad(product, exact) },
+        {
+          bare: () => whileStopped(allBut(product, 'redis'), () => runLoad(relay, exact)),
+          product: () => runLoad(product, exact),
+        },
         (pair, round) => settings.tell(`${name}, round ${round}: ${told(pair)}`),
       )
       if (plan === groupsOf5) maximum = median(pairs.map((pair) => pair.product.messagesPerSecond))

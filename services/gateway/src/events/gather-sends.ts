@@ -15,8 +15,8 @@ type Gathering = Transport & SendTransport & { [waits]?: boolean }
 
 /** Of one node within a step: 160 a second. */
 const crowd = 4
-/** To gather more saves little. */
-const enough = 32
+/** To gather more saves little, and one busy conversation would wait for its step. */
+const enough = 128
 const receiptEvent = '["receipt:deliver",'
 
 /**

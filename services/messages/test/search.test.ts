@@ -213,6 +213,31 @@ test('of a backlog each conversation gets its share, and what is left is noted o
   expect(await found(api, ben, 'walnut')).toHaveLength(12)
 })
 
+test('of more conversations than a round has entries for, each has its turn, though all go on growing', async ({
+  service: { ctx },
+  api,
+  pair: { ann },
+}) => {
+  const others = [await signUp(api, 'eve'), await signUp(api, 'fay'), await signUp(api, 'gus')]
+  const sayToAll = () => Promise.all(others.map((to) => say(api, ann, { userId: to.userId }, 'chestnut')))
+  await ctx.db.transaction().execute(async (trx) => {
+    await vi.waitUntil(() => holdIndex(trx))
+    const ids = (await sayToAll()).map(({ conversationId }) => conversationId)
+    for (let round = 0; round < 6; round++) {
+      await sayToAll()
+      await vi.waitUntil(async () => (await trx.selectFrom('dispatch').execute()).length === 0)
+      expect(await indexSome(trx, 1)).toBe(1)
+    }
+    const progress = await trx
+      .selectFrom('searchProgress')
+      .select('indexedSeq')
+      .where('conversationId', 'in', ids)
+      .execute()
+    expect(progress).toEqual([{ indexedSeq: 2 }, { indexedSeq: 2 }, { indexedSeq: 2 }])
+  })
+  await indexed(ctx)
+})
+
 test('P10 letters that fold to quotes and spaces, or stand beside them, do not confuse the index', async ({
   service: { ctx },
   api,

@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import * as store from './index-store.ts'
 import { searchableText } from './searchable-text.ts'
-import { shareOut } from './share-out.ts'
+import { type Behind, shareOut } from './share-out.ts'
 import { termsOf } from './terms.ts'
 
 /** Of a backlog, so that no round reads all of it. */
@@ -30,10 +30,18 @@ export async function indexSome(trx: Transaction<Database>, entries: number): Pr
   if (stretches.length > 0) await store.advanceProgress(trx, stretches)
 
   const reached = new Map(stretches.map(({ conversationId, upTo }) => [conversationId, upTo]))
-  const left = behind.filter(({ conversationId, lastSeq }) => (reached.get(conversationId) ?? -1) < lastSeq)
-  await store.replacePending(trx, pending, new Set(left.map(({ conversationId }) => conversationId)))
+  const untouched = behind.filter(({ conversationId }) => !reached.has(conversationId))
+  const unfinished = behind.filter(
+    ({ conversationId, lastSeq }) => (reached.get(conversationId) ?? lastSeq) < lastSeq,
+  )
+  await store.replacePending(trx, pending, {
+    untouched: untouched.map(idOf),
+    unfinished: unfinished.map(idOf),
+  })
   return documents.length
 }
 
 const termsOfMessage = (message: store.Changed) =>
   message.recalledAt ? [] : termsOf(searchableText(message))
+
+const idOf = ({ conversationId }: Behind) => conversationId

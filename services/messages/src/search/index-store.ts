@@ -1,7 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { plainArray, textArray } from '../db/array-literal.ts'
 import type { Database } from '../db/schema.ts'
-import type { Stretch } from './share-out.ts'
+import type { Behind, Stretch } from './share-out.ts'
 import { vectorOf } from './vector.ts'
 
 /** Held until the transaction ends by the one instance that indexes; false if that is another. */
@@ -41,13 +41,7 @@ export async function listPending(
   return rows
 }
 
-export interface Behind {
-  conversationId: string
-  indexedSeq: number
-  lastSeq: number
-}
-
-/** Of these conversations, those whose logs go on after what is indexed. */
+/** Of these conversations, those whose logs go on after what is indexed, in the order in which they are named. */
 export async function listBehind(trx: Transaction<Database>, conversationIds: string[]): Promise<Behind[]> {
   const { rows } = await sql<Behind>`
     select c.conversation_id, coalesce(p.indexed_seq, 0) as indexed_seq, c.last_seq
@@ -55,7 +49,8 @@ export async function listBehind(trx: Transaction<Database>, conversationIds: st
     left join search_progress p on p.conversation_id = c.conversation_id
     where c.conversation_id = any(${conversationIds}::text[]) and c.kind <> 'self'
       and c.last_seq > coalesce(p.indexed_seq, 0)`.execute(trx)
-  return rows
+  const found = new Map(rows.map((row) => [row.conversationId, row]))
+  return conversationIds.flatMap((id) => found.get(id) ?? [])
 }
 
 export interface Changed {
@@ -152,22 +147,34 @@ export async function advanceProgress(trx: Transaction<Database>, stretches: Str
     on conflict (conversation_id) do update set indexed_seq = excluded.indexed_seq`.execute(trx)
 }
 
-/** Takes notes away and leaves one, behind all others, of what is not done. */
+/**
+ * Takes notes away and leaves what is not done: conversations that had nothing of the round stay in front, those that
+ * had their share go behind all others. So none waits for one that never rests.
+ */
 export async function replacePending(
   trx: Transaction<Database>,
   pending: Pending[],
-  left: Set<string>,
+  left: { untouched: string[]; unfinished: string[] },
 ): Promise<void> {
-  if (pending.length === 0) return
+  const [oldest] = pending
+  if (!oldest) return
   const ids = pending.map(({ pendingId }) => pendingId)
   await trx.deleteFrom('searchPending').where('pendingId', 'in', ids).execute()
-  if (left.size === 0) return
-  const since = pending
-    .filter(({ conversationIds }) => conversationIds.some((id) => left.has(id)))
-    .map(({ createdAt }) => createdAt.getTime())
-  await sql`
-    insert into search_pending (conversation_ids, created_at)
-    values (${textArray([...left])}::text[], ${new Date(Math.min(...since))})`.execute(trx)
+  const sinceOf = (names: string[]) => {
+    const wanted = new Set(names)
+    const of = pending.filter(({ conversationIds }) => conversationIds.some((id) => wanted.has(id)))
+    return new Date(Math.min(...of.map(({ createdAt }) => createdAt.getTime())))
+  }
+  if (left.untouched.length > 0)
+    await sql`
+      insert into search_pending (pending_id, conversation_ids, created_at) overriding system value
+      values (${oldest.pendingId}, ${textArray(left.untouched)}::text[], ${sinceOf(left.untouched)})`.execute(
+      trx,
+    )
+  if (left.unfinished.length > 0)
+    await sql`
+      insert into search_pending (conversation_ids, created_at)
+      values (${textArray(left.unfinished)}::text[], ${sinceOf(left.unfinished)})`.execute(trx)
 }
 
 /** Looks through the next conversations for some whose growth nobody noted; the last one looked at, if there are more. */

@@ -1,4 +1,5 @@
-interface Behind {
+/** A conversation whose log goes on after what is indexed. */
+export interface Behind {
   conversationId: string
   indexedSeq: number
   lastSeq: number
@@ -13,16 +14,18 @@ export interface Stretch {
 
 /**
  * What a round takes of each conversation, so many entries in all: no transaction grows with a backlog, and one that
- * is far behind does not hold up the others. Those that can be finished are finished, the rest is divided evenly.
+ * is far behind does not hold up the others. Where there are more conversations than entries the first have one each;
+ * else those that can be finished are, and the rest is divided evenly.
  */
 export function shareOut(behind: Behind[], entries: number): Stretch[] {
   const shortestFirst = behind
+    .slice(0, entries)
     .map((it) => ({ ...it, backlog: it.lastSeq - it.indexedSeq }))
     .toSorted((a, b) => a.backlog - b.backlog)
   let budget = entries
-  return shortestFirst.flatMap(({ conversationId, indexedSeq, backlog }, i) => {
+  return shortestFirst.map(({ conversationId, indexedSeq, backlog }, i) => {
     const take = Math.min(backlog, Math.ceil(budget / (shortestFirst.length - i)))
     budget -= take
-    return take > 0 ? [{ conversationId, after: indexedSeq, upTo: indexedSeq + take }] : []
+    return { conversationId, after: indexedSeq, upTo: indexedSeq + take }
   })
 }

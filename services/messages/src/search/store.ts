@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
 
-/** As `markOf`, in Postgres. */
+/** What `vector.ts` puts before every term of a conversation, made by Postgres. */
 const markOf = (conversationId: string) =>
   sql`left(encode(sha256(convert_to(${sql.raw(conversationId)}, 'UTF8')), 'base64'), 4)`
 

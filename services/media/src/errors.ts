@@ -27,6 +27,8 @@ export const tooManyForms = () =>
   new AppError('overloaded', 'too many forms arrive at once; ask for a ticket, or come back', {
     retryAfterMs: 2_000,
   })
+export const formBroken = (cause: unknown) =>
+  new AppError('invalid_request', 'the form cannot be read, or broke off', { cause })
 export const noFile = () => new AppError('invalid_request', 'a form with one file in it is asked for')
 export const tooManyPending = (max: number) =>
   new AppError('rate_limited', `complete some uploads first; at most ${max} may be open`, {

@@ -49,6 +49,24 @@ test.for([
   expect((await post(formOf(bytes, type))).body).toMatchObject({ error: { code } })
 })
 
+const head = '--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+test.for([
+  {
+    what: 'whose file has no name',
+    body: '--B\r\nContent-Disposition: form-data; name="file"\r\nContent-Type: application/octet-stream\r\n\r\nhello\r\n--B--\r\n',
+  },
+  { what: 'that ends before it is closed', body: `${head}hello\r\n` },
+  { what: 'that ends in the middle of a large file', body: head + 'x'.repeat(1_000_000) },
+  { what: 'that ends in the middle of its head', body: head.slice(0, 30) },
+  { what: 'that is none inside', body: 'junk' },
+  { what: 'that does not say where its parts end', body: 'hello', boundary: '' },
+])('a form $what is refused with invalid_request', async ({ body, boundary = '; boundary=B' }, { post }) => {
+  const refused = await post(body, { 'content-type': `multipart/form-data${boundary}` })
+  expect(refused.status).toBe(400)
+  expect(refused.body).toMatchObject({ error: { code: 'invalid_request', retryable: false } })
+})
+
 test('what is no form, or a form without a file, is refused', async ({ post }) => {
   const empty = new FormData()
   empty.append('a', 'b')

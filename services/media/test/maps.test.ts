@@ -67,6 +67,39 @@ describe('a map of a place', () => {
     expect(provider.asked).toHaveLength(1)
   })
 
+  test('drawn by two instances at once is kept once, and the other picture is removed', async ({
+    maps: { ann, ctx },
+    config,
+    provider,
+  }) => {
+    await using other = await startMedia({ ...config, mapUrlTemplate: provider.template })
+    const beside = createClient({ ...ann, url: other.url, publicUrl: '' })
+    const waiting = async () => {
+      // The sweep of old maps waits too.
+      const { rows } = await sql`
+        select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query not like 'delete%'`.execute(
+        ctx.db,
+      )
+      return rows.length
+    }
+    const doomed = async () => {
+      const { rows } = await sql`select 1 from doomed_object where key like 'form/%'`.execute(ctx.db)
+      return rows.length
+    }
+    const before = await doomed()
+    const answers = await ctx.db.transaction().execute(async (trx) => {
+      // Both have drawn it before either has stored it.
+      await sql`lock table map_picture in share mode`.execute(trx)
+      const asked = [ann.ask('GET', berlin), beside.ask('GET', berlin)]
+      await expect.poll(waiting).toBe(2)
+      return { asked: Promise.all(asked) }
+    })
+    expect((await answers.asked).map(({ status }) => status)).toEqual([302, 302])
+    expect(provider.asked).toHaveLength(2)
+    expect((await doomed()) - before).toBe(1)
+  })
+
   test.for<MapFault>(['down', 'a page', 'too much', 'elsewhere', 'broken off'])(
     'is absent while the provider is %s, without its key in the answer, and the provider is left alone for a while',
     async (fault, { maps: { ann }, provider }) => {

@@ -14,6 +14,7 @@ import { describe, expect } from 'vitest'
 import type { Config } from '../src/config.ts'
 import { findMedia } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
+import { uploadDeadlineMs } from '../src/storage/fs.ts'
 import { createClient } from './client.ts'
 import { test as base } from './fixture.ts'
 import { plainPng } from './images.ts'
@@ -117,6 +118,42 @@ describe('the sweep', () => {
     await expect.poll(() => findMedia(ctx.db, ticket.mediaId as MediaId)).toBeUndefined()
     await expect.poll(() => ctx.storage.peek(incoming, 1)).toBeUndefined()
     expect((await ann.complete(ticket.mediaId)).status).toBe(404)
+  })
+
+  test('removes bytes that arrive as late as an upload may last, when their ticket is long gone', async ({
+    run,
+    config,
+  }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body: ticket } = await ann.begin('text/plain', 10)
+    const mediaId = ticket.mediaId as MediaId
+    const incoming = (await findMedia(ctx.db, mediaId))?.incomingKey ?? ''
+    const upload = request(ann.reach(ticket.upload.url), {
+      method: 'PUT',
+      headers: { ...ticket.upload.headers, 'content-length': 10, expect: '100-continue' },
+    })
+    upload.flushHeaders()
+    await once(upload, 'continue')
+
+    // As if the link had ended just after this upload began, and the upload went on to its deadline.
+    await pass(config.uploads.ttlSeconds * 1_000 + uploadDeadlineMs)
+    await expect.poll(() => findMedia(ctx.db, mediaId)).toBeUndefined()
+    await sql`insert into doomed_object (key, due_at) values ('form/2026-01/due', now())`.execute(ctx.db)
+    const due = () => sql`select 1 from doomed_object where due_at <= now()`.execute(ctx.db)
+    await expect.poll(async () => (await due()).rows).toEqual([])
+    upload.end('0123456789')
+    const [answer] = (await once(upload, 'response')) as [IncomingMessage]
+    expect(answer.resume().statusCode).toBe(200)
+    expect(await ctx.storage.peek(incoming, 1)).toBeDefined()
+    await pass(uploadDeadlineMs)
+    await expect.poll(() => ctx.storage.peek(incoming, 1)).toBeUndefined()
+
+    async function pass(ms: number): Promise<void> {
+      const ago = sql`${ms} * interval '1 ms'`
+      await sql`update doomed_object set due_at = due_at - ${ago} where key = ${incoming}`.execute(ctx.db)
+      await sql`update media set expires_at = expires_at - ${ago} where id = ${mediaId}`.execute(ctx.db)
+    }
   })
 
   test('removes an image as it came, which may say where it was taken, once it is made fit to show', async ({

@@ -199,6 +199,23 @@ describe('of a resumable upload', () => {
     expect(rows).toHaveLength(0)
   })
 
+  test.for([
+    { what: 'a length that the protocol does not know', headers: { 'upload-length': '1e1' } },
+    { what: 'two lengths', headers: { 'upload-length': '5', 'upload-defer-length': '1' } },
+    { what: 'another version of the protocol', headers: { 'upload-length': '5', 'tus-resumable': '0.2.0' } },
+  ])(
+    '$what is refused by the protocol, and no ticket stays that nobody was told of',
+    async ({ headers }, { run }) => {
+      await using service = await run()
+      const { ann, endpoint, ctx } = service
+      const metadata = { 'upload-metadata': `filename ${base64('a')}` }
+      expect((await ask('POST', endpoint, ann, { ...metadata, ...headers })).status).toBe(400)
+      const left = async () =>
+        (await sql`select 1 from media where owner_id = ${ann.userId}`.execute(ctx.db)).rows.length
+      await expect.poll(left).toBe(0)
+    },
+  )
+
   test('metadata that is none, a length that comes later and an offset that is wrong are refused', async ({
     run,
   }) => {

@@ -27,6 +27,25 @@ const test = base
       return file
     }
   })
+  /** A user of a service whose scanner is at this port. */
+  .extend('scannedAt', async ({ config, issuer }, { onCleanup }) => {
+    const owned = new AsyncDisposableStack()
+    onCleanup(() => owned.disposeAsync())
+    return async (port: number) => {
+      const clamav = { host: '127.0.0.1', port, timeLimitMs: 1_000, maxBytes: 1024 ** 2 }
+      const sweep = { everyMs: 100, requeueAfterMs: 300 }
+      const { url } = owned.use(await startMedia({ ...config, sweep, clamav }))
+      const token = await issuer.sign({ userId: 'bob' })
+      const publicUrl = config.storage.driver === 'fs' ? config.storage.publicUrl : ''
+      return createClient({ url, publicUrl, token, userId: 'bob', sessionId: '' })
+    }
+  })
+
+/** As clamd answers when a file is clean. */
+function findNothing(socket: Socket): void {
+  socket.on('error', () => {})
+  socket.on('data', (bytes) => bytes.subarray(-4).equals(Buffer.alloc(4)) && socket.end('stream: OK\0'))
+}
 
 const timeLimitMs = 10_000
 
@@ -99,22 +118,34 @@ describe('an upload', () => {
     }
   })
 
-  test('waits while the scanner is away, and is given out once it is back', async ({ config, issuer }) => {
+  test('waits while the scanner is away, and is given out once it is back', async ({ scannedAt }) => {
     const port = await findFreePort()
-    const clamav = { host: '127.0.0.1', port, timeLimitMs: 1_000, maxBytes: 1024 ** 2 }
-    const sweep = { everyMs: 100, requeueAfterMs: 300 }
-    await using service = await startMedia({ ...config, sweep, clamav })
-    const token = await issuer.sign({ userId: 'bob' })
-    const publicUrl = config.storage.driver === 'fs' ? config.storage.publicUrl : ''
-    const bob = createClient({ url: service.url, publicUrl, token, userId: 'bob', sessionId: '' })
+    const bob = await scannedAt(port)
     const { body } = await bob.upload('text/plain', Buffer.from('hello'))
     await expect.poll(async () => (await bob.look(body.mediaId)).body.stage).toBe('scanning')
     expect((await bob.ask('GET', `/v1/media/${body.mediaId}`)).status).toBe(409)
 
+    const server = createServer(findNothing).listen(port, '127.0.0.1')
+    expect(await bob.settled(body.mediaId)).toMatchObject({ status: 'ready' })
+    server.close()
+  })
+
+  test('is never given up for the scanner: it waits as long as that fails', async ({ scannedAt }) => {
+    let asked = 0
+    let starting = true
     const server = createServer((socket) => {
-      socket.on('error', () => {})
-      socket.on('data', (bytes) => bytes.subarray(-4).equals(Buffer.alloc(4)) && socket.end('stream: OK\0'))
-    }).listen(port, '127.0.0.1')
+      asked += 1
+      if (starting) socket.destroy()
+      else findNothing(socket)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const bob = await scannedAt(port)
+    const { body } = await bob.upload('text/plain', Buffer.from('hello'))
+    // More often than the queue tries one job, and than a file may end what reads it.
+    await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(5)
+    expect((await bob.look(body.mediaId)).body).toMatchObject({ status: 'processing', stage: 'scanning' })
+    starting = false
     expect(await bob.settled(body.mediaId)).toMatchObject({ status: 'ready' })
     server.close()
   })

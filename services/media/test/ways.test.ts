@@ -1,5 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { MediaId } from '@parley/shared/ids'
+import { findFreePort } from '@parley/testing/free-port'
+import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { findMedia } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
@@ -18,6 +20,25 @@ const asked = (way: string, sizeBytes: number, contentType = 'text/plain') => ({
   sizeBytes,
   way,
 })
+
+type Auth = Record<string, string>
+
+const post = (url: string, auth: Auth, body: object) =>
+  fetch(url, {
+    method: 'POST',
+    headers: { ...auth, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+
+const s3 = {
+  driver: 's3' as const,
+  region: 'us-east-1',
+  bucket: 'media',
+  accessKeyId: 'a',
+  secretAccessKey: 's',
+  forcePathStyle: true,
+  enforcesPostPolicy: false,
+}
 
 describe('P8 an upload in parts', () => {
   test('is complete when every part is there, and not before', async ({ config, issuer }) => {
@@ -59,6 +80,48 @@ describe('a ticket', () => {
       expect({ way, status, code: body.error?.code }).toEqual({ way, status: 400, code: 'invalid_request' })
     }
   })
+
+  test.for([
+    { way: 'parts', ask: (at: string, auth: Auth) => post(`${at}/uploads`, auth, asked('parts', 5)) },
+    {
+      way: 'tus',
+      ask: (at: string, auth: Auth) => {
+        const headers = {
+          ...auth,
+          'tus-resumable': '1.0.0',
+          'upload-length': '5',
+          'upload-metadata': 'filename YQ==',
+        }
+        return fetch(`${at}/tus`, { method: 'POST', headers })
+      },
+    },
+    {
+      way: 'a form',
+      ask: (at: string, auth: Auth) => {
+        const body = new FormData()
+        body.append('file', new Blob(['hello']), 'a')
+        return fetch(`${at}/files`, { method: 'POST', headers: auth, body })
+      },
+    },
+  ])(
+    'that $way could not hand out, because the store is away, counts for nothing',
+    async ({ ask }, { config, issuer }) => {
+      const endpoint = `http://127.0.0.1:${await findFreePort()}`
+      await using service = await startMedia({
+        ...config,
+        storage: { ...s3, endpoint, publicEndpoint: endpoint },
+      })
+      const userId = `user-${randomUUID()}`
+      const authorization = `Bearer ${await issuer.sign({ userId })}`
+      const refused = await ask(`${service.url}/v1/media`, { authorization })
+      expect(refused.status).toBe(503)
+      const open = async () => {
+        const { rows } = await sql`select 1 from media where owner_id = ${userId}`.execute(service.ctx.db)
+        return rows.length
+      }
+      await expect.poll(open).toBe(0)
+    },
+  )
 
   test('is given back, once, by whoever has it', async ({ signIn, service }) => {
     const [ann, bob] = [await signIn(), await signIn()]

@@ -18,6 +18,8 @@ export async function putMap(
   map: { place: string; objectKey: string; keepMs: number },
 ): Promise<string | undefined> {
   const { place, objectKey, keepMs } = map
+  // A row that is not there yet cannot be locked, and two instances may bring the first one at once.
+  await sql`select pg_advisory_xact_lock(hashtextextended('map:' || ${place}, 0))`.execute(trx)
   const before = await trx
     .selectFrom('mapPicture')
     .select('objectKey')

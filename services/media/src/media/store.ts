@@ -116,6 +116,15 @@ export async function releaseRun(db: Kysely<Database>, id: MediaId): Promise<voi
   await db.updateTable('media').set({ runUntil: null }).where('id', '=', id).execute()
 }
 
+/** The same, of a run that ended for a reason which is not the file's: it does not count against the file. */
+export async function takeBackRun(db: Kysely<Database>, id: MediaId): Promise<void> {
+  await db
+    .updateTable('media')
+    .set({ unansweredRuns: sql`greatest(unanswered_runs - 1, 0)`, runUntil: null })
+    .where('id', '=', id)
+    .execute()
+}
+
 /** What is being done with it now. Undefined unless it is processing. */
 export async function updateStage(
   db: Kysely<Database>,

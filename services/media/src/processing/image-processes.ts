@@ -108,7 +108,9 @@ function ask(child: ChildProcess, request: TransformRequest, timeLimitMs: number
     const onMessage = (reply: unknown) => settle(() => resolve(reply))
     const onExit = (code: number | null, signal: string | null) =>
       settle(() => reject(new NoAnswer(`ended with ${signal ?? code}`)))
-    const onError = (cause: Error) => settle(() => reject(new NoAnswer('cannot be reached', { cause })))
+    // It was not started, or did not get the file.
+    const onError = (cause: Error) =>
+      settle(() => reject(new Error('image process cannot be reached', { cause })))
     const timer = setTimeout(
       () => settle(() => reject(new NoAnswer(`no answer in ${timeLimitMs} ms`))),
       timeLimitMs,

@@ -10,6 +10,7 @@ import {
   beginRun,
   findMedia,
   releaseRun,
+  takeBackRun,
   updateAnswered,
   updateFailed,
   updateReady,
@@ -22,6 +23,7 @@ import { withExtension } from '../uploads/file-name.ts'
 import { derive, type Tools } from './derive.ts'
 import { type Derived, noFacts, type Refused, refused } from './derived.ts'
 import { maxUnansweredRuns } from './limits.ts'
+import { NoAnswer } from './no-answer.ts'
 
 /** Longer than storing what was made ever takes. */
 const unsparedMs = 3_600_000
@@ -57,7 +59,8 @@ export async function processMedia(worker: Worker, mediaId: MediaId): Promise<vo
     if (run.unansweredRuns > maxUnansweredRuns) await fail(worker, media, 'unprocessable')
     else await read(worker, media, { file, directory: directory.path, contentType: media.contentType })
   } catch (cause) {
-    await releaseRun(db, mediaId)
+    // A scanner or a disk that is away for long says nothing about the file.
+    await (cause instanceof NoAnswer ? releaseRun : takeBackRun)(db, mediaId)
     throw cause
   }
   stop()

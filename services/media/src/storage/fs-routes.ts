@@ -3,15 +3,12 @@ import type { HttpApp } from '@parley/shared/http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { lengthRequired, linkNotValid, objectGone, uploadInterrupted, uploadTypeDiffers } from '../errors.ts'
-import { type FsStorage, fsPaths } from './fs.ts'
+import { type FsStorage, fsPaths, uploadDeadlineMs } from './fs.ts'
 import { readLink } from './link.ts'
 import { readRange } from './range.ts'
 
 const Query = z.object({ link: z.string().max(4_096) })
 type LinkRequest = FastifyRequest<{ Querystring: z.output<typeof Query> }>
-
-/** From the first byte of a request to its last. A connection that is silent for a minute ends before that. */
-export const uploadDeadlineMs = 15 * 60_000
 
 /** What a signed link of the `fs` driver leads to. The link alone gives the right; there is no token here. */
 export function fsRoutes(app: HttpApp, storage: FsStorage): void {

@@ -22,6 +22,9 @@ export interface FsStorage extends Storage {
   read(key: string, part?: { start: number; end: number }): Readable
 }
 
+/** From the first byte of a request to its last. A connection that is silent for a minute ends before that. */
+export const uploadDeadlineMs = 15 * 60_000
+
 const abandonedAfterMs = 24 * 3_600_000
 
 /** Objects as files below one directory, for one machine. Links are signed here and lead back to this service. */
@@ -69,6 +72,7 @@ export async function openFsStorage(
 
   return {
     linkSecret,
+    uploadLastsMs: uploadDeadlineMs,
     sizeOf,
 
     async uploadLink(key, { contentType, sizeBytes, ttlSeconds }) {

@@ -31,6 +31,7 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
     openResumable(client, { bucket: Bucket, config: clientConfig(config, config.endpoint), ttlSeconds })
 
   return {
+    uploadLastsMs,
     ...(config.enforcesPostPolicy ? { formLink } : {}),
     partLinks: (key, terms) => parts.links(key, terms).catch(asUnavailable),
     assemble: (key, sizes) => parts.assemble(key, sizes).catch(asUnavailable),
@@ -167,6 +168,8 @@ export async function ensureBucket(config: Omit<S3Config, 'driver'>): Promise<vo
   }
 }
 
+/** A store sets no bound itself: the largest upload at a megabit a second. */
+const uploadLastsMs = 12 * 3_600_000
 /** For the bytes of one object, whose size is bounded by MAX_UPLOAD_BYTES. */
 const transferDeadlineMs = 120_000
 /** For a question; a client waits for the answer. */

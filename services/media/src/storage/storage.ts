@@ -3,6 +3,8 @@ import type { DataStore } from '@tus/server'
 
 /** Where the bytes are. Two drivers, one behaviour; `test/storage.test.ts` holds both to it. */
 export interface Storage extends AsyncDisposable {
+  /** The longest that an upload goes on which began before its link ended. */
+  uploadLastsMs: number
   /**
    * Where a client puts the bytes of one object. The link takes exactly the declared length and type, until it
    * ends; until then it may be used again, so what it wrote is copied before it is checked.

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts'
 import { formsNotTaken } from '../errors.ts'
 import { partSizeOf, type FormLink, type PartLinks, type UploadLink } from '../storage/storage.ts'
 import { openTicket, type Ticket, type UploadRequest } from './open-ticket.ts'
+import { withdrawTicket } from './withdraw-ticket.ts'
 
 /** How the bytes come: put to one link, as a form of a browser, or in parts side by side. */
 export type UploadWay = 'put' | 'form' | 'parts'
@@ -10,7 +11,7 @@ type BegunUpload = Pick<Ticket, 'mediaId' | 'expiresAt'> & { upload: UploadLink 
 
 /** Gives out links to put the bytes to. They stay apart from everything served until the upload is completed. */
 export async function beginUpload(
-  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds'>,
+  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds' | 'log'>,
   request: UploadRequest,
   way: UploadWay,
 ): Promise<BegunUpload> {
@@ -19,7 +20,13 @@ export async function beginUpload(
   const ttlSeconds = way === 'parts' ? config.uploads.resumableTtlSeconds : config.uploads.ttlSeconds
   const area = way === 'parts' ? 'parts' : 'incoming'
   const ticket = await openTicket(ctx, request, { area, ttlSeconds })
-  return { mediaId: ticket.mediaId, expiresAt: ticket.expiresAt, upload: await linkTo(ticket) }
+  const { mediaId, expiresAt } = ticket
+  try {
+    return { mediaId, expiresAt, upload: await linkTo(ticket) }
+  } catch (cause) {
+    await withdrawTicket(ctx, { ownerId: request.ownerId, mediaId })
+    throw cause
+  }
 
   async function linkTo({ incomingKey, contentType, sizeBytes }: Ticket): Promise<BegunUpload['upload']> {
     const terms = { contentType, sizeBytes, ttlSeconds }

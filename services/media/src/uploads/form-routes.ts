@@ -11,10 +11,11 @@ import { spanOf } from '@parley/shared/tracing-http'
 import { authenticate } from '../authenticate.ts'
 import { unknownType } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
-import { noFile, tooManyForms, uploadTooLarge } from '../errors.ts'
+import { formBroken, noFile, tooManyForms, uploadTooLarge } from '../errors.ts'
 import { mediaObject } from '../media/media-object.ts'
 import { completeUpload } from './complete-upload.ts'
 import { openTicket } from './open-ticket.ts'
+import { withdrawTicket } from './withdraw-ticket.ts'
 
 /** Each may hold as many bytes in the temporary directory as an upload may have. */
 const maxAtOnce = 16
@@ -39,8 +40,9 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
       if (arriving >= maxAtOnce) throw tooManyForms()
       arriving += 1
       try {
-        const part = request.isMultipart() ? await request.file() : undefined
-        if (!part) throw noFile()
+        const part = request.isMultipart() ? await request.file().catch(asBroken) : undefined
+        // What has a type and no name is handed over as a file too.
+        if (part?.filename === undefined) throw noFile()
         const media = await receive(part, ownerId, spanOf(request)?.traceparent)
         return await reply.removeHeader('connection').status(201).send(mediaObject(media))
       } finally {
@@ -52,7 +54,8 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
   async function receive(part: MultipartFile, ownerId: UserId, trace: string | undefined) {
     await using directory = await mkdtempDisposable(path.join(tmpdir(), 'parley-form-'))
     const file = path.join(directory.path, 'file')
-    await pipeline(part.file, createWriteStream(file), { signal: AbortSignal.timeout(deadlineMs) })
+    const signal = AbortSignal.timeout(deadlineMs)
+    await pipeline(part.file, createWriteStream(file), { signal }).catch(asBroken)
     if (part.file.truncated) throw uploadTooLarge(maxBytes)
     const { size: sizeBytes } = await stat(file)
     if (sizeBytes === 0) throw noFile()
@@ -61,7 +64,18 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
     const { ttlSeconds } = ctx.config.uploads
     const request = { ownerId, fileName, contentType, sizeBytes }
     const { mediaId, incomingKey } = await openTicket(ctx, request, { area: 'incoming', ttlSeconds })
-    await ctx.storage.putFile(incomingKey, file)
-    return await completeUpload(ctx, { ownerId, mediaId, trace })
+    try {
+      await ctx.storage.putFile(incomingKey, file)
+      return await completeUpload(ctx, { ownerId, mediaId, trace })
+    } catch (cause) {
+      await withdrawTicket(ctx, { ownerId, mediaId })
+      throw cause
+    }
   }
+}
+
+/** What cannot be read, or is not read to its end, is the client's to mend; a disk that cannot be written is not. */
+function asBroken(cause: unknown): never {
+  const { statusCode = 500, syscall = 'read' } = cause as { statusCode?: number; syscall?: string }
+  throw statusCode < 500 || syscall !== 'read' ? cause : formBroken(cause)
 }

@@ -26,7 +26,7 @@ export interface Ticket {
   expiresAt: Date
 }
 
-/** After its link ends an upload may still be on its way and may still be completed, for so long. */
+/** After its link ends an upload may still be completed, for so long. */
 export const lateMs = 10 * 60_000
 
 /**
@@ -35,11 +35,11 @@ export const lateMs = 10 * 60_000
  * @throws AppError `too_large`, `unsupported_media`, `rate_limited`
  */
 export async function openTicket(
-  ctx: Pick<Context, 'db' | 'config' | 'metrics' | 'filmsAndSounds'>,
+  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds'>,
   request: UploadRequest,
   { area, ttlSeconds }: { area: 'incoming' | 'parts' | 'tus'; ttlSeconds: number },
 ): Promise<Ticket> {
-  const { db, config, metrics } = ctx
+  const { db, storage, config, metrics } = ctx
   const { maxPending, quotaBytes } = config.uploads
   const { ownerId, sizeBytes } = request
   const contentType = normalType(request.contentType)
@@ -64,8 +64,9 @@ export async function openTicket(
       incomingKey,
       expiresAt,
     })
-    // Never spared: the link can write there again until it ends, also when the upload was completed.
-    await doom(trx, [incomingKey], ttlSeconds * 1_000 + lateMs)
+    // Never spared: the link can write there again until it ends, also when the upload was completed; and who began
+    // by then may go on, long after the ticket is gone.
+    await doom(trx, [incomingKey], ttlSeconds * 1_000 + storage.uploadLastsMs + lateMs)
   })
   metrics.uploads.inc({ outcome: 'begun' })
   return { mediaId, incomingKey, contentType, sizeBytes, expiresAt }

@@ -15,6 +15,7 @@ import { abandonUpload } from '../abandon-upload.ts'
 import { completeUpload } from '../complete-upload.ts'
 import { openTicket } from '../open-ticket.ts'
 import { UploadBody } from '../routes.ts'
+import { withdrawTicket } from '../withdraw-ticket.ts'
 import { tusError } from './tus-error.ts'
 
 const path = '/v1/media/tus'
@@ -75,7 +76,12 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
       const body = readMetadata(request)
       const ttlSeconds = config.uploads.resumableTtlSeconds
       const ticket = await openTicket(ctx, { ownerId, ...body }, { area: 'tus', ttlSeconds })
-      return pass(request, reply, { ...ticket, ownerId })
+      try {
+        await pass(request, reply, { ...ticket, ownerId })
+      } finally {
+        // Any other answer, of the store or of the protocol, tells nobody where the upload is.
+        if (reply.raw.statusCode !== 201) await withdrawTicket(ctx, { ownerId, mediaId: ticket.mediaId })
+      }
     })
     scope.head(`${path}/:mediaId`, { schema: { params: Params } }, async (request: OwnRequest, reply) => {
       const { open, pending } = await findOwn(request, request.params.mediaId)

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls'
 import { createCertificate } from '@parley/testing/certificates'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openConnection, type StreamEnd } from '../src/http2/connection.ts'
+import { openConnection } from '../src/http2/connection.ts'
 import { createFrameReader, frame, frameType, numberFrame, settingsFrame } from '../src/http2/frames.ts'
 import { createHeaderDecoder } from '../src/http2/hpack/decoder.ts'
+import type { StreamEnd } from '../src/http2/stream.ts'
 
 const headersFrame = (payload: string, flags = 0x5, streamId = 1) =>
   frame({ type: frameType.headers, flags, streamId }, Buffer.from(payload, 'hex'))
@@ -38,7 +40,8 @@ async function connect() {
   const settled = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<Error | undefined>()
   const goodbyes: string[] = []
-  const connection = openConnection(connectTls({ ...address, ALPNProtocols: ['h2'] }), {
+  const socket = connectTls({ ...address, ALPNProtocols: ['h2'] })
+  const connection = openConnection(socket, {
     authority: 'provider',
     settings: settled.resolve,
     goneAway: (code, text) => goodbyes.push(`${code} ${text}`),
@@ -59,6 +62,7 @@ async function connect() {
   })
   return {
     peer,
+    socket,
     connection,
     seen,
     goodbyes,
@@ -149,17 +153,18 @@ describe('a connection to a provider', () => {
     expect(fields[0]).toContainEqual([':authority', 'provider'])
   })
 
-  test('cuts an answer that goes on beyond its bound, and keeps room for others', async () => {
+  test('cuts an answer that goes on beyond its bound, which its window has room for, and keeps room for others', async () => {
     const { peer, seen, send, until } = await connect()
     const answered = send()
     peer.write(settingsFrame([]))
     peer.write(headersFrame(ok, 0x4))
-    for (let i = 0; i < 4; i++) peer.write(data('x'.repeat(16_384)))
-    expect(await answered).toMatchObject({ status: 200, body: 'x'.repeat(65_536) })
+    // All that a peer which keeps to the window of a stream may say.
+    for (const bytes of [16_384, 16_384, 16_384, 16_383]) peer.write(data('x'.repeat(bytes)))
+    expect(await answered).toMatchObject({ status: 200, body: 'x'.repeat(32_768) })
     await until(() => seen.some(({ type }) => type === frameType.rstStream))
     const room = () =>
       seen.flatMap((it) => (it.type === frameType.windowUpdate ? [it.payload.readUInt32BE()] : []))
-    await until(() => room().reduce((sum, it) => sum + it, 0) >= 65_536)
+    await until(() => room().reduce((sum, it) => sum + it, 0) >= 32_768)
   })
 
   test('lets those finish whose answer was promised, says goodbye and ends', async () => {
@@ -174,6 +179,23 @@ describe('a connection to a provider', () => {
     expect(await promised).toMatchObject({ status: 200 })
     expect(await closed).toBeUndefined()
     await until(() => seen.some(({ type }) => type === frameType.goaway))
+  })
+
+  test('says nothing more after its goodbye, whatever it is asked', async () => {
+    const { peer, socket, connection, seen, settled, closed, until } = await connect()
+    peer.write(settingsFrame([]))
+    await settled
+    peer.allowHalfOpen = true
+    connection.close()
+    await until(() => seen.some(({ type }) => type === frameType.goaway))
+    const heard = once(socket, 'data')
+    peer.write(frame({ type: frameType.ping }, Buffer.alloc(8)))
+    await heard
+    // In which it would be answered.
+    await turn()
+    await turn()
+    peer.end()
+    expect(await closed).toBeUndefined()
   })
 
   test('answers pings and hears its own answered', async () => {
@@ -208,7 +230,8 @@ describe('a connection to a provider', () => {
       frame({ type: 9, flags: 4, streamId: 1 }, Buffer.of(0x88)),
     ],
     ['header fields that cannot be read', headersFrame('be')],
-    ['a header block without an end', Buffer.concat([headersFrame(ok, 0), ...endless()])],
+    ['a header block without an end', Buffer.concat([headersFrame(ok, 0), ...endless(5, 16_384)])],
+    ['a header block of nothing without an end', Buffer.concat([headersFrame(ok, 0), ...endless(20_000, 0)])],
     [
       'a push nobody asked for',
       frame({ type: frameType.pushPromise, flags: 4, streamId: 1 }, Buffer.alloc(8)),
@@ -239,8 +262,8 @@ describe('a connection to a provider', () => {
   })
 })
 
-function endless(): Buffer[] {
-  return Array.from({ length: 5 }, () =>
-    frame({ type: frameType.continuation, streamId: 1 }, Buffer.alloc(16_384)),
+function endless(pieces: number, bytes: number): Buffer[] {
+  return Array.from({ length: pieces }, () =>
+    frame({ type: frameType.continuation, streamId: 1 }, Buffer.alloc(bytes)),
   )
 }

@@ -1,5 +1,6 @@
-import type { Connection, StreamEnd } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { Http2Request } from './request.ts'
+import type { StreamEnd } from './stream.ts'
 
 export type Exchange = StreamEnd | { kind: 'unknown'; reason: 'timeout' }
 

@@ -34,6 +34,8 @@ export const errorCode = {
 
 /** The largest frame a peer takes before its SETTINGS say otherwise, and the largest we take ever. */
 export const defaultFrameSize = 16_384
+/** What a peer takes of DATA before it says otherwise, on a stream and on the connection (RFC 9113, 6.9.2). */
+export const defaultWindow = 65_535
 export const frameHeaderSize = 9
 
 export interface Frame {
@@ -105,6 +107,12 @@ export function settingsFrame(settings: readonly (readonly [id: number, value: n
     payload.writeUInt32BE(value, 6 * i + 2)
   })
   return frame({ type: frameType.settings }, payload)
+}
+
+/** The settings of a SETTINGS frame, in its order, which is theirs to be applied in (RFC 9113, 6.5.3). */
+export function* settingsOf({ payload }: Frame): Generator<readonly [id: number, value: number]> {
+  for (let at = 0; at + 6 <= payload.length; at += 6)
+    yield [payload.readUInt16BE(at), payload.readUInt32BE(at + 2)]
 }
 
 /** What is between the padding and the priority that DATA and HEADERS may carry. Throws where these exceed it. */

@@ -10,7 +10,8 @@ const servers = ['./packages/testing/src/vitest-setup.ts']
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Half of what tests do is to wait for servers, so two cores have work for three.
+    maxWorkers: 3,
     reporters: ['default', './packages/testing/src/plain-reporter.ts'],
     projects: [
       {

@@ -8,7 +8,8 @@ import { test as base, expect, vi } from 'vitest'
 import { migrate, schema } from '../services/messages/src/db/database.ts'
 import type { Database } from '../services/messages/src/db/schema.ts'
 import { createMessageTypes } from '../services/messages/src/message-types/message-types.ts'
-import { createWorld, type Fate, type World } from './push-world.ts'
+import type { Fate } from './push-world/provider.ts'
+import { createWorld, type World } from './push-world/world.ts'
 
 const log = createLogger('test', { level: 'silent' })
 const runs = Number(process.env['PARLEY_PROPERTY_RUNS'] ?? 60)

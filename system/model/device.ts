@@ -92,10 +92,17 @@ export class Device implements AsyncDisposable {
 
   /** What it keeps of a conversation after a seq. */
   seen(conversationId: string, floorSeq: number): Seen[] {
-    return [...(this.#logs.get(conversationId) ?? new Map<number, Entry>()).values()]
+    const log = this.#logs.get(conversationId) ?? new Map<number, Entry>()
+    // With a message that is not seen any more, its edits are forgotten.
+    const isForgotten = ({ kind, content }: Entry) => {
+      if (kind !== 'edit') return false
+      const of = seqOfMessage(String(content['messageId'])) ?? 0
+      return of <= floorSeq || log.get(of)?.kind === 'hidden'
+    }
+    return [...log.values()]
       .filter(({ seq }) => seq > floorSeq)
       .toSorted((a, b) => a.seq - b.seq)
-      .map(toSeen)
+      .map((entry) => toSeen(isForgotten(entry) ? { ...entry, kind: 'hidden' } : entry))
   }
 
   conversations(): string[] {

@@ -5,6 +5,8 @@ interface Line {
   by: number
   text: string
   recalled: boolean
+  /** The message that an edit is of. */
+  of: number
   /** Persons by emoji. */
   reactions: Map<string, Set<number>>
 }
@@ -38,6 +40,7 @@ const line = (by: number, more: Partial<Line> = {}): Line => ({
   by,
   text: '',
   recalled: false,
+  of: 0,
   reactions: new Map(),
   ...more,
 })
@@ -90,7 +93,7 @@ export class Model {
     const message = this.#message(by, place, seq)
     if (!message || message.by !== by || message.recalled || this.#isBlocked(place)) return undefined
     message.text = text
-    return this.#at(place).log.push(line(by, { kind: 'edit' }))
+    return this.#at(place).log.push(line(by, { kind: 'edit', of: seq }))
   }
 
   recall(by: number, place: number, seq: number): Expected {
@@ -217,7 +220,9 @@ export class Model {
     return log
       .map((entry, index) => ({ ...entry, seq: index + 1 }))
       .filter(({ seq }) => seq > standing.floor)
-      .map(({ seq, kind, by, text, recalled, reactions }): Seen => {
+      .map(({ seq, kind, by, text, recalled, of, reactions }): Seen => {
+        if (kind === 'edit' && (of <= standing.floor || standing.hidden.has(of)))
+          return { seq, kind: 'hidden' }
         if (kind !== 'message') return { seq, kind }
         if (standing.hidden.has(seq)) return { seq, kind: 'hidden' }
         const senderId = userIds[by] ?? ''

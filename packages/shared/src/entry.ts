@@ -2,8 +2,10 @@ import { z } from 'zod'
 
 /** Counted from 1 in each conversation; 0 stands before the first entry. */
 export const Seq = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
-/** ISO 8601. */
-export const Timestamp = z.iso.datetime()
+/** ISO 8601, within what Postgres reads: it has no year 0, and takes only so many digits. */
+export const Timestamp = z.iso
+  .datetime()
+  .refine((text) => text.length <= 40 && !text.startsWith('0000-'), 'a time from the year 1 on')
 /** What a client's own clock said when its user sent something, with its offset if it likes. Nothing is ordered by it. */
 export const ClientSentAt = z.iso.datetime({ offset: true }).max(40)
 

@@ -1,5 +1,4 @@
-import { writeFileSync } from 'node:fs'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempDisposable, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,9 +22,10 @@ test('an empty variable counts as absent', () => {
   })
 })
 
-test('a secret may come from a file, and a file that cannot be read is named by its variable', () => {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'parley-env-')), 'key')
-  writeFileSync(file, 'from a file\n')
+test('a secret may come from a file, and a file that cannot be read is named by its variable', async () => {
+  await using directory = await mkdtempDisposable(path.join(tmpdir(), 'parley-env-'))
+  const file = path.join(directory.path, 'key')
+  await writeFile(file, 'from a file\n')
   expect(parseEnv(Env, { DATABASE_URL: database, KEY_FILE: file }).KEY).toBe('from a file')
   expect(() => parseEnv(Env, { DATABASE_URL: database, KEY_FILE: '/no/such/file' })).toThrow(
     /KEY_FILE cannot be read/,

@@ -33,7 +33,12 @@ export const messageEvents = {
     http: { route: 'PUT /v1/conversations/:conversationId/messages/:messageId/reactions' },
     request: z.strictObject({
       ...target,
-      emoji: z.string().min(1).max(32),
+      // A key of `reactions` for whoever reads the message, and this one no edge takes or gives.
+      emoji: z
+        .string()
+        .min(1)
+        .max(32)
+        .refine((emoji) => emoji !== '__proto__', 'a reserved key'),
       remove: z.boolean().default(false),
     }),
     reply: Changed,

@@ -35,6 +35,17 @@ export function createPresenceLease(
   /** What is said of users in this turn, and the promise that it was told. */
   let fresh = new Map<UserId, UserAtGateway>()
   let telling: Promise<void> | undefined
+  /** Whether Redis may hold something else than was said last: a write has failed. */
+  let isInDoubt = false
+
+  async function orDoubt<T>(writes: Promise<T>): Promise<T> {
+    try {
+      return await writes
+    } catch (cause) {
+      isInDoubt = true
+      throw cause
+    }
+  }
 
   async function tell(): Promise<void> {
     telling = undefined
@@ -42,15 +53,17 @@ export function createPresenceLease(
     fresh = new Map()
     const gone = users.flatMap(([userId, { sockets }]) => (sockets === 0 ? userId : []))
     const here = users.filter(([, { sockets }]) => sockets > 0)
-    await Promise.all([
-      ...(gone.length > 0 ? [redis.hdel(key, ...gone)] : []),
-      ...(here.length > 0
-        ? [
-            redis.hset(key, new Map(here.map(([userId, at]) => [userId, textOf(at)]))),
-            redis.pexpire(key, keptMs),
-          ]
-        : []),
-    ])
+    await orDoubt(
+      Promise.all([
+        ...(gone.length > 0 ? [redis.hdel(key, ...gone)] : []),
+        ...(here.length > 0
+          ? [
+              redis.hset(key, new Map(here.map(([userId, at]) => [userId, textOf(at)]))),
+              redis.pexpire(key, keptMs),
+            ]
+          : []),
+      ]),
+    )
   }
 
   return {
@@ -61,7 +74,7 @@ export function createPresenceLease(
       return telling
     },
 
-    /** Renews the one lease, and rewrites the users if Redis has forgotten them. */
+    /** Renews the one lease, and rewrites the users if Redis has forgotten them or was not told of all. */
     async renew(): Promise<void> {
       await telling
       const [held] = await Promise.all([
@@ -71,14 +84,15 @@ export function createPresenceLease(
       ])
       const known = held === 1 ? await redis.hlen(key) : 0
       const users = [...everybody()]
-      if (known === users.length) return
+      if (known === users.length && !isInDoubt) return
+      isInDoubt = false
       // All of it is on its way before anything else can change, so a change that comes after it stays on top.
       const rewrite = redis.multi().del(key)
       for (let i = 0; i < users.length; i += 1_000) {
         const some = users.slice(i, i + 1_000)
         rewrite.hset(key, new Map(some.map(([userId, here]) => [userId, textOf(here)])))
       }
-      await rewrite.pexpire(key, keptMs).exec()
+      await orDoubt(rewrite.pexpire(key, keptMs).exec())
     },
 
     async release(): Promise<void> {

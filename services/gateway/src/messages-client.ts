@@ -5,10 +5,8 @@ import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
 import {
   type Caller,
-  callsInLine,
   fromBatchReply,
   type MarkCall,
-  openRpc,
   type OpenedSession,
   type ReturnAsk,
   type SendCall,
@@ -21,6 +19,7 @@ import {
   type VisibleAsk,
   type VisibleUser,
 } from '@parley/shared/rpc'
+import { callsInLine, openRpc } from '@parley/shared/rpc-client'
 import { during, type Tracing } from '@parley/shared/tracing'
 import { messagesUnavailable } from './errors.ts'
 

@@ -18,6 +18,7 @@ import { gatherSends } from './events/gather-sends.ts'
 import { deferFlushes } from './fanout/defer-flushes.ts'
 import type { FanoutMetrics } from './fanout/fanout-metrics.ts'
 import { type Heard, hearDoorbells } from './fanout/hear-doorbells.ts'
+import { cutOffSlowReaders } from './fanout/slow-readers.ts'
 import { bindProfiles, type Engine } from './heartbeats/bind-profiles.ts'
 import { countMisses } from './heartbeats/count-misses.ts'
 
@@ -105,6 +106,7 @@ export function createRealtime({
   for (const engine of Object.values(engines)) {
     engine.generateId = () => `${config.gatewayId}.${randomBytes(15).toString('base64url')}`
     deferFlushes(engine)
+    cutOffSlowReaders(engine, fanoutMetrics)
     greetAtOnce(engine)
     gatherSends(engine)
   }

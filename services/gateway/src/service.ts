@@ -12,10 +12,11 @@ import { drain, drained } from './connections/drain.ts'
 import { createEndedSessions } from './connections/ended-sessions.ts'
 import { followOrders } from './connections/follow-orders.ts'
 import { releaseHandshake } from './connections/release-handshake.ts'
+import { startRoomRenewal } from './connections/renew-rooms.ts'
 import { createRooms } from './connections/rooms.ts'
 import { slimDown } from './connections/slim-down.ts'
 import { createTwins } from './connections/twins.ts'
-import { closeEnded, renewRooms, watchSessions } from './connections/watch-sessions.ts'
+import { closeEnded, watchSessions } from './connections/watch-sessions.ts'
 import { createContext, type Overrides } from './context.ts'
 import { createAnswerSend } from './events/answer-send.ts'
 import { createAnswer } from './events/answer.ts'
@@ -24,6 +25,7 @@ import { createHandlers } from './events/handlers.ts'
 import { createRequests } from './events/requests.ts'
 import { startDoorbellLag } from './fanout/doorbell-lag.ts'
 import { createFanoutMetrics } from './fanout/fanout-metrics.ts'
+import { isCutOff } from './fanout/slow-readers.ts'
 import { tellStale } from './fanout/tell-stale.ts'
 import { heartbeatOf } from './heartbeats/profiles.ts'
 import { createListeners } from './listeners/listeners.ts'
@@ -121,6 +123,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   const presence = opened.use(startPresence(ctx))
   const sessions = { ...ctx, listeners, endedSessions: createEndedSessions(registry, listeners) }
   opened.use(watchSessions(sessions))
+  const roomRenewal = opened.use(startRoomRenewal(ctx))
   const typing = createTyping(ctx)
   const watches = opened.use(startWatches(ctx))
   const rooms = createRooms({ ...sessions, io })
@@ -128,11 +131,11 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   subscriber.on('healed', (channels) => {
     tellStale(channels, { io, listeners })
     if (!channels.has(gatewayOrders)) return
-    renewRooms(ctx).catch((err: unknown) => log.warn({ err }, 'rooms were not renewed'))
+    roomRenewal.all()
     closeEnded(sessions).catch((err: unknown) => log.warn({ err }, 'ended sessions were not looked for'))
   })
 
-  const admit = createAdmission(ctx)
+  const admit = createAdmission({ ...ctx, isDraining: () => readiness.leaving })
   const requests = createRequests(ctx)
   const deadlines = createDeadlines(answerWithinMs)
   const answer = createAnswer({
@@ -151,6 +154,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       closeSocket(socket, closeCodes.flood, 'too many connections')
     else twins.replace(socket)
     sessions.endedSessions.checkNewcomer(socket)
+    roomRenewal.checkNewcomer(socket)
     presence.changed(userId)
     socket.use((packet) => void answer(socket, packet))
     socket.emit('session:ready', {
@@ -158,7 +162,8 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
       time: new Date().toISOString(),
     })
     socket.on('disconnect', (reason) => {
-      disconnects.inc({ reason, code: socket.data.closeCode ?? 'none' })
+      const code = isCutOff(socket.conn) ? closeCodes.slowConsumer : socket.data.closeCode
+      disconnects.inc({ reason, code: code ?? 'none' })
       registry.remove(socket)
       watches.drop(socket)
       presence.changed(userId)

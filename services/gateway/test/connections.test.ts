@@ -258,31 +258,6 @@ describe('doorbells', () => {
     await announcer.ring([{ room: 'u:bob2', text: ring(9) }])
     expect(await heard).toMatchObject({ entry: { seq: 9 } })
   })
-
-  test('P10 a client that stops reading is cut off, and the node keeps its memory', async ({
-    start,
-    issuer,
-    announcer,
-  }) => {
-    await using node = await start('slow-reader')
-    const raw = new WebSocket(`${node.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`)
-    await new Promise((resolve) => raw.once('open', resolve))
-    raw.send(`40${JSON.stringify({ token: await issuer.sign({ userId: 'stalled' }) })}`)
-    await vi.waitUntil(() => node.ctx.registry.connections === 1)
-    raw.pause()
-    const text = `42${JSON.stringify(['log:stale', { withinMs: 'x'.repeat(10_000) }])}`
-    await vi.waitUntil(
-      async () => {
-        await announcer.ring(Array.from({ length: 100 }, () => ({ room: 'u:stalled', text })))
-        return node.ctx.registry.connections === 0
-      },
-      { timeout: 20_000, interval: 20 },
-    )
-    raw.terminate()
-    const metrics = await node.ctx.metrics.metrics()
-    expect(metrics).toMatch(/^parley_gateway_slow_consumers_total\{reason="queue",.*\} 1$/m)
-    expect(metrics).toMatch(/^parley_gateway_disconnects_total\{reason="[^"]+",code="4508",.*\} 1$/m)
-  })
 })
 
 describe('presence', () => {
@@ -310,54 +285,6 @@ describe('presence', () => {
     await vi.waitUntil(async () => (await findConnected(redis, [phone.userId])).size === 1, {
       timeout: 15_000,
     })
-  })
-})
-
-describe('the end of a connection', () => {
-  test('P11 a node that goes away tells its clients, closes with 4503, and leaves the others alone', async ({
-    start,
-    b,
-    issuer,
-  }) => {
-    const node = await start('leaving')
-    await using leaving = await connectClient(node.url, issuer)
-    await using staying = await connectClient(b.url, issuer)
-    const told = new Promise((resolve) => leaving.socket.once('session:draining', resolve))
-    const closed = new Promise((resolve) =>
-      leaving.socket.once('disconnect', (_reason, details) =>
-        resolve((details as { context?: { code?: number } }).context?.code),
-      ),
-    )
-    await node[Symbol.asyncDispose]()
-    expect(await told).toMatchObject({
-      reconnectAfterMs: expect.any(Number),
-      returnTicket: expect.any(String),
-    })
-    expect(await closed).toBe(4503)
-    expect(staying.socket.connected).toBe(true)
-  })
-
-  test('P11 a send in hand is answered before its socket is closed', async ({ start, issuer, messages }) => {
-    const node = await start('answering')
-    await using alice = await connectClient(node.url, issuer)
-    const stock = messages.handlers['messages/send']
-    const gate = Promise.withResolvers<void>()
-    messages.handlers['messages/send'] = async (request) => {
-      await gate.promise
-      return stock?.(request) ?? { results: [] }
-    }
-    const reply = alice.ask('message:send', {
-      clientMessageId: 'x',
-      to: { userId: 'bob' },
-      type: 'text',
-      content: { text: 'last words' },
-    })
-    await vi.waitUntil(() => [...node.ctx.registry.sockets()].some(({ data }) => data.inFlight > 0))
-    const gone = node[Symbol.asyncDispose]()
-    gate.resolve()
-    expect(await reply).toMatchObject({ ok: true })
-    await gone
-    if (stock) messages.handlers['messages/send'] = stock
   })
 })
 

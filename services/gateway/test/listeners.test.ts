@@ -2,8 +2,9 @@ import { randomUUID as uuid } from 'node:crypto'
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, type SessionId, type UserId } from '@parley/shared/ids'
 import type { ConversationChange } from '@parley/shared/protocol'
-import { conversationRoom, encodeEvent, userRoom } from '@parley/shared/realtime'
+import { conversationRoom, encodeEvent, gatewayOrders, userRoom } from '@parley/shared/realtime'
 import { openEvents } from '@parley/testing/event-reader'
+import { startRedisCluster } from '@parley/testing/redis-cluster'
 import { describe, expect, vi } from 'vitest'
 import { goodOrigin, test as base } from './fixture.ts'
 
@@ -314,6 +315,31 @@ describe('server-sent events', () => {
     await say(mine, 4)
     await vi.waitUntil(() => hints().includes(4 as never))
     expect(new Set(hints())).toEqual(new Set([2, 4]))
+  })
+
+  test('P9 when orders alone may have been lost, are put into the rooms of their groups and out of others', async ({
+    start,
+    log,
+    messages,
+    person,
+  }) => {
+    expect(log).toBeDefined()
+    const [leftId, joinedId] = [`g-${uuid()}`, `g-${uuid()}`] as [ConversationId, ConversationId]
+    messages.groups.set(person.userId, [leftId])
+    await using cluster = await startRedisCluster()
+    await using node = await start('cluster', { REDIS_URL: cluster.url })
+    await vi.waitUntil(() => node.ctx.subscriber.hears(gatewayOrders))
+    const { rooms } = node.io.of('/').adapter
+    using stream = await openEvents(`${node.url}/v1/events`, person.headers)
+    const held = ask(node.url, '?wait=30', person.headers)
+    await vi.waitUntil(() => rooms.get(conversationRoom(leftId))?.size === 2)
+    messages.groups.set(person.userId, [joinedId])
+    await cluster.moveSlot(gatewayOrders)
+    await vi.waitUntil(() => rooms.get(conversationRoom(joinedId))?.size === 2, { timeout: 20_000 })
+    expect(rooms.has(conversationRoom(leftId))).toBe(false)
+    stream[Symbol.dispose]()
+    await node[Symbol.asyncDispose]()
+    expect((await held).status).toBe(503)
   })
 
   test('P9 end with a last event and its code when the session does, or the token', async ({

@@ -1,7 +1,10 @@
 import { randomUUID as uuid } from 'node:crypto'
 import type { UserId } from '@parley/shared/ids'
-import { createPresenceLease } from '@parley/shared/presence'
+import { createLogger } from '@parley/shared/log'
+import { createPresenceLease, findReach } from '@parley/shared/presence'
 import type { PresenceState } from '@parley/shared/presence-events'
+import { type Announcer, encodeEvent, gatewayOrders, userRoom } from '@parley/shared/realtime'
+import { openRedis } from '@parley/shared/redis'
 import { Redis } from 'ioredis'
 import { describe, expect, vi } from 'vitest'
 import type { LoadSample } from '../src/load/load.ts'
@@ -22,9 +25,39 @@ const test = base
     onCleanup(() => node[Symbol.asyncDispose]())
     return node
   })
+  .extend('holdVisible', async ({ messages }, { onCleanup }) => {
+    const stock = messages.handlers['presence/visible'] ?? expect.fail('no handler')
+    const restore = () => {
+      messages.handlers['presence/visible'] = stock
+    }
+    onCleanup(() => {
+      restore()
+      messages.hidden.clear()
+    })
+    /** Holds back the next answer of messages to who may be seen until it is let go. */
+    return () => {
+      const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+      messages.handlers['presence/visible'] = async (request) => {
+        restore()
+        const answer = stock(request)
+        asked.resolve()
+        await gate.promise
+        return answer
+      }
+      return { asked: asked.promise, letGo: gate.resolve }
+    }
+  })
 
 const watch = (client: TestClient, ...userIds: string[]) =>
   client.ask('presence:watch', { userIds, watch: true })
+
+/** Resolves when the witness's node has followed it: orders and doorbells come by one connection, in order. */
+async function orderRecheck(announcer: Announcer, userId: string, witness: TestClient): Promise<void> {
+  const followed = new Promise((resolve) => witness.socket.once('log:stale', resolve))
+  await announcer.order({ kind: 'recheck-presence', userIds: [userId as UserId] })
+  await announcer.ring([{ room: userRoom(witness.userId), text: encodeEvent('log:stale', { withinMs: 1 }) }])
+  await followed
+}
 
 /** What a client hears of a user, in order: `online`, `away` or `offline`. */
 function heardOf({ socket }: TestClient, userId: string): string[] {
@@ -169,6 +202,36 @@ describe('presence', () => {
     expect(fay.socket.connected).toBe(true)
   })
 
+  test('P6 what could not be told of users while Redis was away is told when it is back with all that it held', async ({
+    redis,
+    redisUrl,
+  }) => {
+    const [turning, leaving, coming] = [uuid() as UserId, uuid() as UserId, uuid() as UserId]
+    const own = openRedis({ url: redisUrl, use: 'publish' }, createLogger('test', { level: 'silent' }))
+    const here = new Map([turning, leaving].map((userId) => [userId, { sockets: 1, foreground: true }]))
+    const lease = createPresenceLease(own, `lease-${uuid()}`, () => here)
+    await own.connect()
+    await lease.renew()
+    const ended = new Promise((resolve) => own.once('end', resolve))
+    own.disconnect()
+    await ended
+    here.set(turning, { sockets: 1, foreground: false }).set(coming, { sockets: 1, foreground: true })
+    here.delete(leaving)
+    const told = [...here, [leaving, { sockets: 0, foreground: false }] as const]
+    for (const outcome of await Promise.allSettled(told.map(([userId, at]) => lease.set(userId, at))))
+      expect(outcome.status).toBe('rejected')
+    await own.connect()
+    await lease.renew()
+    expect(await findReach(redis, [turning, leaving, coming])).toEqual(
+      new Map([
+        [turning, 'background'],
+        [coming, 'foreground'],
+      ]),
+    )
+    await lease.release()
+    own.disconnect()
+  })
+
   test('P9 somebody who may not be seen any more is gone at once for who watches, and cannot be told from absent', async ({
     one,
     two,
@@ -190,6 +253,107 @@ describe('presence', () => {
     await heardAfter(ann, () => connectClient(two.url, issuer))
     expect(heard).toEqual(['offline'])
     messages.hidden.delete('gus')
+  })
+
+  test('P9 who blocks somebody at the moment in which they begin to watch is not seen by them', async ({
+    one,
+    two,
+    issuer,
+    messages,
+    announcer,
+    holdVisible,
+  }) => {
+    await vi.waitUntil(() => one.ctx.subscriber.hears(gatewayOrders))
+    await using ann = await connectClient(one.url, issuer)
+    await using witness = await connectClient(one.url, issuer)
+    await using kim = await connectClient(two.url, issuer, { userId: 'kim' })
+    await using lea = await connectClient(two.url, issuer, { userId: 'lea' })
+    await watchUntilOnline(witness, 'lea')
+    const byAnn = heardOf(ann, 'kim')
+    const { asked, letGo } = holdVisible()
+    const watching = watch(ann, 'kim', 'lea')
+    await asked
+    messages.hidden.add('kim')
+    await orderRecheck(announcer, 'kim', witness)
+    letGo()
+    expect(await watching).toMatchObject({
+      data: {
+        states: [
+          { userId: 'kim', online: false },
+          { userId: 'lea', online: true },
+        ],
+      },
+    })
+    await kim[Symbol.asyncDispose]()
+    await heardAfter(ann, () => connectClient(two.url, issuer))
+    expect([byAnn, lea.socket.connected]).toEqual([[], true])
+  })
+
+  test('P10 a watch is refused where rights change faster than they can be asked for', async ({
+    one,
+    issuer,
+    messages,
+    announcer,
+    holdVisible,
+  }) => {
+    await vi.waitUntil(() => one.ctx.subscriber.hears(gatewayOrders))
+    await using ann = await connectClient(one.url, issuer)
+    await using witness = await connectClient(one.url, issuer)
+    const stock = messages.handlers['presence/visible']
+    // Puts the handler back at the end of the test.
+    expect(holdVisible).toBeDefined()
+    messages.handlers['presence/visible'] = async (request) => {
+      await orderRecheck(announcer, 'restless', witness)
+      return stock?.(request) ?? { results: [] }
+    }
+    expect(await watch(ann, 'restless')).toMatchObject({ error: { code: 'overloaded', retryable: true } })
+  })
+
+  test('P9 who blocks somebody before their watch is answered is not seen by them', async ({
+    one,
+    two,
+    issuer,
+    messages,
+    announcer,
+  }) => {
+    const userId = `late-${uuid()}`
+    await using ann = await connectClient(one.url, issuer)
+    await using ben = await connectClient(one.url, issuer)
+    await using nia = await connectClient(two.url, issuer, { userId })
+    const byBen = heardOf(ben, userId)
+    const [entered, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    vi.spyOn(one.ctx.subscriber, 'settled').mockImplementationOnce(() => {
+      entered.resolve()
+      return gate.promise
+    })
+    const watching = watch(ann, userId)
+    await entered.promise
+    await watchUntilOnline(ben, userId)
+    messages.hidden.add(userId)
+    await announcer.order({ kind: 'recheck-presence', userIds: [userId as UserId] })
+    // Those who watch are asked for in the order in which they came.
+    await vi.waitUntil(() => byBen.includes('offline'))
+    gate.resolve()
+    expect(await watching).toMatchObject({ data: { states: [{ userId, online: false }] } })
+    expect(nia.socket.connected).toBe(true)
+  })
+
+  test('P9 a watch that is renewed ends where its user may not be seen any more, though the order was lost', async ({
+    one,
+    two,
+    issuer,
+    messages,
+  }) => {
+    const userId = `unseen-${uuid()}`
+    await using ann = await connectClient(one.url, issuer)
+    await using mo = await connectClient(two.url, issuer, { userId })
+    await watchUntilOnline(ann, userId)
+    messages.hidden.add(userId)
+    expect(await watch(ann, userId)).toMatchObject({ data: { states: [{ userId, online: false }] } })
+    const heard = heardOf(ann, userId)
+    await mo[Symbol.asyncDispose]()
+    await heardAfter(ann, () => connectClient(two.url, issuer))
+    expect(heard).toEqual([])
   })
 
   test('P10 a connection watches so many and no more, and what it does not ask for again it forgets', async ({

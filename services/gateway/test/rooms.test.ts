@@ -1,4 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
+import { AppError } from '@parley/shared/errors'
 import type { ConversationId, UserId } from '@parley/shared/ids'
 import {
   conversationRoom,
@@ -7,11 +8,19 @@ import {
   gatewayOrders,
   userRoom,
 } from '@parley/shared/realtime'
+import { Redis } from 'ioredis'
 import { expect, vi } from 'vitest'
-import { renewRooms } from '../src/connections/watch-sessions.ts'
+import { startRoomRenewal } from '../src/connections/renew-rooms.ts'
 import { connectClient, test as base, type TestClient } from './fixture.ts'
 
 const stale = (withinMs: number) => encodeEvent('log:stale', { withinMs })
+
+/** What is said until gateways listen again is lost. */
+async function loseSubscriptions(redisUrl: string): Promise<void> {
+  const direct = new Redis(redisUrl)
+  await direct.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+  direct.disconnect()
+}
 
 const test = base
   .extend('a', { scope: 'file' }, async ({ start }, { onCleanup }) => {
@@ -37,6 +46,19 @@ const test = base
         return answer
       }
       return { asked: asked.promise, letGo: gate.resolve }
+    }
+  })
+  /** Has messages refuse to say anything of sessions, so many times. */
+  .extend('refuseSessions', ({ messages }, { onCleanup }) => {
+    const stock = messages.handlers['sessions/open'] ?? expect.fail('no handler')
+    onCleanup(() => {
+      messages.handlers['sessions/open'] = stock
+    })
+    return (times: number) => {
+      messages.handlers['sessions/open'] = (request) => {
+        if (times-- > 0) throw new AppError('unavailable', 'restarting')
+        return stock(request)
+      }
     }
   })
   /** Gives an order and waits until it has been followed: orders and doorbells come by one connection, in order. */
@@ -176,7 +198,59 @@ test('P9 when orders may have been lost, sockets are put into the rooms of their
   // It is closed elsewhere, and is no reason to leave the others alone.
   messages.ended.add(gone.sessionId)
   messages.groups.set(userId, [joinedId])
-  await renewRooms(a.ctx)
+  await using renewal = startRoomRenewal(a.ctx)
+  renewal.all()
   await vi.waitUntil(() => hears(phone, joinedId))
   expect(await hears(phone, groupId)).toBe(false)
+})
+
+test('P9 a group whose order to leave was lost is not heard any more, also where messages was away when Redis was back', async ({
+  start,
+  issuer,
+  messages,
+  refuseSessions,
+  ownRedis,
+  groupId,
+  userId,
+}) => {
+  await using node = await start('forgotten', { REDIS_URL: ownRedis.url })
+  await vi.waitUntil(() => node.ctx.subscriber.hears(gatewayOrders))
+  messages.groups.set(userId, [groupId])
+  await using phone = await connectClient(node.url, issuer, { userId })
+  const { rooms } = node.io.of('/').adapter
+  expect(rooms.has(conversationRoom(groupId))).toBe(true)
+  messages.groups.set(userId, [])
+  // More often than one who asks is patient.
+  refuseSessions(6)
+  await loseSubscriptions(ownRedis.url)
+  await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)), { timeout: 25_000 })
+  expect(phone.socket.connected).toBe(true)
+})
+
+test('P9 a group whose order to leave was lost while its user came in is not heard', async ({
+  start,
+  issuer,
+  messages,
+  holdSessions,
+  ownRedis,
+  groupId,
+  userId,
+}) => {
+  await using node = await start('fooled', { REDIS_URL: ownRedis.url })
+  await vi.waitUntil(() => node.ctx.subscriber.hears(gatewayOrders))
+  messages.groups.set(userId, [groupId])
+  const { asked, letGo } = holdSessions()
+  const coming = connectClient(node.url, issuer, { userId })
+  await asked
+  messages.groups.set(userId, [])
+  const healed = new Promise<void>((resolve) =>
+    node.ctx.subscriber.on('healed', (channels) => channels.has(gatewayOrders) && resolve()),
+  )
+  await loseSubscriptions(ownRedis.url)
+  await healed
+  letGo()
+  await using phone = await coming
+  const { rooms } = node.io.of('/').adapter
+  await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)), { timeout: 10_000 })
+  expect(phone.socket.connected).toBe(true)
 })

@@ -1,7 +1,8 @@
 import { AppError } from '@parley/shared/errors'
 import type { MediaId, SessionId, UserId } from '@parley/shared/ids'
 import { chooseAmong } from '@parley/shared/instances'
-import { type Caller, openRpc, type PictureOf, type Rpc } from '@parley/shared/rpc'
+import type { Caller, PictureOf, Rpc } from '@parley/shared/rpc'
+import { openRpc } from '@parley/shared/rpc-client'
 import type { Tracing } from '@parley/shared/tracing'
 import { mediaNotFound, messagesUnavailable } from './errors.ts'
 

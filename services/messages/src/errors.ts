@@ -47,7 +47,7 @@ export const tooManyFromAddress = (retryAfterMs: number) =>
 export const refreshRefused = () => new AppError('unauthenticated', 'refresh token is not valid')
 export const tooManyLogins = (retryAfterMs: number) =>
   new AppError('rate_limited', 'too many attempts to log in', { retryAfterMs })
-export const tooManyConversations = (limit: number) =>
+export const tooManyGroups = (limit: number) =>
   new AppError('conflict', `a user is in at most ${limit} groups`)
 export const unregisteredType = () =>
   new AppError('invalid_request', 'messages of this type are not taken: nobody registered it')
@@ -84,7 +84,7 @@ export const tooManyContacts = () => new AppError('conflict', 'one of you has as
 export const tooManyRequests = () =>
   new AppError('rate_limited', 'too many people were asked', { retryAfterMs: 600_000 })
 export const askedTooSoon = (retryAfterMs: number) =>
-  new AppError('rate_limited', 'this person declined; ask again later', { retryAfterMs })
+  new AppError('rate_limited', 'this person was asked lately; ask again later', { retryAfterMs })
 export const noSelfChat = () => new AppError('invalid_request', 'a direct conversation needs two people')
 export const badCursor = () => new AppError('invalid_request', 'cursor is not one of ours')
 export const nothingToSearch = () => new AppError('invalid_request', 'there is no word in it to search for')

@@ -91,6 +91,22 @@ describe('offline deliveries', () => {
     expect(order()).toEqual([toBehind.conversationId, toFront.conversationId])
   })
 
+  test('P6 who is away is told of a contact request at once, like of a message', async ({
+    api,
+    jobs,
+    redisUrl,
+  }) => {
+    const [alice, front, away] = [await signUp(api), await signUp(api), await signUp(api)]
+    await using _ = await connect(redisUrl, [front])
+    const both = [front.userId, away.userId]
+    const told = () =>
+      jobs.flatMap(({ userIds }) => both.filter((userId) => userIds.includes(userId as never)))
+    await say(api, alice, front)
+    await api.post('/v1/contacts/requests', { userId: away.userId, greeting: 'hi' }, alice.token)
+    await vi.waitUntil(() => told().length === 2, { timeout: 10_000 })
+    expect(told()).toEqual([away.userId, front.userId])
+  })
+
   test('P6 an app in the background that has taken the entry alerts by itself, and is not pushed', async ({
     api,
     jobs,

@@ -5,6 +5,13 @@ import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
 import { test as base } from './fixture.ts'
 
+interface Talk {
+  ann: Person
+  ben: Person
+  conversationId: string
+  messageId: string
+}
+
 /** Two people with one message between them. */
 const test = base.extend('talk', async ({ api }) => {
   const [ann, ben] = [await signUp(api, 'ann'), await signUp(api, 'ben')]
@@ -51,6 +58,76 @@ describe('an edit', () => {
   })
 })
 
+describe('an edit of a message that somebody does not see', () => {
+  const edit = (api: Api, { ann, conversationId, messageId }: Talk) =>
+    api.patch(
+      `/v1/conversations/${conversationId}/messages/${messageId}`,
+      { content: { text: 'a secret' } },
+      ann.token,
+    )
+  /** What somebody gets of a log: by reading it, and by a sync. */
+  const told = async (api: Api, who: Person, conversationId: string) => {
+    const { conversations } = await sync(api, who)
+    const change = conversations.find((it) => it.conversationId === conversationId)
+    return [await read(api, who, conversationId), change?.entries ?? []]
+  }
+
+  test.for([
+    [
+      'who deleted the message for themselves',
+      'hidden',
+      (messageId: string) => ({ messageIds: [messageId] }),
+    ],
+    ['who cleared the log past it', 'clear', () => ({})],
+  ] as const)(
+    'P9 tells %s that it was there, and nothing of its words',
+    async ([, route, request], { api, talk }) => {
+      const { ann, ben, conversationId, messageId } = talk
+      const path = `/v1/conversations/${conversationId}/${route}`
+      expect((await api.post(path, request(messageId), ben.token)).status).toBe(200)
+      expect((await edit(api, talk)).body).toEqual({ seq: 2 })
+      for (const entries of await told(api, ben, conversationId)) {
+        expect(entries.at(-1)).toMatchObject({ seq: 2, kind: 'hidden', counted: false })
+        expect(JSON.stringify(entries)).not.toContain('secret')
+      }
+      for (const entries of await told(api, ann, conversationId))
+        expect(entries.at(-1)).toMatchObject({ kind: 'edit', content: { content: { text: 'a secret' } } })
+    },
+  )
+
+  test('P9 tells who came later that it was there, and nothing of its words', async ({ api }) => {
+    const [ann, ben, cas] = [await signUp(api), await signUp(api), await signUp(api)]
+    const made = await api.post('/v1/conversations', { name: 'G', userIds: [ben.userId] }, ann.token)
+    const { conversationId } = made.body['summary'] as unknown as { conversationId: string }
+    const before = await say(api, ann, ben, { to: { conversationId } })
+    await api.post(`/v1/conversations/${conversationId}/members`, { userIds: [cas.userId] }, ann.token)
+    const after = await say(api, ann, ben, { to: { conversationId } })
+    await edit(api, { ann, ben, conversationId, messageId: String(before.body['messageId']) })
+    for (const entries of await told(api, cas, conversationId)) {
+      expect(entries.map(({ seq }) => seq)).toEqual([3, 4, 5])
+      expect(entries.at(-1)).toMatchObject({ kind: 'hidden', counted: false })
+      expect(JSON.stringify(entries)).not.toContain('secret')
+    }
+    await edit(api, { ann, ben, conversationId, messageId: String(after.body['messageId']) })
+    for (const entries of await told(api, cas, conversationId))
+      expect(entries.at(-1)).toMatchObject({ kind: 'edit' })
+    for (const entries of await told(api, ben, conversationId))
+      expect(entries.slice(-2)).toMatchObject([{ kind: 'edit' }, { kind: 'edit' }])
+  })
+
+  test('P9 is not for the own devices that the message was kept from', async ({ api, talk }) => {
+    const { ann, ben, conversationId } = talk
+    const { body } = await say(api, ann, ben, { switches: { synced: false } })
+    await edit(api, { ...talk, messageId: String(body['messageId']) })
+    for (const entries of await told(api, ann, conversationId)) {
+      expect(entries.slice(-2)).toMatchObject([{ kind: 'hidden' }, { seq: 3, kind: 'hidden' }])
+      expect(JSON.stringify(entries)).not.toContain('secret')
+    }
+    for (const entries of await told(api, ben, conversationId))
+      expect(entries.at(-1)).toMatchObject({ kind: 'edit', content: { content: { text: 'a secret' } } })
+  })
+})
+
 describe('a recall', () => {
   test('takes the words out of the message and of its edits, and it is unread no more', async ({
     api,
@@ -94,6 +171,42 @@ test('a reaction is there once however often it is made, and goes when it is tak
   expect(await unread(api, talk.ann)).toBe(0)
 })
 
+test.for(['constructor', 'toString', 'hasOwnProperty'])(
+  'P10 a reaction may be %s like any other text: it is read by everybody, beside others, and goes when it is taken back',
+  async (emoji, { api, talk }) => {
+    const { ann, ben, conversationId, messageId } = talk
+    const url = `/v1/conversations/${conversationId}/messages/${messageId}/reactions`
+    const reactions = async (who: Person) =>
+      new Map(Object.entries((await read(api, who, conversationId))[0]?.reactions ?? {}))
+    const replayed = async (who: Person) => {
+      const change = (await sync(api, who)).conversations.find((it) => it.conversationId === conversationId)
+      return new Map(Object.entries(change?.entries[0]?.reactions ?? {}))
+    }
+    expect((await api.put(url, { emoji, remove: true }, ben.token)).body).toEqual({ seq: 1 })
+    expect((await api.put(url, { emoji }, ben.token)).body).toEqual({ seq: 2 })
+    expect((await api.put(url, { emoji }, ben.token)).body).toEqual({ seq: 2 })
+    expect((await api.put(url, { emoji: '👍' }, ann.token)).body).toEqual({ seq: 3 })
+    const both = new Map([
+      [emoji, [ben.userId]],
+      ['👍', [ann.userId]],
+    ])
+    expect(await reactions(ann)).toEqual(both)
+    expect(await replayed(ann)).toEqual(both)
+    expect((await api.put(url, { emoji, remove: true }, ben.token)).body).toEqual({ seq: 4 })
+    expect(await reactions(ben)).toEqual(new Map([['👍', [ann.userId]]]))
+  },
+)
+
+test('P10 a reaction that could be no key of an object is refused', async ({ api, talk }) => {
+  const url = `/v1/conversations/${talk.conversationId}/messages/${talk.messageId}/reactions`
+  for (const remove of [false, true])
+    expect(await api.put(url, { emoji: '__proto__', remove }, talk.ben.token)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request' } },
+    })
+  expect(await read(api, talk.ann, talk.conversationId)).toHaveLength(1)
+})
+
 test('what one deletes for oneself others keep, and its number stays', async ({ api, talk }) => {
   const { ann, ben, conversationId, messageId } = talk
   const hide = () =>
@@ -133,6 +246,18 @@ test('P4 a device that was away learns by its sync what its user deleted for the
     (it) => it.conversationId === talk.conversationId,
   )
   expect(hers).not.toHaveProperty('hiddenSeqs')
+})
+
+test.for([
+  ['of a year before the first', [false, '0000-01-01T00:00:00Z', 'd-x']],
+  ['with NUL', [false, '2026-01-01T00:00:00Z', 'd-\u0000']],
+] as const)('P10 a place in the list %s is refused', async ([, place], { api }) => {
+  const ann = await signUp(api)
+  const next = Buffer.from(JSON.stringify(place)).toString('base64url')
+  expect(await api.get(`/v1/conversations?next=${next}`, ann.token)).toMatchObject({
+    status: 400,
+    body: { error: { code: 'invalid_request' } },
+  })
 })
 
 test('A7.3 a list has pinned conversations first, then by activity; a hidden one is back with something new', async ({

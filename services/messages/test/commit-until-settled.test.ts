@@ -5,10 +5,11 @@ import { createLogger } from '@parley/shared/log'
 import { type Person, signUp } from '@parley/testing/chat-api'
 import type { Pool } from 'pg'
 import { expect } from 'vitest'
-import { commitBatch, type PreparedSend } from '../src/messages/commit-batch.ts'
+import { commitBatch } from '../src/messages/commit-batch.ts'
 import { commitPlain } from '../src/messages/commit-plain.ts'
 import { commitUntilSettled } from '../src/messages/commit-until-settled.ts'
 import { createPlainSends } from '../src/messages/plain-sends.ts'
+import type { PreparedSend } from '../src/messages/prepared-send.ts'
 import { test } from './fixture.ts'
 
 const options = () => ({

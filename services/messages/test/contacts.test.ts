@@ -207,6 +207,23 @@ describe('contacts', () => {
     expect((await ask(api, ben, ann)).body).toMatchObject({ state: 'requested' })
   })
 
+  test('a request that is taken back may not be made again at once, while the other may ask at any time', async ({
+    api,
+  }) => {
+    const [ann, ben] = await pair(api)
+    await ask(api, ann, ben, 'first words')
+    expect((await api.delete(`/v1/contacts/${ben.userId}`, ann.token)).body).toMatchObject({ state: 'none' })
+    const again = await ask(api, ann, ben, 'more words')
+    expect([again.status, again.body.error?.code]).toEqual([429, 'rate_limited'])
+    expect(Number(again.headers.get('retry-after'))).toBeGreaterThan(23 * 3_600)
+    const alerts = async () =>
+      (await ownEntries(api, ben)).filter(
+        ({ type, counted }) => type === 'contact.requested' && counted !== false,
+      )
+    expect(await alerts()).toMatchObject([{ content: { greeting: 'first words' } }])
+    await befriend(api, ben, ann)
+  })
+
   test('A4.5 who is deleted is told, and the roster’s pull tells of removals and changes since a version', async ({
     api,
   }) => {

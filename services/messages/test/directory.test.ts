@@ -188,6 +188,10 @@ describe('the directory', () => {
     ['spaces', 'query=%20%20%20'],
     ['a page too large', 'query=abc&limit=51'],
     ['a cursor of another making', 'query=abc&cursor=nonsense'],
+    [
+      'a cursor with NUL',
+      `query=abc&cursor=${Buffer.from('{"term":"\\u0000","userId":"a"}').toString('base64url')}`,
+    ],
     ['too many words', `query=${'x'.repeat(65)}`],
   ] as const)('P10 refuses to look for %s', async ([, query], { api }) => {
     const ann = await signUp(api)

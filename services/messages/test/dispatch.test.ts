@@ -2,7 +2,7 @@ import { randomUUID as uuid } from 'node:crypto'
 import type { Entry } from '@parley/shared/entry'
 import { seqOfMessage } from '@parley/shared/ids'
 import { gatewayOrders, roomChannel } from '@parley/shared/realtime'
-import { signUp } from '@parley/testing/chat-api'
+import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
 import { describe, expect, vi } from 'vitest'
 import { say } from './delivery-fixture.ts'
@@ -12,9 +12,11 @@ import { test as base } from './fixture.ts'
 const test = base.extend('listen', { scope: 'file' }, ({ redisUrl }, { onCleanup }) => {
   const client = new Redis(redisUrl)
   onCleanup(() => client.disconnect())
+  const heardOn = new Map<string, string[]>()
+  client.on('smessage', (from: string, text: string) => void heardOn.get(from)?.push(text))
   return async (channel: string): Promise<string[]> => {
     const heard: string[] = []
-    client.on('smessage', (from: string, text: string) => void (from === channel && heard.push(text)))
+    heardOn.set(channel, heard)
     await client.ssubscribe(channel)
     return heard
   }
@@ -84,6 +86,96 @@ describe('after a commit', () => {
       conversationId,
       lastSeq: 1,
     })
+  })
+})
+
+describe('the doorbell of an edit', () => {
+  const edit = async (
+    api: Api,
+    who: Person,
+    { conversationId, messageId, text }: { conversationId: string; messageId: string; text: string },
+  ) => {
+    const path = `/v1/conversations/${conversationId}/messages/${messageId}`
+    return Number((await api.patch(path, { content: { text } }, who.token)).body['seq'])
+  }
+  const grown = (conversationId: string, lastSeq: number) =>
+    `42${JSON.stringify(['log:grown', { conversationId, lastSeq }])}`
+
+  test('P9 says nothing of its words in a group that somebody entered after the message', async ({
+    api,
+    listen,
+  }) => {
+    const [ann, ben, cas] = [await signUp(api), await signUp(api), await signUp(api)]
+    const made = await api.post('/v1/conversations', { name: 'G', userIds: [ben.userId] }, ann.token)
+    const { conversationId } = made.body['summary'] as unknown as { conversationId: string }
+    const heard = await listen(roomChannel(`c:${conversationId}`))
+    const draft = { clientMessageId: uuid(), to: { conversationId }, type: 'text', content: { text: 'hi' } }
+    const messageId = String((await api.post('/v1/messages', draft, ann.token)).body['messageId'])
+    await edit(api, ann, { conversationId, messageId, text: 'for all' })
+    await vi.waitUntil(() => heard.some((text) => text.includes('for all')))
+    await api.post(`/v1/conversations/${conversationId}/members`, { userIds: [cas.userId] }, ann.token)
+    const seq = await edit(api, ann, { conversationId, messageId, text: 'a secret' })
+    await vi.waitUntil(() => heard.some((text) => text.includes(`"lastSeq":${seq}`)))
+    expect(heard.at(-1)).toBe(grown(conversationId, seq))
+  })
+
+  test.for([
+    ['deleted for themselves', 'hidden', (messageId: string) => ({ messageIds: [messageId] })],
+    ['cleared away', 'clear', () => ({})],
+  ] as const)(
+    'P9 says nothing of its words where somebody has the message %s',
+    async ([, route, request], { api, listen }) => {
+      const [ann, ben] = [await signUp(api), await signUp(api)]
+      const { conversationId, messageId } = await say(api, ann, ben)
+      await api.post(`/v1/conversations/${conversationId}/${route}`, request(messageId), ben.token)
+      const heard = await listen(roomChannel(`u:${ben.userId}`))
+      const seq = await edit(api, ann, { conversationId, messageId, text: 'a secret' })
+      await vi.waitUntil(() => heard.some((text) => text.includes(`"lastSeq":${seq}`)))
+      expect(heard.filter((text) => text.includes(`"lastSeq":${seq}`))).toEqual([grown(conversationId, seq)])
+    },
+  )
+
+  test('P9 is not heard by the own devices that the message was kept from', async ({ api, listen }) => {
+    const [ann, ben] = [await signUp(api), await signUp(api)]
+    const { conversationId } = await say(api, ann, ben)
+    const [atAnn, atBen] = [
+      await listen(roomChannel(`u:${ann.userId}`)),
+      await listen(roomChannel(`u:${ben.userId}`)),
+    ]
+    const draft = {
+      clientMessageId: uuid(),
+      to: { conversationId },
+      type: 'text',
+      content: { text: 'hi' },
+      switches: { synced: false },
+    }
+    const messageId = String((await api.post('/v1/messages', draft, ann.token)).body['messageId'])
+    await edit(api, ann, { conversationId, messageId, text: 'a secret' })
+    await vi.waitUntil(() => atBen.some((text) => text.includes('a secret')))
+    await say(api, ann, ben, 'to all devices')
+    await vi.waitUntil(() => atAnn.some((text) => text.includes('to all devices')))
+    expect(atAnn.join()).not.toContain('a secret')
+  })
+
+  test('P9 says nothing of its words when it is made up for: who sees the message may have changed', async ({
+    api,
+    service,
+    listen,
+  }) => {
+    const [ann, ben] = [await signUp(api), await signUp(api)]
+    const { conversationId, messageId } = await say(api, ann, ben)
+    const heard = await listen(roomChannel(`u:${ben.userId}`))
+    const seq = await edit(api, ann, { conversationId, messageId, text: 'a secret' })
+    await vi.waitUntil(() => heard.some((text) => text.includes('a secret')))
+    await api.post(`/v1/conversations/${conversationId}/hidden`, { messageIds: [messageId] }, ben.token)
+    await vi.waitUntil(() => heard.some((text) => text.includes('message:hidden')))
+    heard.length = 0
+    await service.ctx.pool.query(
+      `insert into dispatch (conversation_ids, first_seqs, last_seqs, claimed_at) values (array[$1], array[$2::bigint], array[$2::bigint], now() - interval '1 minute')`,
+      [conversationId, seq],
+    )
+    await vi.waitUntil(() => heard.length > 0, { timeout: 10_000 })
+    expect(heard[0]).toBe(grown(conversationId, seq))
   })
 })
 

@@ -1,4 +1,4 @@
-import { openRpc } from '@parley/shared/rpc'
+import { openRpc } from '@parley/shared/rpc-client'
 import { signUp } from '@parley/testing/chat-api'
 import { expect, vi } from 'vitest'
 import { startMessages } from '../src/service.ts'

@@ -3,6 +3,7 @@ import type { Entry } from '@parley/shared/entry'
 import type { SyncPage } from '@parley/shared/protocol'
 import type { Caller, StandingAsk } from '@parley/shared/rpc'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
+import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { test } from './fixture.ts'
 
@@ -215,6 +216,36 @@ describe('how people stand, for gateways', () => {
   })
 })
 
+test.for(['public', 'chatroom', 'live'])(
+  'P9 who is silenced in a %s group stays silenced after leaving and coming back',
+  async (policy, { api }) => {
+    const [owner, bob, cas] = (await people(api, 3)) as [Person, Person, Person]
+    const id = await found(api, owner, [], { policy, joinBy: 'free' })
+    const members = `/v1/conversations/${id}/members`
+    const come = (who: Person) => api.post(`/v1/conversations/${id}/join`, {}, who.token)
+    const leave = (who: Person) => api.post(`/v1/conversations/${id}/leave`, {}, who.token)
+    await come(bob)
+    await come(cas)
+    expect((await api.put(`${members}/${bob.userId}/silence`, { seconds: 600 }, owner.token)).status).toBe(
+      200,
+    )
+    const until = async () => {
+      const { body } = await api.get(members, owner.token)
+      const listed = body['members'] as unknown as { userId: string; silencedUntil?: string }[]
+      return listed.find(({ userId }) => userId === bob.userId)?.silencedUntil
+    }
+    const silencedUntil = await until()
+    for (const who of [bob, cas]) await leave(who)
+    for (const who of [bob, cas]) expect((await come(who)).body['result']).toBe('done')
+    expect([(await say(api, bob, id)).status, (await say(api, cas, id)).status]).toEqual([403, 201])
+    expect(await until()).toBe(silencedUntil)
+    expect((await api.put(`${members}/${bob.userId}/silence`, { seconds: 0 }, owner.token)).status).toBe(200)
+    await leave(bob)
+    await come(bob)
+    expect((await say(api, bob, id)).status).toBe(201)
+  },
+)
+
 test('A8.5 a change of the profile is an entry of the log, made by the server', async ({ api }) => {
   const [owner, bob] = (await people(api, 2)) as [Person, Person]
   const id = await found(api, owner, [bob])
@@ -257,6 +288,34 @@ test('A8.1 P3 made again under its own id after a lost answer it is one group; t
   expect((await make(other)).body['error']).toMatchObject({ code: 'conflict' })
   const entries = await api.get(`/v1/conversations/${draft.conversationId}/entries`, bob.token)
   expect(entries.body['entries']).toMatchObject([{ kind: 'created' }])
+})
+
+test('a user is in at most 5,000 groups, and in as many direct conversations beside as there are people', async ({
+  api,
+  service,
+}) => {
+  const [owner, talker, collector] = (await people(api, 3)) as [Person, Person, Person]
+  const fill = ({ userId }: Person, kind: string, count: number) =>
+    sql`
+      with made as (
+        insert into conversation (conversation_id, kind, creator_id, last_seq, last_count)
+        select ${kind} || ${uuid()} || n, ${kind}, ${userId}, 0, 0 from generate_series(1, ${count}::int) n
+        returning conversation_id
+      )
+      insert into member (conversation_id, user_id, role, joined_seq, delivered_seq, read_seq, notified_seq)
+      select conversation_id, ${userId}, 'member', 0, 0, 0, 0 from made`.execute(service.ctx.db)
+  await fill(talker, 'direct', 5_000)
+  await fill(collector, 'group', 3_000)
+  await fill(collector, 'live', 2_000)
+  const id = await found(api, talker, [], { policy: 'chatroom' })
+  const join = (who: Person) => api.post(`/v1/conversations/${id}/join`, {}, who.token)
+  expect((await join(owner)).body['result']).toBe('done')
+  expect(await join(collector)).toMatchObject({ status: 409, body: { error: { code: 'conflict' } } })
+  const invited = { name: 'G', userIds: [talker.userId, collector.userId] }
+  expect((await api.post('/v1/conversations', invited, owner.token)).body['results']).toEqual([
+    { userId: talker.userId, result: 'done' },
+    { userId: collector.userId, result: 'refused', reason: 'in-too-many-groups' },
+  ])
 })
 
 test('A8.16 whoever knows its id joins a group that others made; one that is not there is refused', async ({

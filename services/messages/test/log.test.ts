@@ -167,6 +167,19 @@ describe('syncing', () => {
     })
   })
 
+  test.for([
+    ['of a year before the first', { lastAt: '0000-01-01T00:00:00Z', conversationId: 'd-x' }],
+    ['with NUL', { lastAt: '2026-01-01T00:00:00Z', conversationId: 'd-\u0000' }],
+  ] as const)('P10 refuses a cursor %s', async ([, after], { api }) => {
+    const bob = await signUp(api)
+    const crafted = { epoch: uuid(), since: null, next: '1', after }
+    const cursor = Buffer.from(JSON.stringify(crafted)).toString('base64url')
+    expect(await api.get(`/v1/sync?cursor=${cursor}`, bob.token)).toMatchObject({
+      status: 400,
+      body: { error: { code: 'invalid_request' } },
+    })
+  })
+
   test('A6.8 what the device knows decides which entries it is sent', async ({ rpc, api }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     const { conversationId } = await say(api, alice, { userId: bob.userId }, '1')

@@ -1,7 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { deliveriesOf } from '@parley/shared/delivery'
 import type { ConversationId, UserId } from '@parley/shared/ids'
-import type { RpcClient } from '@parley/shared/rpc'
+import type { RpcClient } from '@parley/shared/rpc-client'
 import { type Api, createApi, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
 import { MessageTypeSetting } from '../src/message-types/message-type.ts'

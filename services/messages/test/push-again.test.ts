@@ -1,5 +1,4 @@
-import { deliveriesOf } from '@parley/shared/delivery'
-import type { AgainQuery } from '@parley/shared/rpc'
+import { type AgainQuery, deliveriesOf } from '@parley/shared/delivery'
 import { signUp } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
 import { bind, say, test } from './delivery-fixture.ts'

@@ -1,7 +1,8 @@
 import { createECDH, randomBytes, randomUUID as uuid } from 'node:crypto'
 import type { UserId } from '@parley/shared/ids'
 import { type Person, signUp } from '@parley/testing/chat-api'
-import { describe, expect } from 'vitest'
+import type { Pool } from 'pg'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { say, test as base } from './delivery-fixture.ts'
 
 const test = base.extend(
@@ -75,6 +76,52 @@ describe('where a device is rung', () => {
     await bind(bob, { kind: 'apns-voip', token: voip })
     await bind(bob, { kind: 'apns', token: uuid().replaceAll('-', '') })
     expect(await targets()).toMatchObject([{ token: { kind: 'apns-voip', value: voip } }])
+  })
+})
+
+describe('P9 a device that logs out while its token is being bound', () => {
+  /** Holds what the statement locks until it is released, at the latest when the test is over. */
+  async function hold(pool: Pool, statement: string, token: string): Promise<() => Promise<unknown>> {
+    const client = await pool.connect()
+    onTestFinished(() => client.release(true))
+    await client.query('begin')
+    await client.query(statement, [token])
+    return () => client.query('commit')
+  }
+  const waitForLocks = (pool: Pool, waiting: number) =>
+    vi.waitUntil(async () => {
+      const { rows } = await pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return rows.length === waiting
+    })
+
+  test('first, is not bound any more', async ({ api, bind, service: { ctx } }) => {
+    const bob = await signUp(api)
+    const token = uuid()
+    const release = await hold(ctx.pool, 'select pg_advisory_xact_lock(hashtextextended($1, 0))', token)
+    const binding = bind(bob, { kind: 'fcm', token })
+    await waitForLocks(ctx.pool, 1)
+    expect((await api.delete('/v1/sessions/current', bob.token)).status).toBe(204)
+    await release()
+    expect(await binding).toMatchObject({ status: 401, body: { error: { code: 'unauthenticated' } } })
+    const { rows } = await ctx.pool.query('select user_id from push_token where token = $1', [token])
+    expect(rows).toEqual([])
+  })
+
+  test('last, keeps none', async ({ api, bind, service: { ctx } }) => {
+    const [eve, bob] = [await signUp(api), await signUp(api)]
+    const token = uuid()
+    await bind(eve, { kind: 'fcm', token })
+    const release = await hold(ctx.pool, 'select from push_token where token = $1 for update', token)
+    const binding = bind(bob, { kind: 'fcm', token })
+    await waitForLocks(ctx.pool, 1)
+    const loggingOut = api.delete('/v1/sessions/current', bob.token)
+    await waitForLocks(ctx.pool, 2)
+    await release()
+    expect([(await binding).status, (await loggingOut).status]).toEqual([204, 204])
+    const { rows } = await ctx.pool.query('select user_id from push_token where token = $1', [token])
+    expect(rows).toEqual([])
   })
 })
 

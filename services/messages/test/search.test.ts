@@ -149,9 +149,26 @@ test('P10 a search without a word, with too many, or with a made-up position is 
     expect((await search(api, pair.ann, words)).body.error?.code).toBe('invalid_request')
   expect((await search(api, pair.ann, 'x', { next: 'bm90IG91cnM' })).body.error?.code).toBe('invalid_request')
   expect((await search(api, pair.ann, 'x', { limit: '51' })).body.error?.code).toBe('invalid_request')
+  const places = [
+    ['0000-01-01T00:00:00Z', 'd-x', 1],
+    [`2026-01-01T00:00:00.${'0'.repeat(200)}Z`, 'd-x', 1],
+    ['2026-01-01T00:00:00Z', 'd-\u0000', 1],
+  ]
+  for (const place of places) {
+    const next = Buffer.from(JSON.stringify(place)).toString('base64url')
+    expect((await search(api, pair.ann, 'x', { next })).body.error?.code).toBe('invalid_request')
+  }
   // What means something to the index's own language is a word like any other, or none.
   for (const words of ["a' | 'b", 'x:* & !y', '\\', "'; drop table entry; --"])
     expect([200, 400]).toContain((await search(api, pair.ann, words)).status)
+})
+
+test.for([
+  ['before the first year', '0000-01-01T00:00:00Z'],
+  ['of too many digits', `2026-01-01T00:00:00.${'0'.repeat(200)}Z`],
+] as const)('P10 a search since or until a time %s is refused', async ([, time], { api, pair }) => {
+  for (const bound of ['since', 'until'])
+    expect((await search(api, pair.ann, 'x', { [bound]: time })).body.error?.code).toBe('invalid_request')
 })
 
 test('P10 a search that takes too long is given up, and says so', async ({ service: { ctx } }) => {
@@ -181,7 +198,7 @@ test('what grew unnoticed is found and indexed, and a second indexer does nothin
   expect(await found(api, pair.ben, 'pomegranate')).toEqual([sent.messageId])
 })
 
-test('of a backlog each conversation gets its share, and what is left is noted once', async ({
+test('of a backlog each conversation gets its share, and what is left is noted once, as old as it is', async ({
   service: { ctx },
   api,
   pair: { ann, ben },
@@ -194,7 +211,7 @@ test('of a backlog each conversation gets its share, and what is left is noted o
     const { conversationId: quiet } = await say(api, eve, { userId: ben.userId }, 'hazelnut')
     await vi.waitUntil(async () => (await trx.selectFrom('dispatch').execute()).length === 0)
 
-    expect(await indexSome(trx, 4)).toBe(4)
+    expect(await indexSome(trx, 4)).toEqual({ messages: 4, unfinished: 1 })
     const progress = await trx
       .selectFrom('searchProgress')
       .select(['conversationId', 'indexedSeq'])
@@ -205,9 +222,14 @@ test('of a backlog each conversation gets its share, and what is left is noted o
       { conversationId: quiet, indexedSeq: 1 },
       { conversationId: busy, indexedSeq: 3 },
     ])
-    expect(await trx.selectFrom('searchPending').select('conversationIds').execute()).toEqual([
-      { conversationIds: [busy] },
-    ])
+    const { sentAt } = await trx
+      .selectFrom('entry')
+      .select('sentAt')
+      .where('conversationId', '=', busy)
+      .where('seq', '=', 3)
+      .executeTakeFirstOrThrow()
+    const left = await trx.selectFrom('searchPending').select(['conversationIds', 'createdAt']).execute()
+    expect(left).toEqual([{ conversationIds: [busy], createdAt: sentAt }])
   })
   await indexed(ctx)
   expect(await found(api, ben, 'walnut')).toHaveLength(12)
@@ -226,7 +248,7 @@ test('of more conversations than a round has entries for, each has its turn, tho
     for (let round = 0; round < 6; round++) {
       await sayToAll()
       await vi.waitUntil(async () => (await trx.selectFrom('dispatch').execute()).length === 0)
-      expect(await indexSome(trx, 1)).toBe(1)
+      expect(await indexSome(trx, 1)).toMatchObject({ messages: 1 })
     }
     const progress = await trx
       .selectFrom('searchProgress')

@@ -276,6 +276,32 @@ describe('sending from a server', () => {
     ])
   })
 
+  test.for([
+    [
+      'blocks them',
+      (api: Api, to: Person, from: Person) => api.put(`/v1/contacts/${from.userId}/block`, {}, to.token),
+    ],
+    [
+      'takes contacts only',
+      (api: Api, to: Person) => api.patch('/v1/me', { messagesFrom: 'contacts' }, to.token),
+    ],
+  ] as const)(
+    'P9 as a user to somebody who %s, by that scope, and only by it',
+    async ([, shut], { api, server }) => {
+      const [ada, bob] = [await signUp(api), await signUp(api)]
+      await shut(api, bob, ada)
+      const as = (path: string) =>
+        server.post(path, { senderId: ada.userId, message: hello({ userId: bob.userId }) }, key)
+      for (const seq of [1, 2]) {
+        expect(code(await as('/server/v1/messages'))).toBe('forbidden')
+        expect(await as('/server/v1/messages/override')).toMatchObject({ status: 201, body: { seq } })
+        expect(code(await api.post('/v1/messages', hello({ userId: bob.userId }), ada.token))).toBe(
+          'forbidden',
+        )
+      }
+    },
+  )
+
   test('P10 content is checked as everywhere, and nothing goes into a group that was dissolved', async ({
     api,
     server,

@@ -7,6 +7,8 @@ import { test as base } from './fixture.ts'
 
 const secret = 'a secret between services'
 
+type Admin = (method: string, path: string, body?: object) => Promise<number>
+
 const test = base
   .extend(
     'admin',
@@ -232,4 +234,40 @@ describe('a suspended account', () => {
     expect((await api.get('/v1/sessions', person.token)).status).toBe(401)
     expect((await api.get('/v1/sessions', (await logIn(api, person.userId)).token)).status).toBe(200)
   })
+})
+
+describe('a device whose session expired while it was away', () => {
+  const endings: [string, (api: Api, person: Person, admin: Admin) => Promise<number>][] = [
+    [
+      'everybody is logged out',
+      async (api, person) =>
+        (await api.delete('/v1/sessions', (await logIn(api, person.userId, 'web')).token)).status,
+    ],
+    [
+      'the password is changed',
+      async (api, person) => {
+        const { token } = await logIn(api, person.userId, 'web')
+        const passwords = { currentPassword: person.password, newPassword: randomUUID() }
+        return (await api.put('/v1/accounts/current/password', passwords, token)).status
+      },
+    ],
+    [
+      'the account is suspended',
+      (_api, person, admin) => admin('PUT', `/admin/accounts/${person.userId}/suspension`, {}),
+    ],
+  ]
+
+  test.for(endings)(
+    'P9 gets no push any more once %s',
+    async ([, end], { api, admin, service, pushTokensOf }) => {
+      const person = await signUp(api)
+      await bind(api, person, randomUUID())
+      await service.ctx.pool.query(
+        `update session set expires_at = now() - interval '1 minute' where user_id = $1`,
+        [person.userId],
+      )
+      expect(await end(api, person, admin)).toBe(204)
+      expect(await pushTokensOf(person.userId)).toEqual([])
+    },
+  )
 })

@@ -44,6 +44,27 @@ describe('accounts and sessions', () => {
     expect((await api.post('/v1/sessions/refresh', { refreshToken: person.refreshToken })).status).toBe(200)
   })
 
+  test('two tabs that refresh at once, or a retry that overtakes, all get a session that goes on', async ({
+    api,
+    service,
+  }) => {
+    const person = await signUp(api)
+    const refresh = async (refreshToken: string) => {
+      const { status, body } = await api.post('/v1/sessions/refresh', { refreshToken })
+      expect(status).toBe(200)
+      return String(body['refreshToken'])
+    }
+    const [one, two] = await Promise.all([refresh(person.refreshToken), refresh(person.refreshToken)])
+    const late = await refresh(person.refreshToken)
+    await service.ctx.pool.query(
+      `update session set rotated_at = now() - interval '2 minutes' where user_id = $1`,
+      [person.userId],
+    )
+    const next = await refresh(one)
+    expect(next).not.toBe(one)
+    for (const other of [two, late]) expect(await refresh(other)).toBe(next)
+  })
+
   test('a refresh token used long after it was replaced ends the session', async ({ api, service }) => {
     const person = await signUp(api)
     const { body } = await api.post('/v1/sessions/refresh', { refreshToken: person.refreshToken })

@@ -1,7 +1,7 @@
 import { randomUUID as uuid } from 'node:crypto'
 import type { UserId } from '@parley/shared/ids'
 import type { SyncPage, SyncQuery } from '@parley/shared/protocol'
-import type { RpcClient } from '@parley/shared/rpc'
+import type { RpcClient } from '@parley/shared/rpc-client'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { decodeJwt } from 'jose'
 import type { PoolClient } from 'pg'

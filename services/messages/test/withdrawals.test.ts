@@ -1,9 +1,11 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { deliveriesOf } from '@parley/shared/delivery'
 import type { ConversationId, UserId } from '@parley/shared/ids'
-import type { RpcClient } from '@parley/shared/rpc'
+import type { RpcClient } from '@parley/shared/rpc-client'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
+import { sql } from 'kysely'
 import { describe, expect, vi } from 'vitest'
+import type { Context } from '../src/context.ts'
 import { bind, say, test, type WithdrawalJob } from './delivery-fixture.ts'
 
 interface Told {
@@ -63,6 +65,22 @@ const hasJob = (withdrawn: WithdrawalJob[], who: Person, late?: string) =>
       ),
     { timeout: 10_000 },
   )
+
+/**
+ * When no transaction of before goes on, of whatever database of this Postgres: while one does, what was told meanwhile
+ * counts as told at the same time.
+ */
+async function othersEnded({ db }: Pick<Context, 'db'>): Promise<void> {
+  const { rows } = await sql<{ now: string }>`select pg_current_xact_id()::text as now`.execute(db)
+  await vi.waitUntil(
+    async () => {
+      const since = await sql<{ ended: boolean }>`
+        select pg_snapshot_xmin(pg_current_snapshot()) > ${rows[0]?.now}::xid8 as ended`.execute(db)
+      return since.rows[0]?.ended
+    },
+    { timeout: 20_000 },
+  )
+}
 
 /** Alice's words and Bob's phone, in a group that Alice owns. */
 async function talk(api: Api) {
@@ -229,6 +247,7 @@ describe('alerts that hold no longer', () => {
   test('P6 alerts of two conversations that were on their way together leave a true badge, in whatever order they came', async ({
     api,
     rpc,
+    service,
     withdrawn,
   }) => {
     const [alice, carol, bob] = [await signUp(api), await signUp(api), await signUp(api)]
@@ -241,6 +260,7 @@ describe('alerts that hold no longer', () => {
     await hasJob(withdrawn, bob)
     expect(await due(rpc, bob)).toMatchObject([{ badge: 2, read: [], gone: [] }])
     await settle(rpc, bob)
+    await othersEnded(service.ctx)
     const next = await ask(rpc, bob, (await say(api, alice, bob)).conversationId)
     await report(rpc, bob, next)
     expect(await due(rpc, bob)).toEqual([])

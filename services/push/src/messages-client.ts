@@ -1,5 +1,6 @@
 import { chooseAmong } from '@parley/shared/instances'
-import { openRpc, type Rpc } from '@parley/shared/rpc'
+import type { Rpc } from '@parley/shared/rpc'
+import { openRpc } from '@parley/shared/rpc-client'
 import type { Tracing } from '@parley/shared/tracing'
 
 interface MessagesClientOptions {

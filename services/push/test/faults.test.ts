@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Delivery } from '@parley/shared/delivery'
+import type { Delivery, PushOutcome } from '@parley/shared/delivery'
 import { type ConversationId, type UserId, uuidFrom } from '@parley/shared/ids'
-import type { PushOutcome } from '@parley/shared/rpc'
 import {
   type ApnsSimulatorOptions,
   createApnsCredentials,

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Delivery } from '@parley/shared/delivery'
+import type { Delivery, PushOutcome, PushTarget } from '@parley/shared/delivery'
 import type { DeviceId, UserId } from '@parley/shared/ids'
-import type { PushOutcome, PushTarget } from '@parley/shared/rpc'
 import { describe, expect } from 'vitest'
 import type { DeadLetter } from '../src/dead-letters/dead-letters.ts'
 import type { Replayed } from '../src/dead-letters/replay-letters.ts'

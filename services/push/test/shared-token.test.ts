@@ -18,6 +18,7 @@ const test = base
     const worker = () =>
       createSharedToken({
         redis,
+        log,
         name,
         replaceEveryMs: 60_000,
         async mint() {
@@ -68,6 +69,29 @@ describe('a provider token', () => {
     slow.resolve(next)
     expect(await refreshed).toBe(next.value)
     expect(workers.minted).toHaveLength(2)
+  })
+
+  test('that is due and cannot be replaced serves until it expires', async ({ workers }) => {
+    workers.mintBy(async () => ({ ...token(-1), expiresAt: Date.now() + 2_000 }))
+    const [first, second] = workers.list
+    const old = await first?.get()
+    workers.mintBy(() => Promise.reject(new Error('no')))
+    expect(await first?.get()).toBe(old)
+    expect(await second?.get()).toBe(old)
+    await expect
+      .poll(() => first?.get().catch(({ message }: Error) => message), { timeout: 15_000 })
+      .toBe('no')
+  })
+
+  test('called bad does not serve on when it cannot be replaced', async ({ workers }) => {
+    workers.mintBy(async () => token(-1))
+    const [worker] = workers.list
+    const stale = (await worker?.get()) ?? ''
+    workers.mintBy(() => Promise.reject(new Error('no')))
+    await expect(worker?.replace(stale)).rejects.toThrow('no')
+    await expect
+      .poll(() => worker?.get().catch(({ message }: Error) => message), { timeout: 15_000 })
+      .toBe('no')
   })
 
   test('called bad is replaced once, whoever notices', async ({ workers }) => {

@@ -2,9 +2,10 @@ import { AppError } from '@parley/shared/errors'
 import { userRoom } from '@parley/shared/realtime'
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { Context } from '../context.ts'
-import { nodeFull, tooManySockets } from '../errors.ts'
+import { nodeDrains, nodeFull, tooManySockets } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { authenticate, type Newcomer, refusal } from './authenticate.ts'
+import { drained } from './drain.ts'
 import { settleRooms } from './settle-rooms.ts'
 import { createSteps } from './steps.ts'
 
@@ -20,10 +21,10 @@ type AdmitContext = Pick<
   | 'verifyToken'
   | 'governor'
   | 'tickets'
->
+> & { isDraining: () => boolean }
 
 /**
- * Decides a handshake: a valid token, a session that has not ended, room on this node. The socket has its rooms,
+ * Decides a handshake: a valid token, a session that has not ended, room on this node, which is to stay. The socket has its rooms,
  * and this node hears them, before the client is told that it is connected; so what it syncs after that and what
  * it hears leave nothing between them.
  */
@@ -39,6 +40,7 @@ export function createAdmission(ctx: AdmitContext) {
     verifyToken,
     governor,
     tickets,
+    isDraining,
   } = ctx
   const refused = new Counter({
     name: 'parley_gateway_handshakes_refused_total',
@@ -73,6 +75,7 @@ export function createAdmission(ctx: AdmitContext) {
 
   return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
     try {
+      checkStaying()
       if (registry.connections >= config.limits.connections) throw nodeFull()
       const observe = seconds.startTimer()
       if (socket.handshake.auth['returnTicket'] === undefined) governor.checkRoom()
@@ -89,7 +92,13 @@ export function createAdmission(ctx: AdmitContext) {
     }
   }
 
+  /** Who was let in after the beginning of a drain would be sent away again, or not even be told to come back. */
+  function checkStaying(): void {
+    if (isDraining()) throw nodeDrains(drained().reconnectAfterMs)
+  }
+
   async function enter(socket: ChatSocket, { identity, appState, heartbeat }: Newcomer): Promise<void> {
+    checkStaying()
     const { userId, deviceId } = identity
     // A device that comes back takes the place of its older socket, so that one does not count.
     if (registry.otherDevices(userId, deviceId) >= config.limits.socketsPerUser) throw tooManySockets()
@@ -113,6 +122,8 @@ export function createAdmission(ctx: AdmitContext) {
     settleRooms(adapter, socket.id, changes.addTo(conversationIds))
     // A Redis that is slow or away keeps nobody out: they sync when they are in, and again when it is back.
     await subscriber.settled()
+    // Socket.IO takes whom it refuses out of all rooms.
+    checkStaying()
     if (changes.any) settleRooms(adapter, socket.id, changes.addTo(conversationIds))
   }
 }

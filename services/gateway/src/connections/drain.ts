@@ -14,11 +14,13 @@ const longestWindowMs = 15_000
 const returnsPerSecond = 500
 const answerWithinMs = 5_000
 const closedWithinMs = 2_000
+/** Leaves those who came late time to be closed. */
+const lateAnswerWithinMs = 1_000
 
 /**
  * Sends everybody elsewhere: in slices over the given time, in random order, each told a moment of its own to
  * come back at and given a ticket for it, so that the other nodes meet a stream and not a wave. A socket with a request in hand is closed
- * after its answer.
+ * after its answer. Whoever comes in meanwhile follows at the end.
  */
 export async function drain(
   registry: Registry,
@@ -28,21 +30,31 @@ export async function drain(
   const perSlice = Math.ceil(sockets.length / slices)
   const pauseMs = drainMs / slices
   const windowMs = windowFor(sockets.length, drainMs)
-  for (let i = 0; i < sockets.length; i += perSlice) {
-    const slice = sockets.slice(i, i + perSlice)
-    await Promise.race([Promise.all(slice.map(idle)), wait(answerWithinMs)])
+  const sent = new WeakSet<ChatSocket>()
+
+  async function send(slice: ChatSocket[], withinMs: number): Promise<void> {
+    await Promise.race([Promise.all(slice.map(idle)), wait(withinMs)])
     for (const socket of slice) {
+      sent.add(socket)
       if (!socket.connected) continue
       const { code, reason, reconnectAfterMs } = drained(windowMs)
       const returnTicket = tickets.issue(socket.data.identity.sessionId, reconnectAfterMs)
       socket.emit('session:draining', { reconnectAfterMs, returnTicket })
       closeSocket(socket, code, reason)
     }
+  }
+
+  for (let i = 0; i < sockets.length; i += perSlice) {
+    await send(sockets.slice(i, i + perSlice), answerWithinMs)
     if (i + perSlice < sockets.length) await wait(pauseMs)
   }
   // What follows a drain ends the sockets that are left in a way that tells their clients not to come back.
   const deadline = Date.now() + closedWithinMs
-  while (registry.connections > 0 && Date.now() < deadline) await wait(10)
+  while (registry.connections > 0 && Date.now() < deadline) {
+    const late = [...registry.sockets()].filter((socket) => !sent.has(socket))
+    if (late.length > 0) await send(late, lateAnswerWithinMs)
+    else await wait(10)
+  }
 }
 
 /** How a connection ends with its node: to come back at a moment of its own. */

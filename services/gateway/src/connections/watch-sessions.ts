@@ -1,4 +1,3 @@
-import { AppError, type ErrorCode } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import { closeCodes } from '@parley/shared/protocol'
@@ -9,8 +8,6 @@ import type { MessagesClient } from '../messages-client.ts'
 import { closeSocket } from './close-socket.ts'
 import type { EndedSessions } from './ended-sessions.ts'
 import type { Registry } from './registry.ts'
-import type { RoomChanges } from './room-changes.ts'
-import { settleRooms } from './settle-rooms.ts'
 
 const pageSize = 1_000
 const askEveryMs = 20_000
@@ -72,32 +69,3 @@ export async function closeEnded({
     for (const session of ended) endedSessions.end(session)
   }
 }
-
-/**
- * Puts every socket into the rooms of the groups its user is in by now, and out of others: orders may have been lost.
- * One whose session has ended is left to `closeEnded`; throws at the end if others could not be asked about.
- */
-export async function renewRooms({
-  registry,
-  roomChanges,
-  messages,
-}: Pick<WatchOptions, 'registry' | 'messages'> & { roomChanges: RoomChanges }): Promise<void> {
-  const all = [...registry.sockets()]
-  let failure: PromiseRejectedResult | undefined
-  for (let i = 0; i < all.length; i += pageSize) {
-    const outcomes = await Promise.allSettled(
-      all.slice(i, i + pageSize).map(async (socket) => {
-        using changes = roomChanges.watch(socket.data.identity.userId)
-        const { conversationIds } = await messages.openSession(socket.data.identity)
-        if (socket.connected) settleRooms(socket.nsp.adapter, socket.id, changes.addTo(conversationIds))
-      }),
-    )
-    failure ??= outcomes
-      .filter((outcome) => outcome.status === 'rejected')
-      .find(({ reason }) => !hasEnded(reason))
-  }
-  if (failure) throw failure.reason
-}
-
-const endings: ReadonlySet<ErrorCode> = new Set(['unauthenticated', 'session_replaced', 'account_suspended'])
-const hasEnded = (cause: unknown) => cause instanceof AppError && endings.has(cause.code)

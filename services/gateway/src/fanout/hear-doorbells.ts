@@ -1,4 +1,3 @@
-import { closeCodes } from '@parley/shared/protocol'
 import { decodeEvent, decodeTraced, roomOfChannel, splitEvents, tracedMark } from '@parley/shared/realtime'
 import type { Tracing } from '@parley/shared/tracing'
 import type { Namespace } from 'socket.io'
@@ -7,7 +6,7 @@ import { noticeMark } from '../connections/twins.ts'
 import type { ChatSocket } from '../realtime.ts'
 import { decodeDroppable, droppableMark } from './droppable.ts'
 import type { FanoutMetrics } from './fanout-metrics.ts'
-import { closeIfTooSlow } from './slow-readers.ts'
+import { isCutOff } from './slow-readers.ts'
 import { storedAt } from './stored-at.ts'
 import { textFrames } from './text-frames.ts'
 
@@ -84,13 +83,8 @@ export function hearDoorbells(
         continue
       }
       if (causedBy !== undefined && isLeftOut(socket, causedBy)) continue
-      const { conn, data } = socket
-      if (conn.readyState !== 'open' || data.closeCode === closeCodes.slowConsumer) continue
-      if (closeIfTooSlow(conn)) {
-        data.closeCode = closeCodes.slowConsumer
-        metrics.slowConsumers.inc({ reason: 'queue' })
-        continue
-      }
+      const { conn } = socket
+      if (conn.readyState !== 'open' || isCutOff(conn)) continue
       if (conn.transport.name === 'websocket') conn.write('2', frames)
       else for (const event of events) writeToPolling(conn, event)
       written++

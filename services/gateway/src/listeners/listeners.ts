@@ -105,10 +105,10 @@ export function createListeners({ limits, adapter, subscriber, roomChanges }: Li
     endSession(sessionId: SessionId, ending: Ending): void {
       for (const { identity, end } of byId.values()) if (identity.sessionId === sessionId) end(ending)
     },
-    /** Doorbells of these rooms may have been lost: who is in one looks, each at a moment of its own. */
-    wake(rooms: ReadonlySet<string>, { withinMs }: { withinMs: number }): void {
+    /** Doorbells of these rooms, or orders to whomever, may have been lost: who is concerned looks, each at a moment of its own. */
+    wake(rooms: ReadonlySet<string> | 'all', { withinMs }: { withinMs: number }): void {
       for (const listener of byId.values()) {
-        if (adapter.sids.get(listener.id)?.isDisjointFrom(rooms) === false)
+        if (rooms === 'all' || adapter.sids.get(listener.id)?.isDisjointFrom(rooms) === false)
           setTimeout(() => listener.missedSome(), Math.random() * withinMs).unref()
       }
     },

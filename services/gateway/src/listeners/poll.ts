@@ -29,12 +29,14 @@ export async function poll(
   const hangUp = () => listener.end({ code: closeCodes.internal, reason: 'the caller has gone' })
   if (gone.aborted) hangUp()
   gone.addEventListener('abort', hangUp, { once: true })
-  await listener.letIn(() => messages.openSession(identity))
+  const letIn = () => listener.letIn(() => messages.openSession(identity))
+  await letIn()
   let page = await ask(query)
   while (isEmpty(page) && performance.now() < deadline) {
     await listener.rang(deadline - performance.now())
     const ending = listener.ending()
     if (ending) throw refusalOf(ending)
+    if (listener.takeMissed()) await letIn()
     if (performance.now() < deadline) page = await ask({ ...query, cursor: page.cursor })
   }
   return page

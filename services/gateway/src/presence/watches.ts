@@ -3,10 +3,12 @@ import { startLoop } from '@parley/shared/loop'
 import { findReach, newsChannelOf, newsChannelPrefix } from '@parley/shared/presence'
 import type { PresenceState } from '@parley/shared/presence-events'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
+import type { VisibleUser } from '@parley/shared/rpc'
 import { Gauge } from 'prom-client'
 import type { Context } from '../context.ts'
 import { presenceBusy, presenceUnknown } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
+import { createVisibilityChanges } from './visibility-changes.ts'
 import { createWatchBook, watchedForMs } from './watch-book.ts'
 import { newWatched, observe, toState, type Watched } from './watched.ts'
 
@@ -14,6 +16,8 @@ const lookEveryMs = 500
 /** Every watched user is asked about again within this, whether there was news or not: news may be lost. */
 const roundMs = 60_000
 const askedAtOnce = 500
+/** About one watch, while rights change on the way. */
+const asksAtMost = 5
 
 type WatchContext = Pick<
   Context,
@@ -30,6 +34,7 @@ export function startWatches(ctx: WatchContext) {
   const { graceMs, watchesPerSocket } = config.presence
   const book = createWatchBook({ subscriber, watchesPerSocket })
   const { watched } = book
+  const visibilityChanges = createVisibilityChanges()
   const changed = new Set<UserId>()
   let round = watched.keys()
 
@@ -103,7 +108,11 @@ export function startWatches(ctx: WatchContext) {
   async function watch(socket: ChatSocket, userIds: UserId[]): Promise<PresenceState[]> {
     if (load.isHigh()) throw presenceBusy()
     book.checkRoom(socket, userIds)
-    const { visible } = await messages.visible({ userId: socket.data.identity.userId, otherIds: userIds })
+    const { userId: seenBy } = socket.data.identity
+    const visible = await askVisible(seenBy, userIds)
+    // Whose rights ended with nobody knowing here, as when the order was lost.
+    const seen = new Set(visible.map(({ userId }) => userId))
+    for (const userId of userIds) if (!seen.has(userId)) hide(seenBy, userId)
     book.checkRoom(socket, userIds)
     if (!socket.connected) return []
     const entries = new Map<string, Watched>()
@@ -114,7 +123,21 @@ export function startWatches(ctx: WatchContext) {
     }
     await subscriber.settled()
     await learn(entries)
-    return userIds.map((userId) => toState(userId, entries.get(userId) ?? newWatched()))
+    // Whom the socket must not see any more by now has left the book.
+    const still = new Set(book.watchedBy(socket))
+    return userIds.map((userId) =>
+      toState(userId, (still.has(userId) ? entries.get(userId) : undefined) ?? newWatched()),
+    )
+  }
+
+  /** Where rights have changed on the way, it asks again: no order finds a watch that is not in the book yet. */
+  async function askVisible(seenBy: UserId, otherIds: UserId[]): Promise<VisibleUser[]> {
+    for (let asked = 0; asked < asksAtMost; asked++) {
+      using changes = visibilityChanges.watch([seenBy, ...otherIds])
+      const { visible } = await messages.visible({ userId: seenBy, otherIds })
+      if (!changes.any) return visible
+    }
+    throw presenceBusy()
   }
 
   /** Asks about those of whom nothing is known here yet. */
@@ -137,8 +160,8 @@ export function startWatches(ctx: WatchContext) {
 
   return {
     /**
-     * Errors: `too_large` beyond the bound of a socket, `overloaded` while the gateway is under load, `unavailable` while
-     * Redis or messages does not answer.
+     * Errors: `too_large` beyond the bound of a socket, `overloaded` while the gateway is under load or rights change faster
+     * than they can be asked for, `unavailable` while Redis or messages does not answer.
      */
     async set(
       socket: ChatSocket,
@@ -157,6 +180,7 @@ export function startWatches(ctx: WatchContext) {
      * watchers see somebody go, and cannot tell why.
      */
     async recheck(userIds: UserId[]): Promise<void> {
+      visibilityChanges.changed(userIds)
       const pairs = new Map<UserId, Set<UserId>>()
       const note = (seenBy: UserId, userId: UserId) =>
         pairs.set(seenBy, (pairs.get(seenBy) ?? new Set<UserId>()).add(userId))

@@ -28,8 +28,8 @@ export async function changePassword(
     // Of two changes at the same moment the second was proved by a password that holds no longer.
     if (held?.passwordHash !== account?.passwordHash) throw wrongCredentials()
     await store.updatePassword(trx, userId, passwordHash)
-    const live = await sessions.listLive(trx, userId)
-    const others = live.map((session) => session.sessionId).filter((id) => id !== sessionId)
+    const unended = await sessions.listUnended(trx, userId)
+    const others = unended.map((session) => session.sessionId).filter((id) => id !== sessionId)
     return sessions.endSessions(trx, others, { reason: 'revoked' })
   })
   await announceEnd(ctx, ended, { reason: 'revoked' })

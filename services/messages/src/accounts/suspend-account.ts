@@ -18,10 +18,10 @@ export async function suspendAccount(
 ): Promise<void> {
   const ended = await ctx.db.transaction().execute(async (trx) => {
     if (!(await store.setSuspension(trx, userId, { reason }))) throw unknownUser()
-    const live = await sessions.listLive(trx, userId)
+    const unended = await sessions.listUnended(trx, userId)
     return sessions.endSessions(
       trx,
-      live.map(({ sessionId }) => sessionId),
+      unended.map(({ sessionId }) => sessionId),
       { reason: 'suspended' },
     )
   })

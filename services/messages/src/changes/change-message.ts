@@ -35,6 +35,10 @@ export type MessageChange =
       content: Record<string, unknown>
       /** Whose devices show an alert that holds no longer. */
       alerted?: string[]
+      /** Whether the sender's other devices get it. */
+      synced?: boolean
+      /** False where it says what not everybody there may read. */
+      isForAll?: boolean
     }
   | { seq: number }
 
@@ -69,7 +73,7 @@ export async function changeMessage(
       roleOf: async (userId) => (await findMember(trx, conversationId, userId))?.role,
     })
     if ('seq' in changed) return { seq: changed.seq }
-    const { kind, content, alerted = [] } = changed
+    const { kind, content, alerted = [], synced = true, isForAll = true } = changed
     const happening = {
       conversationId,
       senderId: actorId,
@@ -77,13 +81,14 @@ export async function changeMessage(
       type: message.type,
       content: { messageId, ...content },
       targetSeq: seq,
+      synced,
     }
     const appended = await appendEntry(trx, happening, { isActivity: false, changesMembers: false })
-    return { seq: appended.row.seq, appended, facts: conversation, alerted }
+    return { seq: appended.row.seq, appended, facts: conversation, alerted, isForAll }
   })
   if (done.appended) {
     const { row, dispatchId } = done.appended
-    ctx.dispatcher.announceEntry(row, { facts: done.facts, dispatchId })
+    ctx.dispatcher.announceEntry(row, { facts: done.facts, dispatchId, isForAll: done.isForAll })
     ctx.withdrawals.note(done.alerted)
   }
   return { seq: done.seq }

@@ -35,7 +35,12 @@ export async function editMessage(
       return { seq: await store.findLastChange(trx, { conversationId, targetSeq, kind: 'edit' }) }
     }
     await store.editMessage(trx, conversationId, message.seq, { content, digest })
-    return { kind: 'edit', content: { content, ...(digest === null ? {} : { digest }) } }
+    return {
+      kind: 'edit',
+      content: { content, ...(digest === null ? {} : { digest }) },
+      synced: message.synced,
+      isForAll: await store.isSeenByAll(trx, conversationId, message.seq),
+    }
   })
 }
 

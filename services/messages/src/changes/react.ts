@@ -18,7 +18,8 @@ export async function react(
     if (message.recalledAt) throw wasRecalled()
     if (!mayWrite(member)) throw silenced()
     const reactions = message.reactions ?? {}
-    const users = reactions[emoji] ?? []
+    // An emoji is any text, also one that every object answers to.
+    const users = (Object.hasOwn(reactions, emoji) ? reactions[emoji] : undefined) ?? []
     if (users.includes(actorId) !== remove) {
       const query = { conversationId, targetSeq: message.seq, kind: 'reaction', senderId: actorId }
       return { seq: await store.findLastChange(trx, query) }

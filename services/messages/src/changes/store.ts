@@ -7,11 +7,40 @@ export type HeldMessage = NonNullable<Awaited<ReturnType<typeof findMessage>>>
 export async function findMessage(trx: Transaction<Database>, conversationId: string, seq: number) {
   return trx
     .selectFrom('entry')
-    .select(['seq', 'senderId', 'type', 'content', 'digest', 'sentAt', 'editedAt', 'recalledAt', 'reactions'])
+    .select([
+      'seq',
+      'senderId',
+      'type',
+      'content',
+      'digest',
+      'synced',
+      'sentAt',
+      'editedAt',
+      'recalledAt',
+      'reactions',
+    ])
     .where('conversationId', '=', conversationId)
     .where('seq', '=', seq)
     .where('kind', '=', 'message')
     .executeTakeFirst()
+}
+
+/** Whether nobody in a conversation came after a message, cleared the log past it or deleted it for themselves. */
+export async function isSeenByAll(
+  db: Kysely<Database>,
+  conversationId: string,
+  seq: number,
+): Promise<boolean> {
+  const { rows } = await sql<{ seenByAll: boolean }>`
+    select not exists (
+      select from member m
+      where m.conversation_id = ${conversationId} and (
+        greatest(m.joined_seq, m.cleared_seq) >= ${seq}
+        or m.hides_entries and exists (
+          select from hidden_entry h
+          where h.user_id = m.user_id and h.conversation_id = m.conversation_id and h.seq = ${seq}))
+    ) as seen_by_all`.execute(db)
+  return rows[0]?.seenByAll ?? false
 }
 
 /** The newest entry of a kind about a message, by one person where one is named. */

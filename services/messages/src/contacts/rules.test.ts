@@ -94,6 +94,12 @@ describe('what a wish makes of a pair', () => {
       pair(is('declined', { requestedAt: now }), stranger),
       'rate_limited',
     ],
+    [
+      'asking again at once after taking the request back',
+      ask,
+      rules.remove(ask(pair(stranger, stranger)).pair).pair,
+      'rate_limited',
+    ],
     ['accepting nobody', rules.accept, pair(stranger, stranger), 'conflict'],
     ['accepting one’s own request', rules.accept, pair(is('requested'), is('received')), 'conflict'],
     [
@@ -119,12 +125,17 @@ describe('what a wish makes of a pair', () => {
     expect(() => decide(before)).toThrow(expect.objectContaining({ code }))
   })
 
-  test('who declined may be asked again after a day', () => {
-    const dayBefore = new Date(now.getTime() - 24 * 3_600_000)
-    expect(states(ask(pair(is('declined', { requestedAt: dayBefore }), stranger)).pair)).toEqual([
-      'requested',
-      'received',
-    ])
+  const dayBefore = new Date(now.getTime() - 24 * 3_600_000)
+  test.for([
+    ['declined', pair(is('declined', { requestedAt: dayBefore }), stranger)],
+    ['were asked and not waited for', pair(is('none', { requestedAt: dayBefore }), stranger)],
+  ] as const)('who %s may be asked again after a day', ([, before]) => {
+    expect(states(ask(before).pair)).toEqual(['requested', 'received'])
+  })
+
+  test('whom I declined since I took my own request back may be asked at any time', () => {
+    const before = pair(is('none', { requestedAt: now }), is('declined', { requestedAt: now }))
+    expect(states(ask(before).pair)).toEqual(['requested', 'received'])
   })
 
   test('only the blocker is told of a block', () => {

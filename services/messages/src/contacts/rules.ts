@@ -1,7 +1,10 @@
 import { alreadyBlocked, askedTooSoon, noRequest, notAContact, requestRefused } from '../errors.ts'
 import type { Change, Pair } from './relation.ts'
 
-/** Who was declined may ask the same person again after this; that person may ask at any time. */
+/**
+ * Who was declined, or took a request back, may ask the same person again after this: nobody is alerted by the same
+ * stranger more often. That person may ask at any time.
+ */
 const askAgainAfterMs = 24 * 3_600_000
 
 /*
@@ -16,7 +19,8 @@ export function request(pair: Pair, { greeting, now }: { greeting: string | null
   if (mine.blocked) throw alreadyBlocked()
   if (mine.state === 'contact' || mine.state === 'requested') return { pair }
   if (mine.state === 'received') return become(pair)
-  if (mine.state === 'declined') {
+  const askedInVain = mine.state === 'declined' || (mine.state === 'none' && theirs.state !== 'declined')
+  if (askedInVain) {
     const waitMs = (mine.requestedAt?.getTime() ?? 0) + askAgainAfterMs - now.getTime()
     if (waitMs > 0) throw askedTooSoon(waitMs)
   }

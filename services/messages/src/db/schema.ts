@@ -1,5 +1,5 @@
+import type { PushTarget } from '@parley/shared/delivery'
 import type { PushTokenKind } from '@parley/shared/protocol'
-import type { PushTarget } from '@parley/shared/rpc'
 import type { ColumnType, Generated, Selectable } from 'kysely'
 import type { MessagesFrom } from '../contacts/bars.ts'
 import type { Relation } from '../contacts/relation.ts'
@@ -293,7 +293,7 @@ interface HiddenEntryTable {
   seq: number
 }
 
-/** How somebody's membership ended, for their devices that were away. */
+/** How somebody's membership ended, for their devices that were away and for when they come back. */
 interface FormerMemberTable {
   userId: string
   conversationId: string
@@ -301,6 +301,8 @@ interface FormerMemberTable {
   endedBy: string
   note: string | null
   endedAt: Generated<Date>
+  /** What the member row said: who comes back may not write until then. */
+  silencedUntil: Date | null
   changedXid: Generated<string>
 }
 

@@ -1,5 +1,5 @@
+import type { Alert } from '@parley/shared/delivery'
 import { messageIdOf } from '@parley/shared/ids'
-import type { Alert } from '@parley/shared/rpc'
 import { digestFor } from '../message-types/digest.ts'
 import type { MessageType } from '../message-types/message-type.ts'
 import { alertText, type Reader } from './alert.ts'

@@ -1,5 +1,5 @@
+import type { AgainQuery } from '@parley/shared/delivery'
 import type { PushTokenKind } from '@parley/shared/protocol'
-import type { AgainQuery } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database, Preview, PushKeys } from '../db/schema.ts'
 

@@ -1,5 +1,5 @@
+import type { AgainQuery, DueDevices, DueQuery, DueReply, PushTarget } from '@parley/shared/delivery'
 import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
-import type { AgainQuery, DueDevices, DueQuery, DueReply, PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { createAlertBook } from './alert-book.ts'
 import * as store from './due-store.ts'

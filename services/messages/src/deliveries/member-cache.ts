@@ -13,7 +13,8 @@ interface Kept {
 
 /**
  * Who is in the conversations that are written to, so that "is anybody away?" costs no query while nobody joins or
- * leaves: a commit says what version of the members it saw, and a list of another version is read anew.
+ * leaves: a commit says what version of the members it saw, and a list of another version is read anew, as is that of
+ * a commit which does not say.
  */
 export function createMemberCache(db: Kysely<Database>) {
   const kept = new Map<string, Kept>()
@@ -34,7 +35,8 @@ export function createMemberCache(db: Kysely<Database>) {
     /** By conversation. */
     async membersOf(spans: NotedSpan[]): Promise<Map<string, string[]>> {
       const unknown = spans.filter(
-        ({ conversationId, membersVersion }) => kept.get(conversationId)?.membersVersion !== membersVersion,
+        ({ conversationId, membersVersion }) =>
+          membersVersion === undefined || kept.get(conversationId)?.membersVersion !== membersVersion,
       )
       for (const row of await listMemberIds(
         db,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import type { PushOutcome, PushReport, WithdrawalOutcome } from '@parley/shared/delivery'
 import type { ConversationId, UserId } from '@parley/shared/ids'
-import type { PushOutcome, PushReport, WithdrawalOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { forgetPushToken } from '../devices/store.ts'
 import { recordAttempts } from './attempts-store.ts'

@@ -1,5 +1,5 @@
+import type { PushOutcome, ReadMark } from '@parley/shared/delivery'
 import type { PushTokenKind } from '@parley/shared/protocol'
-import type { PushOutcome, ReadMark } from '@parley/shared/rpc'
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import { mayHaveUnread, unreadOf } from '../log/unread.ts'

@@ -1,4 +1,4 @@
-import type { PushOutcome } from '@parley/shared/rpc'
+import type { PushOutcome } from '@parley/shared/delivery'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/schema.ts'
 

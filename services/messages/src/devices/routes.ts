@@ -2,6 +2,7 @@ import type { HttpApp } from '@parley/shared/http'
 import { PushTokenKind } from '@parley/shared/protocol'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
+import { sessionEnded } from '../errors.ts'
 import { authenticate } from '../sessions/authenticate.ts'
 import * as store from './store.ts'
 
@@ -47,8 +48,8 @@ function isLocale(tag: string): boolean {
 
 export function deviceRoutes(app: HttpApp, ctx: Context): void {
   app.put('/v1/devices/current/push', { schema: { body: Binding } }, async (request, reply) => {
-    const { userId, deviceId } = await authenticate(ctx, request)
-    await store.bindPushToken(ctx.db, {
+    const { userId, deviceId, sessionId } = await authenticate(ctx, request)
+    const isBound = await store.bindPushToken(ctx.db, sessionId, {
       userId,
       deviceId,
       ...request.body,
@@ -56,6 +57,7 @@ export function deviceRoutes(app: HttpApp, ctx: Context): void {
       locale: request.body.locale ?? null,
       keys: request.body.kind === 'webpush' ? request.body.keys : null,
     })
+    if (!isBound) throw sessionEnded()
     return reply.status(204).send()
   })
 }

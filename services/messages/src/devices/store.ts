@@ -15,11 +15,27 @@ export interface PushBinding {
   keys: PushKeys | null
 }
 
-/** Binds a token to this user's device; whoever had it before has it no longer. */
-export async function bindPushToken(db: Kysely<Database>, binding: PushBinding): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+/**
+ * Binds a token to this user's device; whoever had it before has it no longer. False, and nothing is bound, if the
+ * session that asks has ended: whoever ends it waits for this, or this for them, and then unbinds what is there.
+ */
+export async function bindPushToken(
+  db: Kysely<Database>,
+  sessionId: string,
+  binding: PushBinding,
+): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
     // Two users who bind the same token at once take turns.
     await sql`select pg_advisory_xact_lock(hashtextextended(${binding.token}, 0))`.execute(trx)
+    const session = await trx
+      .selectFrom('session')
+      .select('sessionId')
+      .where('sessionId', '=', sessionId)
+      .where('endedAt', 'is', null)
+      .where('expiresAt', '>', new Date())
+      .forShare()
+      .executeTakeFirst()
+    if (!session) return false
     await trx
       .deleteFrom('pushToken')
       .where('kind', '=', binding.kind)
@@ -46,6 +62,7 @@ export async function bindPushToken(db: Kysely<Database>, binding: PushBinding):
         }),
       )
       .execute()
+    return true
   })
 }
 

@@ -2,7 +2,7 @@ import type { UserId } from '@parley/shared/ids'
 import type { Profile } from '@parley/shared/protocol'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
-import { badCursor } from '../errors.ts'
+import { decodePosition, encodePosition } from '../log/opaque-position.ts'
 import { toProfile } from './profile.ts'
 import * as store from './store.ts'
 
@@ -14,23 +14,14 @@ export async function searchUsers(
   seenBy: UserId,
   { query, cursor, limit }: { query: string; cursor?: string | undefined; limit: number },
 ): Promise<{ users: Profile[]; cursor?: string }> {
-  const after = cursor === undefined ? null : decode(cursor)
+  const after = cursor === undefined ? null : decodePosition(Position, cursor)
   const rows = await store.listByPrefix(db, { words: query, after, seenBy, limit: limit + 1 })
   const page = rows.slice(0, limit)
   const last = page.at(-1)
   return {
     users: page.map(toProfile),
-    ...(rows.length > limit && last ? { cursor: encode({ term: last.term, userId: last.userId }) } : {}),
-  }
-}
-
-const encode = (position: z.output<typeof Position>) =>
-  Buffer.from(JSON.stringify(position)).toString('base64url')
-
-function decode(cursor: string): z.output<typeof Position> {
-  try {
-    return Position.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
-  } catch {
-    throw badCursor()
+    ...(rows.length > limit && last
+      ? { cursor: encodePosition<typeof Position>({ term: last.term, userId: last.userId }) }
+      : {}),
   }
 }

@@ -7,9 +7,9 @@ import { Gauge, type Registry } from 'prom-client'
 import type { Database } from '../db/schema.ts'
 import type { Absentees } from '../deliveries/absentees.ts'
 import { type ConversationFacts, type LogRow, messageKind, plainEntry } from '../log/entry.ts'
-import type { PreparedSend } from '../messages/commit-batch.ts'
 import type { SettledBatch } from '../messages/commit-until-settled.ts'
-import { doorbellsOf, passingBellsOf, type Ring } from './doorbell.ts'
+import type { PreparedSend } from '../messages/prepared-send.ts'
+import { doorbellsOf, passingBellsOf, type Ring, wordlessBellsOf } from './doorbell.ts'
 import { createForgetter } from './forget.ts'
 import * as store from './store.ts'
 import { startSweep } from './sweep.ts'
@@ -101,11 +101,17 @@ export function createDispatcher({
 
     /**
      * Announces an entry that was committed outside the lanes, such as a change of members. It rings at `joined`
-     * too, because their gateways are only now subscribing to the conversation's room.
+     * too, because their gateways are only now subscribing to the conversation's room. What is not for all rings
+     * without its words.
      */
     announceEntry(
       row: LogRow,
-      { facts, dispatchId, joined = [] }: { facts: ConversationFacts; dispatchId: number; joined?: string[] },
+      {
+        facts,
+        dispatchId,
+        joined = [],
+        isForAll = true,
+      }: { facts: ConversationFacts; dispatchId: number; joined?: string[]; isForAll?: boolean },
     ): void {
       absentees.note({
         conversationId: row.conversationId,
@@ -113,7 +119,8 @@ export function createDispatcher({
         lastSeq: row.seq,
         membersVersion: undefined,
       })
-      ringAndForget(doorbellsOf(row, facts, joined), [dispatchId]).catch(unsent)
+      const rings = isForAll ? doorbellsOf(row, facts, joined) : wordlessBellsOf(row, facts)
+      ringAndForget(rings, [dispatchId]).catch(unsent)
     },
 
     async [Symbol.asyncDispose]() {

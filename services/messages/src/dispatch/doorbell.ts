@@ -1,7 +1,7 @@
 import type { ConversationId, UserId } from '@parley/shared/ids'
 import { conversationRoom, encodeEvent, userRoom } from '@parley/shared/realtime'
 import { type ConversationFacts, type LogRow, toEntry, toSummary } from '../log/entry.ts'
-import type { PreparedSend } from '../messages/commit-batch.ts'
+import type { PreparedSend } from '../messages/prepared-send.ts'
 
 export interface Ring {
   room: string
@@ -16,13 +16,16 @@ export interface Ring {
 export function doorbellsOf(row: LogRow, facts: ConversationFacts, alsoUserIds: string[] = []): Ring[] {
   const text = encodeEvent('entry:new', { entry: toEntry(row), summary: toSummary(facts, row.seq) })
   if (row.synced) return roomsOf(facts, alsoUserIds).map((room) => ({ room, text }))
-  if (!facts.userIds) {
-    const grown = encodeEvent('log:grown', { conversationId: row.conversationId, lastSeq: row.seq })
-    return roomsOf(facts).map((room) => ({ room, text: grown }))
-  }
+  if (!facts.userIds) return wordlessBellsOf(row, facts)
   return roomsOf({ ...facts, userIds: facts.userIds.filter((userId) => userId !== row.senderId) }).map(
     (room) => ({ room, text }),
   )
+}
+
+/** The same where not everybody who hears it may read the entry: each reads the log with their own rights. */
+export function wordlessBellsOf({ conversationId, seq }: LogRow, facts: ConversationFacts): Ring[] {
+  const text = encodeEvent('log:grown', { conversationId, lastSeq: seq })
+  return roomsOf(facts).map((room) => ({ room, text }))
 }
 
 /** Where a message that is not kept is heard: the same, now or never. */

@@ -3,7 +3,8 @@ import { startLoop } from '@parley/shared/loop'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import type { Absentees } from '../deliveries/absentees.ts'
-import { doorbellsOf, type Ring } from './doorbell.ts'
+import { editKind } from '../log/entry.ts'
+import { doorbellsOf, type Ring, wordlessBellsOf } from './doorbell.ts'
 import * as store from './store.ts'
 
 const everyMs = 1_000
@@ -28,7 +29,7 @@ export function startSweep({ log, db, absentees, ringAndForget }: SweepOptions):
     if (overdue.length === 0) return
     const spans = overdue.flatMap(spansOf)
     const newest = await store.listNewest(db, lastOfEach(spans))
-    const rings = newest.flatMap((row) => doorbellsOf(row, { ...row, kind: row.conversationKind }))
+    const rings = newest.flatMap(ringsOf)
     for (const span of spans) absentees.note({ ...span, membersVersion: undefined })
     await ringAndForget(
       rings,
@@ -36,6 +37,12 @@ export function startSweep({ log, db, absentees, ringAndForget }: SweepOptions):
     )
     log.info({ dispatches: overdue.length }, 'overdue dispatches were announced')
   })
+}
+
+/** Of an edit without its words: who may read them is asked when it is announced, and not again here. */
+function ringsOf(row: store.RingableEntry): Ring[] {
+  const facts = { ...row, kind: row.conversationKind }
+  return row.kind === editKind ? wordlessBellsOf(row, facts) : doorbellsOf(row, facts)
 }
 
 function spansOf(row: { conversationIds: string[]; firstSeqs: number[]; lastSeqs: number[] }): store.Span[] {

@@ -1,6 +1,6 @@
 import { listExisting } from '../accounts/store.ts'
 import type { Context } from '../context.ts'
-import { maxConversationsPerUser } from './limits.ts'
+import { maxGroupsPerUser } from './limits.ts'
 import * as store from './store.ts'
 
 export interface PersonResult {
@@ -13,7 +13,7 @@ export interface PersonResult {
 export async function admit({ db }: Pick<Context, 'db'>, userIds: string[]) {
   if (userIds.length === 0) return { admitted: [], refused: [] }
   const existing = await listExisting(db, userIds)
-  const full = await store.listFull(db, userIds, maxConversationsPerUser)
+  const full = await store.listFull(db, userIds, maxGroupsPerUser)
   const admitted = userIds.filter((userId) => existing.has(userId) && !full.has(userId))
   const refused = userIds
     .filter((userId) => !admitted.includes(userId))

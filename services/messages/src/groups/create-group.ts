@@ -10,22 +10,23 @@ import {
   noInvitations,
   noSuchJoinBy,
   noSuchPolicy,
-  tooManyConversations,
+  tooManyGroups,
 } from '../errors.ts'
 import { appendEntry } from '../log/append.ts'
 import { toSummary } from '../log/entry.ts'
 import { claimPicture } from '../media-access/claim-media.ts'
 import type { Policy } from '../policies/policy.ts'
+import { creatorRole } from '../policies/rights.ts'
 import { admit } from './admit.ts'
 import { announceChange } from './change-group.ts'
-import { maxConversationsPerUser } from './limits.ts'
+import { maxGroupsPerUser } from './limits.ts'
 import * as store from './store.ts'
 
 type Draft = ClientRequest<'group:create'>
 
 /**
- * A group of its creator, who owns it if it has an owner, and those of the named users who exist. Done again
- * under the same id by the same user, as after a lost answer, it is the group that is there.
+ * A group of its creator, who has the highest role that its rules know, and those of the named users who exist. Done
+ * again under the same id by the same user, as after a lost answer, it is the group that is there.
  */
 export async function createGroup(
   ctx: Context,
@@ -40,8 +41,11 @@ export async function createGroup(
   const named = new Set<string>([...draft.userIds, ...draft.adminIds])
   named.delete(creatorId)
   const { admitted, refused } = await admit(ctx, [creatorId, ...named])
-  if (!admitted.includes(creatorId)) throw tooManyConversations(maxConversationsPerUser)
-  const members = admitted.map((userId) => ({ userId, role: roleOf(userId, creatorId, draft) }))
+  if (!admitted.includes(creatorId)) throw tooManyGroups(maxGroupsPerUser)
+  const members = admitted.map((userId) => ({
+    userId,
+    role: userId === creatorId ? creatorRole(policy) : roleOf(userId, draft),
+  }))
 
   const group = toNewGroup(conversationId, creatorId, policy, draft)
   const appended = await ctx.db.transaction().execute(async (trx) => {
@@ -90,8 +94,7 @@ function checkDraft(policy: Policy, { joinBy, adminIds, userIds }: Draft): void 
   if (1 + userIds.length + adminIds.length > policy.maxMembers) throw groupIsFull(policy.maxMembers)
 }
 
-function roleOf(userId: string, creatorId: string, { adminIds }: Draft): Role {
-  if (userId === creatorId) return 'owner'
+function roleOf(userId: string, { adminIds }: Draft): Role {
   return adminIds.some((adminId) => adminId === userId) ? 'admin' : 'member'
 }
 

@@ -1,12 +1,12 @@
 import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
-import { groupIsFull, notAMember, tooManyConversations } from '../errors.ts'
+import { groupIsFull, notAMember, tooManyGroups } from '../errors.ts'
 import { toSummary } from '../log/entry.ts'
 import { admit } from './admit.ts'
 import { changeGroup, type HeldGroup } from './change-group.ts'
 import { enter } from './invite.ts'
-import { maxConversationsPerUser, maxRequestsPerGroup } from './limits.ts'
+import { maxGroupsPerUser, maxRequestsPerGroup } from './limits.ts'
 import * as requests from './requests-store.ts'
 import * as store from './store.ts'
 
@@ -20,7 +20,7 @@ export async function join(
   { conversationId, greeting }: ClientRequest<'group:join'>,
 ): Promise<ClientReply<'group:join'>> {
   const { admitted } = await admit(ctx, [actorId])
-  if (admitted.length === 0) throw tooManyConversations(maxConversationsPerUser)
+  if (admitted.length === 0) throw tooManyGroups(maxGroupsPerUser)
   return changeGroup<ClientReply<'group:join'>>(ctx, { actorId, conversationId }, async (group) => {
     const { conversation, role, trx } = group
     const standing = toSummary(conversation, conversation.lastSeq)

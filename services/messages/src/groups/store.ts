@@ -36,7 +36,10 @@ export async function insertGroup(
   return numInsertedOrUpdatedRows === 1n
 }
 
-/** Adds members who see what comes after `joinedSeq`, and names those who were not in it before. */
+/**
+ * Adds members who see what comes after `joinedSeq`, and names those who were not in it before. Who comes back while
+ * silenced is silenced still.
+ */
 export async function insertMembers(
   trx: Transaction<Database>,
   conversationId: string,
@@ -44,6 +47,11 @@ export async function insertMembers(
   { joinedSeq, readSeq }: { joinedSeq: number; readSeq: number },
 ): Promise<string[]> {
   if (members.length === 0) return []
+  const silences = await forgetFormer(
+    trx,
+    conversationId,
+    members.map(({ userId }) => userId),
+  )
   const rows = await trx
     .insertInto('member')
     .values(
@@ -51,6 +59,7 @@ export async function insertMembers(
         conversationId,
         userId,
         role,
+        silencedUntil: silences.get(userId) ?? null,
         joinedSeq,
         deliveredSeq: readSeq,
         readSeq,
@@ -60,15 +69,22 @@ export async function insertMembers(
     .onConflict((conflict) => conflict.doNothing())
     .returning('userId')
     .execute()
-  const added = rows.map(({ userId }) => userId)
-  if (added.length > 0) {
-    await trx
-      .deleteFrom('formerMember')
-      .where('conversationId', '=', conversationId)
-      .where('userId', 'in', added)
-      .execute()
-  }
-  return added
+  return rows.map(({ userId }) => userId)
+}
+
+/** Until when those of the users who were members before were silenced when they left. */
+async function forgetFormer(
+  trx: Transaction<Database>,
+  conversationId: string,
+  userIds: string[],
+): Promise<Map<string, Date | null>> {
+  const rows = await trx
+    .deleteFrom('formerMember')
+    .where('conversationId', '=', conversationId)
+    .where('userId', 'in', userIds)
+    .returning(['userId', 'silencedUntil'])
+    .execute()
+  return new Map(rows.map(({ userId, silencedUntil }) => [userId, silencedUntil]))
 }
 
 export type HeldConversation = NonNullable<Awaited<ReturnType<typeof lockConversation>>>
@@ -177,7 +193,10 @@ export async function findSenior(
   return row?.userId
 }
 
-/** Ends memberships, and remembers for a while how, so that devices that were away learn of it; whose they were. */
+/**
+ * Ends memberships, and remembers how, so that devices that were away learn of it, and until when people were silenced,
+ * so that leaving is no way out of it; whose they were.
+ */
 export async function removeMembers(
   trx: Transaction<Database>,
   conversationId: string,
@@ -189,13 +208,13 @@ export async function removeMembers(
       delete from member
       where conversation_id = ${conversationId}
         and ${userIds === 'all' ? sql`true` : sql`user_id = any(${userIds})`}
-      returning user_id
+      returning user_id, silenced_until
     )
-    insert into former_member (conversation_id, user_id, reason, ended_by, note)
-    select ${conversationId}, user_id, ${end.reason}, ${end.by}, ${end.note} from gone
+    insert into former_member (conversation_id, user_id, reason, ended_by, note, silenced_until)
+    select ${conversationId}, user_id, ${end.reason}, ${end.by}, ${end.note}, silenced_until from gone
     on conflict (user_id, conversation_id) do update
       set reason = excluded.reason, ended_by = excluded.ended_by, note = excluded.note, ended_at = now(),
-        changed_xid = pg_current_xact_id()
+        silenced_until = excluded.silenced_until, changed_xid = pg_current_xact_id()
     returning user_id`.execute(trx)
   return rows.map(({ userId }) => userId)
 }
@@ -296,13 +315,15 @@ export async function listMembers(
     .execute()
 }
 
-/** Those of the users who are in as many groups as anyone may be. */
+/** Those of the users who are in as many groups as anyone may be; whom they talk to beside is no matter. */
 export async function listFull(db: Kysely<Database>, userIds: string[], limit: number): Promise<Set<string>> {
   const rows = await db
-    .selectFrom('member')
-    .select('userId')
-    .where('userId', 'in', userIds)
-    .groupBy('userId')
+    .selectFrom('member as m')
+    .innerJoin('conversation as c', 'c.conversationId', 'm.conversationId')
+    .select('m.userId')
+    .where('m.userId', 'in', userIds)
+    .where('c.kind', 'in', ['group', 'live'])
+    .groupBy('m.userId')
     .having((eb) => eb.fn.countAll<number>(), '>=', limit)
     .execute()
   return new Set(rows.map(({ userId }) => userId))

@@ -13,6 +13,7 @@ export interface Happening {
   targetSeq?: number
   counted?: boolean
   pushed?: boolean
+  synced?: boolean
 }
 
 export interface Appended {
@@ -34,7 +35,15 @@ export async function appendEntry(
   happening: Happening,
   { isActivity, changesMembers }: AppendOptions,
 ): Promise<Appended> {
-  const { conversationId, counted = false, pushed = false, targetSeq = null, content, ...rest } = happening
+  const {
+    conversationId,
+    counted = false,
+    pushed = false,
+    synced = true,
+    targetSeq = null,
+    content,
+    ...rest
+  } = happening
   const now = sql<Date>`greatest(entry_at, now())`
   const {
     lastSeq: seq,
@@ -53,7 +62,7 @@ export async function appendEntry(
     .where('conversationId', '=', conversationId)
     .returning(['lastSeq', 'lastCount', 'entryAt'])
     .executeTakeFirstOrThrow()
-  const row = { ...plainEntry, ...rest, conversationId, seq, targetSeq, counted, sentAt }
+  const row = { ...plainEntry, ...rest, conversationId, seq, targetSeq, counted, synced, sentAt }
   await trx
     .insertInto('entry')
     .values({ ...row, content: JSON.stringify(content), pushed, count: lastCount })

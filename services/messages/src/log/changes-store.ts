@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database, Role } from '../db/schema.ts'
 import type { ConversationFacts } from './entry.ts'
-import { entryColumns, type ReadRow } from './store.ts'
+import { entryColumns, isHidden, type ReadRow } from './store.ts'
 import { unreadOf } from './unread.ts'
 
 export interface ChangedConversation extends ConversationFacts {
@@ -140,9 +140,7 @@ function changesOf({ userId, since, after, limit, known, newestOfUnknown, entrie
     from (select ${positionColumns({ userId, since })}) position
     left join page p on true
     left join lateral (
-      select json_agg(json_build_object(${asJson}, 'hidden', p.hides_entries and exists (
-        select from hidden_entry h
-        where h.user_id = ${userId} and h.conversation_id = e.conversation_id and h.seq = e.seq))) as entries
+      select json_agg(json_build_object(${asJson}, 'hidden', p.hides_entries and ${isHidden(userId)})) as entries
       from (
         (select ${columns} from entry
           where conversation_id = p.conversation_id and seq > p.start_seq order by seq limit ${entriesEach})

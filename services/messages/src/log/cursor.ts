@@ -1,5 +1,6 @@
+import { Timestamp } from '@parley/shared/entry'
 import { z } from 'zod'
-import { badCursor } from '../errors.ts'
+import { decodePosition, encodePosition } from './opaque-position.ts'
 
 const xid = z.string().regex(/^[1-9]\d{0,18}$/)
 
@@ -39,7 +40,7 @@ const Encoded = z.object({
   epoch: z.uuid(),
   since: xid.nullable(),
   next: xid,
-  after: z.object({ lastAt: z.iso.datetime(), conversationId: z.string().max(64) }).nullable(),
+  after: z.object({ lastAt: Timestamp, conversationId: z.string().max(64) }).nullable(),
   seen: Seen.optional(),
   nextSeen: Seen.optional(),
 })
@@ -59,32 +60,24 @@ export function snapshotOf({ before, seen = [0] }: Position): string {
 }
 
 export function encodeCursor({ epoch, since, next, after }: Cursor): string {
-  const encoded: z.input<typeof Encoded> = {
+  return encodePosition<typeof Encoded>({
     epoch,
     since: since?.before ?? null,
     next: next.before,
     after,
     ...(since?.seen ? { seen: since.seen } : {}),
     ...(next.seen && since !== next ? { nextSeen: next.seen } : {}),
-  }
-  return Buffer.from(JSON.stringify(encoded)).toString('base64url')
+  })
 }
 
-/** Opaque to clients, and not trusted: it only chooses among what its bearer may see anyway. */
 export function decodeCursor(text: string): Cursor {
-  try {
-    const { epoch, since, next, after, seen, nextSeen } = Encoded.parse(
-      JSON.parse(Buffer.from(text, 'base64url').toString()),
-    )
-    const position = (before: string, withSeen: Position['seen']): Position =>
-      withSeen ? { before, seen: withSeen } : { before }
-    return {
-      epoch,
-      since: since === null ? null : position(since, seen),
-      next: position(next, nextSeen),
-      after,
-    }
-  } catch {
-    throw badCursor()
+  const { epoch, since, next, after, seen, nextSeen } = decodePosition(Encoded, text)
+  const position = (before: string, withSeen: Position['seen']): Position =>
+    withSeen ? { before, seen: withSeen } : { before }
+  return {
+    epoch,
+    since: since === null ? null : position(since, seen),
+    next: position(next, nextSeen),
+    after,
   }
 }

@@ -4,6 +4,8 @@ import type { ConversationKind, EntryRow } from '../db/schema.ts'
 import { isoTime } from './iso-time.ts'
 
 export const messageKind = 'message'
+/** The one kind that says words of another entry. */
+export const editKind = 'edit'
 
 /** A row of the log, without what only the server needs. */
 export type LogRow = Omit<EntryRow, 'pushed' | 'count'>
@@ -48,9 +50,16 @@ export function toEntry(row: LogRow): Entry {
   }
 }
 
-/** An entry as one reader sees it: what is not for them keeps its number and nothing else. */
-export function toEntryFor(userId: string, row: LogRow & { hidden: boolean }): Entry {
-  const withheld = row.hidden || (!row.synced && row.senderId === userId)
+/**
+ * An entry as one reader sees it: what is not for them keeps its number and nothing else. An edit is withheld with its
+ * message, whose words it says: here where that is not after their floor, by `hidden` where they deleted it.
+ */
+export function toEntryFor(
+  { userId, floorSeq }: { userId: string; floorSeq: number },
+  row: LogRow & { hidden: boolean },
+): Entry {
+  const isBelow = row.kind === editKind && row.targetSeq !== null && row.targetSeq <= floorSeq
+  const withheld = row.hidden || isBelow || (!row.synced && row.senderId === userId)
   if (!withheld) return toEntry(row)
   return {
     conversationId: row.conversationId,

@@ -37,7 +37,7 @@ export async function readLog(
     ? (rows.at(-1)?.seq ?? view.lastSeq) >= view.lastSeq
     : (rows[0]?.seq ?? 0) <= view.floorSeq + 1
   return {
-    entries: rows.map((row) => toEntryFor(userId, row)),
+    entries: rows.map((row) => toEntryFor({ userId, floorSeq: view.floorSeq }, row)),
     lastSeq: view.lastSeq,
     complete: reached || rows.length < limit,
   }

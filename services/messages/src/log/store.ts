@@ -1,8 +1,8 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../db/schema.ts'
-import type { LogRow } from './entry.ts'
+import { editKind, type LogRow } from './entry.ts'
 
-/** As one reader has it: whether they deleted it for themselves. */
+/** As one reader has it: whether they deleted it for themselves, or what it is an edit of. */
 export type ReadRow = LogRow & { hidden: boolean }
 
 export const entryColumns = [
@@ -90,7 +90,7 @@ export async function listEntries(
   },
 ): Promise<ReadRow[]> {
   const rows = await db
-    .selectFrom('entry')
+    .selectFrom('entry as e')
     .select(entryColumns)
     .select(range.hidesEntries ? isHidden(range.userId).as('hidden') : sql<boolean>`false`.as('hidden'))
     .where('conversationId', '=', range.conversationId)
@@ -102,9 +102,11 @@ export async function listEntries(
   return range.from === 'start' ? rows : rows.toReversed()
 }
 
-const isHidden = (userId: string) => sql<boolean>`exists (
+/** Whether a user deleted the message of an entry `e` for themselves: an edit is hidden with what it edits. */
+export const isHidden = (userId: string | RawBuilder<unknown>) => sql<boolean>`exists (
   select from hidden_entry h
-  where h.user_id = ${userId} and h.conversation_id = entry.conversation_id and h.seq = entry.seq)`
+  where h.user_id = ${userId} and h.conversation_id = e.conversation_id
+    and h.seq = case when e.kind = ${sql.lit(editKind)} then e.target_seq else e.seq end)`
 
 /** For many conversations at once: the entries after a seq each, oldest first, and the one that a list shows. */
 export async function listEntriesOfMany(
@@ -116,9 +118,7 @@ export async function listEntriesOfMany(
   if (ranges.length === 0) return []
   const columns = sql.join(entryColumns.map((column) => sql.ref(column)))
   const { rows } = await sql<ReadRow>`
-    select e.*, r.hides and exists (
-      select from hidden_entry h
-      where h.user_id = ${userId} and h.conversation_id = e.conversation_id and h.seq = e.seq) as hidden
+    select e.*, r.hides and ${isHidden(userId)} as hidden
     from unnest(
       ${ranges.map(({ conversationId }) => conversationId)}::text[],
       ${ranges.map(({ after }) => after)}::bigint[],

@@ -42,7 +42,7 @@ export async function sync(
       toChange(
         row,
         known,
-        row.entries.map((entry) => toEntryFor(userId, entry)),
+        row.entries.map((entry) => toEntryFor({ userId, floorSeq: row.floorSeq }, entry)),
       ),
     ),
     // The pages of one sync all have the same; the first tells it.

@@ -1,78 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { everybody } from '@parley/shared/content'
 import { seqOfMessage } from '@parley/shared/ids'
-import type { TraceSpan } from '@parley/shared/tracing'
 import type { Pool } from 'pg'
-import type { ConversationKind } from '../db/schema.ts'
-
-/** A send whose shape, media and sender are settled, ready to be committed. */
-export interface PreparedSend {
-  conversationId: string
-  senderId: string
-  /** The other person, if the send may open a direct conversation. */
-  directTo: string | null
-  clientMessageId: string
-  type: string
-  content: Record<string, unknown>
-  digest: string | null
-  replyTo: string | null
-  mentions: string[] | null
-  ext: Record<string, unknown> | null
-  /** What the client's clock said. */
-  clientSentAt: string | null
-  mediaId: string | null
-  /** Whether it is kept. */
-  stored: boolean
-  /** Whether it counts as unread. */
-  counted: boolean
-  /** Whether it is told to people who are away. */
-  pushed: boolean
-  /** Whether the sender's other devices get it. */
-  synced: boolean
-  /** From the operator's own systems, which need no membership. */
-  bySystem: boolean
-  /** Of which it is a part, if its trace is recorded. */
-  span?: TraceSpan | undefined
-}
-
-/** What became of one send of a batch. */
-export type Standing =
-  | { kind: 'committed'; seq: number; sentAt: Date; counted: boolean; conversation: CommittedConversation }
-  /** The same client message id was committed before. */
-  | { kind: 'known'; seq: number; sentAt: Date }
-  | { kind: 'refused'; reason: Refusal }
-  /** Allowed, and not to be kept: whoever is there hears it. */
-  | { kind: 'passed'; messageId: string; sentAt: Date; conversation: CommittedConversation }
-  /** Somebody else changed the conversation meanwhile; nothing was stored. */
-  | { kind: 'stale' }
-
-export type Refusal =
-  | 'no_conversation'
-  | 'not_a_member'
-  /** By a block or the policy for strangers. */
-  | 'barred'
-  /** The sender, or everybody. */
-  | 'silenced'
-  | 'may_not_mention_all'
-  | 'no_such_reply'
-  /** The conversation keeps nothing, and the right to read media is asked of what is kept. */
-  | 'media_not_kept'
-
-export interface CommittedConversation {
-  kind: ConversationKind
-  policy: string | null
-  name: string | null
-  avatarUrl: string | null
-  userIds: string[] | null
-  membersVersion: number
-}
-
-export interface CommittedBatch {
-  /** In the order of the sends. */
-  standings: Standing[]
-  /** The row that remembers what is still to be announced; absent if nothing was committed. */
-  dispatchId: number | undefined
-}
+import type { PreparedSend } from './prepared-send.ts'
+import type { CommittedBatch, CommittedConversation, Refusal, Standing } from './standing.ts'
 
 /**
  * Commits a batch of sends, none of them twice the same, in one statement: rights are checked and known sends

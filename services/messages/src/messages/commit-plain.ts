@@ -1,8 +1,8 @@
-import { everybody } from '@parley/shared/content'
-import { seqOfMessage } from '@parley/shared/ids'
 import type { Pool } from 'pg'
 import { booleanArray, jsonArray, plainArray, textArray } from '../db/array-literal.ts'
-import type { CommittedBatch, CommittedConversation, PreparedSend, Standing } from './commit-batch.ts'
+import { countGrowths } from './count-growths.ts'
+import type { PreparedSend } from './prepared-send.ts'
+import type { CommittedBatch, CommittedConversation, Standing } from './standing.ts'
 
 /**
  * Commits a batch as nearly every batch is: new messages of members who may write, into conversations that keep
@@ -14,7 +14,7 @@ export async function commitPlain(
   connection: Pick<Pool, 'query'>,
   sends: PreparedSend[],
 ): Promise<CommittedBatch> {
-  const { places, growths, writers } = count(sends)
+  const { places, growths, writers } = countGrowths(sends)
   const grown = [...growths.values()]
   const withMedia = sends.flatMap((send, i) => (send.mediaId === null ? [] : [{ ...send, place: places[i] }]))
   const { rows } = await connection.query<Row>({
@@ -66,57 +66,6 @@ export async function commitPlain(
     }
   })
   return { standings, dispatchId: row?.dispatchId ?? undefined }
-}
-
-/** What a batch adds to a conversation. */
-interface Growth {
-  /** The number of the conversation among those of the batch, from 1. */
-  nr: number
-  entries: number
-  counted: number
-  mentionsAll: boolean
-  /** The newest entry that is replied to. */
-  replySeq: number | null
-  senderIds: Set<string>
-}
-
-/** Where a send comes among those of its conversation, from 1. */
-interface Place {
-  growth: Growth
-  nth: number
-  nthCounted: number
-}
-
-interface Counted {
-  places: Place[]
-  growths: Map<string, Growth>
-  /** A send of each who writes into each conversation. */
-  writers: PreparedSend[]
-}
-
-function count(sends: PreparedSend[]): Counted {
-  const growths = new Map<string, Growth>()
-  const writers: PreparedSend[] = []
-  const places = sends.map((send): Place => {
-    const growth = growths.get(send.conversationId) ?? {
-      nr: growths.size + 1,
-      entries: 0,
-      counted: 0,
-      mentionsAll: false,
-      replySeq: null,
-      senderIds: new Set(),
-    }
-    growths.set(send.conversationId, growth)
-    if (!growth.senderIds.has(send.senderId)) writers.push(send)
-    growth.senderIds.add(send.senderId)
-    growth.entries++
-    if (send.counted) growth.counted++
-    if (send.mentions?.includes(everybody)) growth.mentionsAll = true
-    const replySeq = send.replyTo === null ? undefined : seqOfMessage(send.replyTo)
-    if (replySeq !== undefined) growth.replySeq = Math.max(growth.replySeq ?? 0, replySeq)
-    return { growth, nth: growth.entries, nthCounted: growth.counted }
-  })
-  return { places, growths, writers }
 }
 
 /** Postgres fills up with null what is shorter than the rest. */

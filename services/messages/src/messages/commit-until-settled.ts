@@ -3,12 +3,14 @@ import type { AppError } from '@parley/shared/errors'
 import type { Logger } from '@parley/shared/log'
 import type { Pool } from 'pg'
 import type { MessagesFrom } from '../contacts/bars.ts'
+import { isDuplicate, isRefusedData, isTransient } from '../db/sql-state.ts'
 import { commitUnknown, contendedConversation, unstorable } from '../errors.ts'
-import { commitBatch, type CommittedBatch, type PreparedSend, type Standing } from './commit-batch.ts'
-import { commitPlain } from './commit-plain.ts'
+import { commitAttempt, othersThanPlain } from './commit-attempt.ts'
 import { openDirectConversations } from './open-direct.ts'
 import type { PlainSends } from './plain-sends.ts'
+import type { PreparedSend } from './prepared-send.ts'
 import { refusalError } from './refusal-error.ts'
+import type { Standing } from './standing.ts'
 
 type Outcome = Exclude<Standing, { kind: 'refused' | 'stale' }> | AppError
 
@@ -52,7 +54,7 @@ export async function commitUntilSettled(
     const again: PreparedSend[] = []
     const missing: PreparedSend[] = []
     try {
-      const { standings, dispatchId } = await commit(pool, open, { attempt, plain })
+      const { standings, dispatchId } = await commitAttempt(pool, open, { attempt, plain })
       if (dispatchId !== undefined) dispatches.push(dispatchId)
       for (const [i, send] of open.entries()) {
         const standing = standings[i] ?? { kind: 'stale' }
@@ -79,7 +81,7 @@ export async function commitUntilSettled(
       }
     } catch (cause) {
       // A send that was committed before. The next attempt finds it.
-      if (attempt === 0 && sqlState(cause) === uniqueViolation) {
+      if (attempt === 0 && isDuplicate(cause)) {
         plainSends.leaveOutAll()
         plain = []
         continue
@@ -104,44 +106,6 @@ export async function commitUntilSettled(
     open = again
   }
   return { sends, outcomes: sends.map((send) => outcomes.get(send) ?? contendedConversation()), dispatches }
-}
-
-/** What is plain the plain way, then by the statement that tells reasons, then with the conversations held. */
-async function commit(
-  pool: Pool,
-  sends: PreparedSend[],
-  { attempt, plain }: { attempt: number; plain: PreparedSend[] },
-): Promise<CommittedBatch> {
-  if (attempt > 1) return commitHolding(pool, sends)
-  if (attempt === 1 || plain.length === 0) return commitBatch(pool, sends)
-  const { standings, dispatchId } = await commitPlain(pool, plain)
-  if (plain.length === sends.length) return { standings, dispatchId }
-  const standingOf = new Map(plain.map((send, i) => [send, standings[i]]))
-  return { standings: sends.map((send) => standingOf.get(send) ?? { kind: 'stale' }), dispatchId }
-}
-
-/** The conversations that are not to be tried: all sends of one or none, since they are numbered in order. */
-const othersThanPlain = (sends: PreparedSend[], plainSends: PlainSends): Set<string> =>
-  new Set(sends.filter((send) => !plainSends.includes(send)).map((send) => send.conversationId))
-
-/** Takes the conversations' locks first, in order, so that the statement's snapshot cannot be old. */
-async function commitHolding(pool: Pool, sends: PreparedSend[]) {
-  const client = await pool.connect()
-  let broken = true
-  try {
-    await client.query('begin')
-    await client.query(
-      'select from conversation where conversation_id = any($1) order by conversation_id for no key update',
-      [[...new Set(sends.map((send) => send.conversationId))]],
-    )
-    const batch = await commitBatch(client, sends)
-    await client.query('commit')
-    broken = false
-    return batch
-  } finally {
-    // A connection in doubt is closed, which rolls back what it had not committed.
-    client.release(broken)
-  }
 }
 
 /** One bad row fails its whole batch; so the batch is halved until the row stands alone. */
@@ -176,21 +140,4 @@ function merge(
     outcomes: sends.map((send) => outcomes.get(send) ?? contendedConversation()),
     dispatches: [...dispatches, ...rest.dispatches],
   }
-}
-
-const uniqueViolation = '23505'
-
-/** SQLSTATE class 22: the data itself is refused. */
-const isRefusedData = (cause: unknown) => sqlState(cause).startsWith('22')
-
-/** Connection lost, server going down or coming up, deadlock, serialization, a race on a unique key. */
-function isTransient(cause: unknown): boolean {
-  const state = sqlState(cause)
-  if (state === '') return true
-  return /^(08|57P|40)/.test(state) || state === uniqueViolation || state === '53300'
-}
-
-function sqlState(cause: unknown): string {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
-  return /^[0-9A-Z]{5}$/.test(code) ? code : ''
 }

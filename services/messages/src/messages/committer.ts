@@ -10,10 +10,10 @@ import { schema } from '../db/database.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import { notAMember } from '../errors.ts'
 import { isoTime } from '../log/iso-time.ts'
-import type { PreparedSend } from './commit-batch.ts'
 import { commitUntilSettled, type SettledBatch } from './commit-until-settled.ts'
 import { createLanes } from './lanes.ts'
 import { createPlainSends } from './plain-sends.ts'
+import type { PreparedSend } from './prepared-send.ts'
 
 const maxBatch = 256
 const maxQueuedPerLane = 4_096

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { PreparedSend } from './commit-batch.ts'
 import { createPlainSends } from './plain-sends.ts'
+import type { PreparedSend } from './prepared-send.ts'
 
 const send = (conversationId: string, others: Partial<PreparedSend> = {}) =>
   ({ conversationId, stored: true, bySystem: false, ...others }) as PreparedSend

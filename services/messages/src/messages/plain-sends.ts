@@ -1,4 +1,4 @@
-import type { PreparedSend } from './commit-batch.ts'
+import type { PreparedSend } from './prepared-send.ts'
 
 /** So long a conversation is left out whose sends had to be asked about. */
 const conversationRestsMs = 10_000

@@ -7,7 +7,7 @@ import {
   notAMember,
   silenced,
 } from '../errors.ts'
-import type { Refusal } from './commit-batch.ts'
+import type { Refusal } from './standing.ts'
 
 const errorOf: Record<Refusal, () => AppError> = {
   no_conversation: notAMember,

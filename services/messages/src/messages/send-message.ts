@@ -9,7 +9,7 @@ import { contentTooLarge, mediaNotKept, noSelfChat, noSuchMessage, unregisteredT
 import { claimMedia } from '../media-access/claim-media.ts'
 import { digestOf } from '../message-types/digest.ts'
 import type { MessageType } from '../message-types/message-type.ts'
-import type { PreparedSend } from './commit-batch.ts'
+import type { PreparedSend } from './prepared-send.ts'
 import { findSent } from './store.ts'
 
 type SendContext = Pick<

@@ -5,6 +5,26 @@ import { shippedPolicies } from './shipped.ts'
 
 const base = shippedPolicies.find(({ id }) => id === 'public') as Policy
 
+const ownerless: Partial<Policy> = {
+  hasOwner: false,
+  invite: { admin: 'adds', member: 'proposes' },
+  answerRequests: ['admin'],
+  kick: { admin: ['member'] },
+  silence: {},
+  silenceAll: ['admin'],
+  appointAdmins: ['admin'],
+  transfer: [],
+  quit: ['admin', 'member'],
+  dissolve: ['admin'],
+  changeProfile: ['admin'],
+  recallOthers: {},
+  mentionAll: ['admin'],
+}
+
+test('a group needs no owner where no rule names one', () => {
+  expect(checkPolicy({ ...base, ...ownerless })).toEqual([])
+})
+
 test.for(shippedPolicies)('$id can be kept', (policy) => {
   expect(checkPolicy(policy)).toEqual([])
 })
@@ -14,6 +34,7 @@ describe('a policy in which something goes wrong is refused with the story of it
     [{ quit: ['owner'], ownerQuits: 'leaves-none' }, /Ann owns the group and quits/],
     [{ quit: [], dissolve: [], transfer: [] }, /bound to it for ever/],
     [{ hasOwner: false }, /has no owner, but some of its rules name one/],
+    [{ ...ownerless, transfer: ['admin'] }, /has no owner, but some of its rules name one/],
     [{ readers: 'anyone' }, /Ben is kicked, and reads on/],
     [{ join: ['free'], kickedMayReturn: true }, /joins again at once/],
     [{ stores: false, counts: false }, /keeps nothing/],

@@ -1,4 +1,5 @@
 import type { Policy } from './policy.ts'
+import { names } from './rights.ts'
 
 /**
  * What goes wrong in a group that lives by these rules, each as a story that could happen; empty if nothing
@@ -20,7 +21,7 @@ const rules: ((policy: Policy) => string | undefined)[] = [
       ? 'Ann owns the group: she can neither quit, nor give it away, nor dissolve it, and is bound to it for ever'
       : undefined,
   (policy) =>
-    !policy.hasOwner && namesOwner(policy)
+    !policy.hasOwner && (names(policy, 'owner') || policy.transfer.length > 0)
       ? 'the group has no owner, but some of its rules name one: nobody can ever do what they allow'
       : undefined,
   (policy) =>
@@ -70,22 +71,3 @@ const rules: ((policy: Policy) => string | undefined)[] = [
       ? 'Ben, an ordinary member, silences all ordinary members, himself among them'
       : undefined,
 ]
-
-function namesOwner(policy: Policy): boolean {
-  const lists = [
-    policy.answerRequests,
-    policy.silenceAll,
-    policy.appointAdmins,
-    policy.transfer,
-    policy.quit,
-    policy.dissolve,
-    policy.changeProfile,
-    policy.mentionAll,
-  ]
-  const overs = [policy.kick, policy.silence, policy.recallOthers]
-  return (
-    lists.some((roles) => roles.includes('owner')) ||
-    overs.some((over) => over.owner !== undefined) ||
-    policy.invite.owner !== undefined
-  )
-}

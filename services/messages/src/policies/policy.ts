@@ -10,7 +10,7 @@ const day = 86_400
 /** The rules a group lives by, as data: a kind of group is one such document. */
 export const Policy = z.strictObject({
   id: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'lower case letters, digits and -, at most 32'),
-  /** Whether there is exactly one owner at any time. */
+  /** Whether there is exactly one owner at any time. If not, who creates a group is an admin, if any rule names admins. */
   hasOwner: z.boolean(),
   /** How people may come in; a group chooses one of them, the first if it does not say. */
   join: z.array(z.enum(['free', 'approval', 'invitation'])).min(1),

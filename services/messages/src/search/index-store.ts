@@ -149,32 +149,37 @@ export async function advanceProgress(trx: Transaction<Database>, stretches: Str
 
 /**
  * Takes notes away and leaves what is not done: conversations that had nothing of the round stay in front, those that
- * had their share go behind all others. So none waits for one that never rests.
+ * had their share go behind all others. So none waits for one that never rests. What is left of a conversation has been
+ * waiting since the newest of what was taken of it was sent; where that is not known, since the note.
  */
 export async function replacePending(
   trx: Transaction<Database>,
   pending: Pending[],
-  left: { untouched: string[]; unfinished: string[] },
+  left: { untouched: string[]; unfinished: { conversationId: string; takenTo: Date | undefined }[] },
 ): Promise<void> {
   const [oldest] = pending
   if (!oldest) return
   const ids = pending.map(({ pendingId }) => pendingId)
   await trx.deleteFrom('searchPending').where('pendingId', 'in', ids).execute()
-  const sinceOf = (names: string[]) => {
-    const wanted = new Set(names)
-    const of = pending.filter(({ conversationIds }) => conversationIds.some((id) => wanted.has(id)))
-    return new Date(Math.min(...of.map(({ createdAt }) => createdAt.getTime())))
-  }
+  const notedAt = new Map(
+    pending.toReversed().flatMap((note) => note.conversationIds.map((id) => [id, note.createdAt] as const)),
+  )
+  const earliest = (times: (Date | undefined)[]) =>
+    new Date(Math.min(...times.map((time) => (time ?? oldest.createdAt).getTime())))
   if (left.untouched.length > 0)
     await sql`
       insert into search_pending (pending_id, conversation_ids, created_at) overriding system value
-      values (${oldest.pendingId}, ${textArray(left.untouched)}::text[], ${sinceOf(left.untouched)})`.execute(
-      trx,
-    )
+      values (
+        ${oldest.pendingId}, ${textArray(left.untouched)}::text[],
+        ${earliest(left.untouched.map((id) => notedAt.get(id)))}
+      )`.execute(trx)
   if (left.unfinished.length > 0)
     await sql`
       insert into search_pending (conversation_ids, created_at)
-      values (${textArray(left.unfinished)}::text[], ${sinceOf(left.unfinished)})`.execute(trx)
+      values (
+        ${textArray(left.unfinished.map(({ conversationId }) => conversationId))}::text[],
+        ${earliest(left.unfinished.map(({ conversationId, takenTo }) => takenTo ?? notedAt.get(conversationId)))}
+      )`.execute(trx)
 }
 
 /** Looks through the next conversations for some whose growth nobody noted; the last one looked at, if there are more. */

@@ -49,9 +49,10 @@ export function startIndexer({ log, db, metrics, perSecond, pressure }: IndexerO
 
   async function round(trx: Transaction<Database>): Promise<void> {
     if (!(await store.holdIndex(trx))) return
-    const messages = await indexSome(trx, entriesAtOnce())
-    if (messages === undefined) await lookThrough(trx)
-    else indexed.inc(messages)
+    const { messages, unfinished } = await indexSome(trx, entriesAtOnce())
+    indexed.inc(messages)
+    // Also while logs grow, which somewhere they always do; but what it finds is worked off before it goes on.
+    if (unfinished < conversationsAtOnce) await lookThrough(trx)
   }
 
   /** Finds what nobody noted: logs that were there before the index, or grew while search was off. */

@@ -1,9 +1,11 @@
+import { Timestamp } from '@parley/shared/entry'
 import { type UserId, messageIdOf } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { FoundMessage } from '@parley/shared/search-events'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
-import { badCursor, nothingToSearch, searchIsOff, tooManyWords } from '../errors.ts'
+import { nothingToSearch, searchIsOff, tooManyWords } from '../errors.ts'
+import { decodePosition, encodePosition } from '../log/opaque-position.ts'
 import { findMatches, toSnippet } from './find-matches.ts'
 import { searchableText } from './searchable-text.ts'
 import * as store from './store.ts'
@@ -13,8 +15,8 @@ const maxWords = 8
 /** Of candidates, before a page is given out short. */
 const maxRounds = 4
 
-const Position = z.tuple([z.iso.datetime(), z.string().max(64), z.int().min(0)])
-type Position = NonNullable<Parameters<typeof store.listCandidates>[1]['after']>
+const Position = z.tuple([Timestamp, z.string().max(64), z.int().min(0)])
+type Place = NonNullable<Parameters<typeof store.listCandidates>[1]['after']>
 
 /**
  * A page of the messages that have all the words, of those the user may read at this moment. The index proposes,
@@ -41,19 +43,19 @@ export async function searchMessages(
     limit: limit + 1,
   }
   const messages: FoundMessage[] = []
-  let after = next === undefined ? null : parsePosition(next)
+  let after = next === undefined ? null : fromText(next)
   for (let round = 0; round < maxRounds; round++) {
     const position = after
     const candidates = await ctx.searcher.run((db) => store.listCandidates(db, { ...query, after: position }))
     for (const candidate of candidates) {
-      if (messages.length === limit) return { messages, ...(after ? { next: encodePosition(after) } : {}) }
+      if (messages.length === limit) return { messages, ...(after ? { next: toText(after) } : {}) }
       const found = candidate.visible ? toFound(candidate, asked) : undefined
       if (found) messages.push(found)
       after = candidate
     }
     if (candidates.length <= limit) return { messages }
   }
-  return { messages, ...(after ? { next: encodePosition(after) } : {}) }
+  return { messages, ...(after ? { next: toText(after) } : {}) }
 }
 
 function distinctRuns(words: string): Run[] {
@@ -77,16 +79,10 @@ function toFound(candidate: store.Candidate, asked: Run[]): FoundMessage | undef
   }
 }
 
-const encodePosition = ({ position, conversationId, seq }: Position) =>
-  Buffer.from(JSON.stringify([position, conversationId, seq])).toString('base64url')
+const toText = ({ position, conversationId, seq }: Place) =>
+  encodePosition<typeof Position>([position, conversationId, seq])
 
-function parsePosition(text: string): Position {
-  try {
-    const [position, conversationId, seq] = Position.parse(
-      JSON.parse(Buffer.from(text, 'base64url').toString()),
-    )
-    return { position, conversationId, seq }
-  } catch {
-    throw badCursor()
-  }
+function fromText(text: string): Place {
+  const [position, conversationId, seq] = decodePosition(Position, text)
+  return { position, conversationId, seq }
 }

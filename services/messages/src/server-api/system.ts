@@ -9,7 +9,7 @@ export const isSystem = (userId: string): boolean => userId === systemId
 
 const others: Role[] = ['admin', 'member']
 
-/** A group's rules for the operator, who may do anything in it that leaves it with an owner. */
+/** A group's rules for the operator, who may do anything in it that leaves it with an owner, if it has one. */
 export function asSystem(policy: Policy): Policy {
   const owner: Role[] = ['owner']
   return {
@@ -20,7 +20,7 @@ export function asSystem(policy: Policy): Policy {
     silence: { owner: ['owner', ...others] },
     silenceAll: owner,
     appointAdmins: owner,
-    transfer: owner,
+    transfer: policy.hasOwner ? owner : [],
     dissolve: owner,
     ownerQuits: 'passes-on',
     changeProfile: owner,

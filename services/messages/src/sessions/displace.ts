@@ -20,7 +20,7 @@ export async function displace(
   policy: SessionPolicy,
   session: store.NewSession,
 ): Promise<SessionId[]> {
-  const others = (await store.listLive(trx, session.userId)).filter(
+  const others = (await store.listUnended(trx, session.userId)).filter(
     ({ sessionId }) => sessionId !== session.sessionId,
   )
   const displaced = others.filter(

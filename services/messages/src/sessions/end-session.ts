@@ -17,8 +17,8 @@ export async function logOut(ctx: EndContext, { sessionId }: Pick<Caller, 'sessi
 
 /** Ends one of the user's own sessions. Error: `not_found`, also for somebody else's. */
 export async function revokeSession(ctx: EndContext, userId: string, sessionId: SessionId): Promise<void> {
-  const live = await store.listLive(ctx.db, userId)
-  if (!live.some((session) => session.sessionId === sessionId)) throw unknownSession()
+  const unended = await store.listUnended(ctx.db, userId)
+  if (!unended.some((session) => session.sessionId === sessionId)) throw unknownSession()
   await logOut(ctx, { sessionId })
 }
 
@@ -30,8 +30,8 @@ export async function revokeSessions(
 ): Promise<void> {
   const ended = await ctx.db.transaction().execute(async (trx) => {
     await store.lockAccount(trx, userId)
-    const live = await store.listLive(trx, userId)
-    const sessionIds = live.map(({ sessionId }) => sessionId).filter((sessionId) => sessionId !== except)
+    const unended = await store.listUnended(trx, userId)
+    const sessionIds = unended.map(({ sessionId }) => sessionId).filter((sessionId) => sessionId !== except)
     return store.endSessions(trx, sessionIds, { reason: 'revoked' })
   })
   await announceEnd(ctx, ended, { reason: 'revoked' })

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomBytes, subtle } from 'node:crypto'
 import { tokenAlgorithm, tokenAudience, tokenIssuer } from '@parley/shared/own-token'
 import { SignJWT } from 'jose'
 import type { Context } from '../context.ts'
@@ -21,6 +21,19 @@ interface SessionOf {
 }
 
 export const newRefreshToken = () => randomBytes(32).toString('base64url')
+
+/**
+ * What a refresh token is traded for: the same whenever and on whichever instance it is asked for, and known to nobody
+ * without our key. No token is signed like this: what a JWT signs has no colon. Ed25519 gives one signature for one text.
+ */
+export async function nextRefreshToken(
+  { signingKey }: Pick<Context, 'signingKey'>,
+  refreshToken: string,
+): Promise<string> {
+  const text = Buffer.from(`parley:refresh:${refreshToken}`)
+  const signature = await subtle.sign('Ed25519', signingKey.privateKey, text)
+  return createHash('sha256').update(Buffer.from(signature)).digest('base64url')
+}
 
 /** 256 random bits need no slow hash: nobody guesses them. */
 export const hashRefreshToken = (token: string): Buffer => createHash('sha256').update(token).digest()

@@ -42,9 +42,8 @@ export async function upsertDevice(
     .execute()
 }
 
-/** A user's sessions that have not ended, the one used longest ago first. */
-export async function listLive(db: Kysely<Database>, userId: string) {
-  return db
+const unendedOf = (db: Kysely<Database>, userId: string) =>
+  db
     .selectFrom('session as s')
     .innerJoin('device as d', (join) =>
       join.onRef('d.userId', '=', 's.userId').onRef('d.deviceId', '=', 's.deviceId'),
@@ -52,10 +51,14 @@ export async function listLive(db: Kysely<Database>, userId: string) {
     .select(['s.sessionId', 's.deviceId', 's.platform', 's.address', 's.createdAt', 'd.lastSeenAt'])
     .where('s.userId', '=', userId)
     .where('s.endedAt', 'is', null)
-    .where('s.expiresAt', '>', new Date())
     .orderBy('s.rotatedAt')
-    .execute()
-}
+
+/** A user's sessions that have not ended, the one used longest ago first. */
+export const listLive = (db: Kysely<Database>, userId: string) =>
+  unendedOf(db, userId).where('s.expiresAt', '>', new Date()).execute()
+
+/** With those that have merely expired: their devices get pushes until somebody ends them. */
+export const listUnended = (db: Kysely<Database>, userId: string) => unendedOf(db, userId).execute()
 
 /** Ends those of the sessions that have not ended, and names them. Their devices get no push any more, unless another session is alive there. */
 export async function endSessions(

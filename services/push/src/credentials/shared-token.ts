@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { AppError } from '@parley/shared/errors'
 import type { RedisClient } from '@parley/shared/redis'
+import type { Logger } from 'pino'
 import { z } from 'zod'
 
 const Token = z.object({
@@ -15,6 +16,7 @@ export type Token = z.output<typeof Token>
 
 interface SharedTokenOptions {
   redis: RedisClient
+  log: Logger
   /** Names the credential the token is made from; the same in every worker. */
   name: string
   mint: () => Promise<Token>
@@ -39,10 +41,17 @@ const unlock = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call(
 
 /**
  * One token for all workers, kept in Redis. Providers count how often a token is made, and refuse who makes
- * them too often; so one worker makes it under a lock that ends by itself, and the others take that one.
+ * them too often; so one worker makes it under a lock that ends by itself, and the others take that one. One that
+ * is due but cannot be replaced serves until it expires.
  * Throws `unavailable` if there is none and none can be made.
  */
-export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedTokenOptions): SharedToken {
+export function createSharedToken({
+  redis,
+  log,
+  name,
+  mint,
+  replaceEveryMs,
+}: SharedTokenOptions): SharedToken {
   // The braces keep the three keys in one slot of a Redis Cluster.
   const key = `parley:push:token:{${name}}`
   let current: Token | undefined
@@ -68,7 +77,7 @@ export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedT
   async function replaceOnce(stale: string): Promise<string | undefined> {
     const stored = await read()
     if (stored && stored.value !== stale) return (current = stored).value
-    const mark = createHash('sha256').update(stale).digest('hex')
+    const mark = markOf(stale)
     const first = await redis.set(`${key}:replaced`, mark, 'PX', replaceEveryMs, 'NX')
     // Marked with another token: this one came a short time ago, and is called bad as well.
     if (!first && (await redis.get(`${key}:replaced`)) !== mark) return undefined
@@ -100,12 +109,25 @@ export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedT
         keepLockMs = 0
         return (current = stored)
       }
-      const token = await mint()
+      const token = await mintOr(stored)
+      if (token === stored) return token
       await redis.set(key, JSON.stringify(token), 'PXAT', Math.floor(token.expiresAt))
       keepLockMs = 0
       return (current = token)
     } finally {
       await redis.eval(unlock, 1, `${key}:lock`, owner, keepLockMs)
+    }
+  }
+
+  /** A new one, or the one before while nobody calls it bad. */
+  async function mintOr(before: Token | undefined): Promise<Token> {
+    try {
+      return await mint()
+    } catch (err) {
+      if (!before || Date.now() >= before.expiresAt) throw err
+      if ((await redis.get(`${key}:replaced`)) === markOf(before.value)) throw err
+      log.warn({ err }, 'no provider token could be made, the one before goes on')
+      return before
     }
   }
 
@@ -120,4 +142,9 @@ export function createSharedToken({ redis, name, mint, replaceEveryMs }: SharedT
   }
 
   return { get, replace }
+}
+
+/** Names a token without giving it away. */
+function markOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
 }

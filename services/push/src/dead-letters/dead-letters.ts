@@ -1,7 +1,7 @@
+import type { PushOutcome } from '@parley/shared/delivery'
 import { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { PushTokenKind } from '@parley/shared/protocol'
 import type { RedisClient } from '@parley/shared/redis'
-import type { PushOutcome } from '@parley/shared/rpc'
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
 

@@ -1,7 +1,6 @@
-import { deliveriesOf } from '@parley/shared/delivery'
+import { deliveriesOf, type DueReply, type PushOutcome } from '@parley/shared/delivery'
 import { type JobInHand, RetryLater } from '@parley/shared/jobs'
 import type { chatPush } from '@parley/shared/queues'
-import type { DueReply, PushOutcome } from '@parley/shared/rpc'
 import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { forEachAtMost } from './for-each-at-most.ts'

@@ -1,7 +1,6 @@
-import type { Delivery } from '@parley/shared/delivery'
+import type { Alert, Delivery, PushOutcome } from '@parley/shared/delivery'
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, uuidFrom } from '@parley/shared/ids'
-import type { Alert, PushOutcome } from '@parley/shared/rpc'
 import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { knownReason } from '../metrics.ts'

@@ -1,6 +1,5 @@
-import type { Delivery } from '@parley/shared/delivery'
+import type { Alert, Delivery, PushOutcome } from '@parley/shared/delivery'
 import { uuidFrom } from '@parley/shared/ids'
-import type { Alert, PushOutcome } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { pushDelivery, pushId } from './push-delivery.ts'

@@ -1,7 +1,7 @@
+import type { Withdrawal, WithdrawalOutcome } from '@parley/shared/delivery'
 import { uuidFrom } from '@parley/shared/ids'
 import { type JobInHand, RetryLater } from '@parley/shared/jobs'
 import type { withdrawal } from '@parley/shared/queues'
-import type { Withdrawal, WithdrawalOutcome } from '@parley/shared/rpc'
 import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { forEachAtMost } from './for-each-at-most.ts'

@@ -1,8 +1,8 @@
 import type { ConversationId, DeviceId } from '@parley/shared/ids'
 import { expect, test } from 'vitest'
 import { alertPayload, apnsRequest, maxPayloadBytes } from './apns/apns-request.ts'
-import { alertMessage, maxContentBytes } from './fcm/fcm-message.ts'
-import type { AlertPush } from './provider.ts'
+import { alertMessage, fcmMessage, maxContentBytes } from './fcm/fcm-message.ts'
+import type { AlertPush, WithdrawalPush } from './provider.ts'
 
 const push = (title: string, body: string): AlertPush => ({
   kind: 'alert',
@@ -46,4 +46,27 @@ test('an alert is kept for a device that is off for a day', () => {
   const { headers } = apnsRequest(push('Bob', 'hi'), { topic: 'a.b', providerToken: 't', now })
   expect(headers['apns-expiration']).toBe(String(Date.UTC(2030, 0, 2) / 1_000))
   expect(Buffer.byteLength(headers['apns-collapse-id'] ?? '')).toBeLessThanOrEqual(64)
+})
+
+const conversationId = 'g-1' as ConversationId
+const withdrawal = (marks: Partial<Pick<WithdrawalPush, 'read' | 'gone'>>): WithdrawalPush => {
+  const { id, deviceId, token, badge } = push('', '')
+  return { kind: 'withdrawal', id, deviceId, token, badge, read: [], gone: [], ...marks }
+}
+
+test.for<[string, Partial<WithdrawalPush>]>([
+  ['what was read', { read: [{ conversationId, seq: 3 }] }],
+  ['what is gone', { gone: ['g-1.3'] }],
+])('a push that names %s is replaced by no other while a phone sleeps', ([, marks]) => {
+  const { headers } = apnsRequest(withdrawal(marks), { topic: 'a.b', providerToken: 't', now: 0 })
+  expect(headers).not.toHaveProperty('apns-collapse-id')
+  const { message } = JSON.parse(fcmMessage(withdrawal(marks), 'notification'))
+  expect(message.android).not.toHaveProperty('collapse_key')
+})
+
+test('of pushes that only set the badge a sleeping phone gets the last', () => {
+  const { headers } = apnsRequest(withdrawal({}), { topic: 'a.b', providerToken: 't', now: 0 })
+  expect(headers).toMatchObject({ 'apns-collapse-id': 'withdrawal' })
+  const { message } = JSON.parse(fcmMessage(withdrawal({}), 'notification'))
+  expect(message.android).toMatchObject({ collapse_key: 'withdrawal' })
 })

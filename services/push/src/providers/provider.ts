@@ -1,6 +1,6 @@
 import type { CallNotice } from '@parley/shared/call-notice'
+import type { Alert, PushTarget, ReadMark } from '@parley/shared/delivery'
 import type { ConversationId, DeviceId } from '@parley/shared/ids'
-import type { Alert, PushTarget, ReadMark } from '@parley/shared/rpc'
 
 export const providerNames = ['apns', 'fcm', 'webpush', 'huawei'] as const
 export type ProviderName = (typeof providerNames)[number]

@@ -1,6 +1,6 @@
+import type { PushTarget } from '@parley/shared/delivery'
 import type { PushTokenKind } from '@parley/shared/protocol'
 import type { RedisClient } from '@parley/shared/redis'
-import type { PushTarget } from '@parley/shared/rpc'
 import type { Logger } from 'pino'
 import type { CredentialSet } from '../credentials/credential-set.ts'
 import type { PushMetrics } from '../metrics.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import type { PushTarget } from '@parley/shared/delivery'
 import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
-import type { PushTarget } from '@parley/shared/rpc'
 import type { Context } from '../context.ts'
 import { send } from '../notify/push-delivery.ts'
 import type { TraceStep, Verdict } from '../providers/provider.ts'

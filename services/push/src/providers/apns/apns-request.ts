@@ -53,7 +53,8 @@ function formOf(push: Push, topic: string, now: number) {
           // Spares the battery; a badge may be a moment late.
           'apns-priority': '5',
           'apns-expiration': kept,
-          'apns-collapse-id': 'withdrawal',
+          // What names messages is not said again, so no other may replace it.
+          ...(push.read.length === 0 && push.gone.length === 0 ? { 'apns-collapse-id': 'withdrawal' } : {}),
         },
         body: withdrawalPayload(push),
       }

@@ -47,7 +47,7 @@ export const apns = defineProvider({
         refused: options.refused,
         dialect: apnsDialect(topic),
         transport: client,
-        authorization: createProviderToken(options.redis, key, options.minted),
+        authorization: createProviderToken({ ...options, log, key }),
         log,
       }),
       [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),

@@ -1,12 +1,20 @@
 import type { KeyObject } from 'node:crypto'
 import type { RedisClient } from '@parley/shared/redis'
 import { SignJWT } from 'jose'
+import type { Logger } from 'pino'
 import { createSharedToken, type SharedToken } from '../../credentials/shared-token.ts'
 
 export interface ApnsKey {
   teamId: string
   keyId: string
   privateKey: KeyObject
+}
+
+interface ProviderTokenOptions {
+  redis: RedisClient
+  log: Logger
+  key: ApnsKey
+  minted: () => void
 }
 
 const minute = 60_000
@@ -16,9 +24,10 @@ const minute = 60_000
  * more than once in about 20 ("Establishing a token-based connection to APNs"); so it is made anew every 50
  * minutes, once for all workers.
  */
-export function createProviderToken(redis: RedisClient, key: ApnsKey, minted: () => void): SharedToken {
+export function createProviderToken({ redis, log, key, minted }: ProviderTokenOptions): SharedToken {
   return createSharedToken({
     redis,
+    log,
     name: `apns:${key.teamId}:${key.keyId}`,
     replaceEveryMs: 20 * minute,
     async mint() {

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { RedisClient } from '@parley/shared/redis'
 import { SignJWT } from 'jose'
+import type { Logger } from 'pino'
 import { readGrant } from '../../credentials/grant.ts'
 import { createSharedToken, type SharedToken } from '../../credentials/shared-token.ts'
 import type { Http2Client } from '../../http2/client.ts'
@@ -14,6 +15,7 @@ export interface FcmAccount {
 
 interface AccessTokenOptions {
   redis: RedisClient
+  log: Logger
   /** Connected to the origin of `tokenUrl`. */
   client: Http2Client
   account: FcmAccount
@@ -28,7 +30,7 @@ const minute = 60_000
  * The OAuth access token, got for a signed assertion (RFC 7523; Google, "Using OAuth 2.0 for server to server
  * applications"). It lives for an hour and is replaced ten minutes before, once for all workers.
  */
-export function createAccessToken({ redis, client, account, minted }: AccessTokenOptions): SharedToken {
+export function createAccessToken({ redis, log, client, account, minted }: AccessTokenOptions): SharedToken {
   const url = new URL(account.tokenUrl)
 
   async function mint() {
@@ -47,6 +49,7 @@ export function createAccessToken({ redis, client, account, minted }: AccessToke
 
   return createSharedToken({
     redis,
+    log,
     name: `fcm:${account.clientEmail}`,
     mint,
     replaceEveryMs: minute,

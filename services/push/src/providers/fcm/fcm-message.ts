@@ -87,14 +87,18 @@ const silentChannel = 'parley-silent'
 // More than any screen shows, and enough is left for the body and the ids.
 const maxTitleBytes = 512
 
-/** Shows nothing, so it has normal priority; the app takes down what was read by its tags and sets its badge. */
+/**
+ * Shows nothing, so it has normal priority; the app takes down what was read by its tags and sets its badge. Only
+ * one that says no more than the badge may be replaced: what another names is not said again.
+ */
 function withdrawalMessage({ token, badge, read, gone }: WithdrawalPush): string {
   const ended = gone.length > 0 ? { gone: JSON.stringify(gone) } : {}
+  const collapses = read.length === 0 && gone.length === 0
   return JSON.stringify({
     message: {
       ...target(token),
       data: { withdraw: JSON.stringify(read), badge: String(badge), ...ended },
-      android: { priority: 'NORMAL', ttl: keptFor, collapse_key: 'withdrawal' },
+      android: { priority: 'NORMAL', ttl: keptFor, ...(collapses ? { collapse_key: 'withdrawal' } : {}) },
     },
   })
 }

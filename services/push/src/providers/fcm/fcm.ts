@@ -65,7 +65,7 @@ export const fcm = defineProvider({
         refused: options.refused,
         dialect,
         transport: client,
-        authorization: createAccessToken({ ...options, client: oauth, account }),
+        authorization: createAccessToken({ ...options, log, client: oauth, account }),
         log,
       }),
       async [Symbol.asyncDispose]() {

@@ -34,8 +34,10 @@ export const huawei = defineProvider({
   open({ appId, clientSecret, badgeClass, category, url, tokenUrl, ca }, options) {
     // Neither host promises HTTP/2.
     const client = createHttpsClient({ ca, publicOnly: false })
+    const log = options.log.child({ provider: 'huawei' })
     const authorization = createSharedToken({
       redis: options.redis,
+      log,
       name: `huawei:${appId}`,
       replaceEveryMs: 60_000,
       async mint() {
@@ -63,7 +65,7 @@ export const huawei = defineProvider({
         transport: client,
         authorization,
         refused: options.refused,
-        log: options.log.child({ provider: 'huawei' }),
+        log,
       }),
       [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
     }

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect, test, vi } from 'vitest'
-import { openRpc } from './rpc.ts'
+import { openRpc } from './rpc-client.ts'
 
 interface Asked {
   sends: string[]

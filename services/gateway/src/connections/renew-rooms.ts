@@ -1,0 +1,62 @@
+import { AppError, type ErrorCode } from '@parley/shared/errors'
+import { startLoop } from '@parley/shared/loop'
+import type { Context } from '../context.ts'
+import type { ChatSocket } from '../realtime.ts'
+import { settleRooms } from './settle-rooms.ts'
+
+const pageSize = 1_000
+const againAfterMs = 1_000
+
+type RenewalContext = Pick<Context, 'log' | 'registry' | 'roomChanges' | 'messages'>
+
+/**
+ * Puts sockets into the rooms of the groups their users are in by now, and out of others, when orders may have been
+ * lost: each as soon as messages answers for it, however long that takes. One whose session has ended is left to
+ * `closeEnded`.
+ */
+export function startRoomRenewal({ log, registry, roomChanges, messages }: RenewalContext) {
+  const inDoubt = new Set<ChatSocket>()
+  let lostUntil = -Infinity
+
+  async function renew(socket: ChatSocket): Promise<void> {
+    // Before messages is asked: orders that are lost after that put it back.
+    inDoubt.delete(socket)
+    if (!socket.connected) return
+    try {
+      using changes = roomChanges.watch(socket.data.identity.userId)
+      const { conversationIds } = await messages.openSession(socket.data.identity)
+      if (socket.connected) settleRooms(socket.nsp.adapter, socket.id, changes.addTo(conversationIds))
+    } catch (cause) {
+      if (hasEnded(cause)) return
+      inDoubt.add(socket)
+      throw cause
+    }
+  }
+
+  const renewing = startLoop({ log, name: 'rooms', everyMs: againAfterMs }, async () => {
+    const all = [...inDoubt]
+    let failure: PromiseRejectedResult | undefined
+    for (let i = 0; i < all.length; i += pageSize) {
+      const outcomes = await Promise.allSettled(all.slice(i, i + pageSize).map(renew))
+      failure ??= outcomes.find((outcome) => outcome.status === 'rejected')
+    }
+    if (failure) throw failure.reason
+  })
+
+  return {
+    /** Orders may have been lost until now. */
+    all(): void {
+      lostUntil = performance.now()
+      for (const socket of registry.sockets()) inDoubt.add(socket)
+      renewing.soon()
+    },
+    /** To be called with a socket that was just registered: its groups may have been asked for before that. */
+    checkNewcomer(socket: ChatSocket): void {
+      if (socket.data.askedAt <= lostUntil) inDoubt.add(socket)
+    },
+    [Symbol.asyncDispose]: () => renewing[Symbol.asyncDispose](),
+  }
+}
+
+const endings: ReadonlySet<ErrorCode> = new Set(['unauthenticated', 'session_replaced', 'account_suspended'])
+const hasEnded = (cause: unknown) => cause instanceof AppError && endings.has(cause.code)

@@ -1,8 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { findFreePorts } from '@parley/local/ports'
 import { type Stack, startStack } from '@parley/local/stack'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 
 /** What would only measure our own limits on a single sender. */
 export const limitsLifted = {
@@ -15,8 +13,7 @@ export const limitsLifted = {
 /** The product as it runs with `npm start`, empty, limits on senders lifted, gone with all it kept when it is disposed of. */
 export async function startBenchStack(overrides: Record<string, string> = {}): Promise<Stack> {
   await using opened = new AsyncDisposableStack()
-  const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-'))
-  opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+  const { path: stateDir } = opened.use(await makeTemporaryDir('parley-bench'))
   const stack = opened.use(
     await startStack({
       stateDir,

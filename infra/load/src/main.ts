@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { findFreePorts } from '@parley/local/ports'
 import { startStack } from '@parley/local/stack'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { installArtillery } from './artillery.ts'
 import { toMarkdown } from './report.ts'
 import { runScenario, type ScenarioResult } from './run-scenario.ts'
@@ -49,8 +47,7 @@ process.stdout.write(
 if (results.some(({ faults }) => faults.length > 0)) process.exitCode = 1
 
 async function startLocal(): Promise<string> {
-  const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-load-stack-'))
-  opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+  const { path: stateDir } = opened.use(await makeTemporaryDir('parley-load-stack'))
   const overrides = { PASSWORD_SCRYPT_COST: '10', LOG_LEVEL: 'warn' }
   return opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides })).urls.app
 }

@@ -1,6 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { type Aggregate, runArtillery } from './artillery.ts'
 import { preparePeople } from './prepare.ts'
 import { type ScenarioName, scenarios } from './scenarios.ts'
@@ -22,22 +21,18 @@ export async function runScenario(
 ): Promise<ScenarioResult> {
   const scenario = scenarios[name]
   const { perSecond = scenario.perSecond, seconds = scenario.seconds } = asked
-  const dir = await mkdtemp(path.join(tmpdir(), 'parley-load-'))
-  try {
-    const peopleFile = path.join(dir, 'people.csv')
-    const people = Math.ceil(perSecond * seconds)
-    await preparePeople(target, peopleFile, { people, groupSize: scenario.groupSize })
-    const { passed, aggregate, output } = await runArtillery(name, {
-      target,
-      peopleFile,
-      reportFile: path.join(dir, 'report.json'),
-      perSecond,
-      seconds,
-    })
-    return { name, perSecond, seconds, aggregate, faults: faultsOf(name, people, passed, aggregate, output) }
-  } finally {
-    await rm(dir, { recursive: true, force: true })
-  }
+  await using dir = await makeTemporaryDir('parley-load')
+  const peopleFile = path.join(dir.path, 'people.csv')
+  const people = Math.ceil(perSecond * seconds)
+  await preparePeople(target, peopleFile, { people, groupSize: scenario.groupSize })
+  const { passed, aggregate, output } = await runArtillery(name, {
+    target,
+    peopleFile,
+    reportFile: path.join(dir.path, 'report.json'),
+    perSecond,
+    seconds,
+  })
+  return { name, perSecond, seconds, aggregate, faults: faultsOf(name, people, passed, aggregate, output) }
 }
 
 function faultsOf(

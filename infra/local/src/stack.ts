@@ -62,6 +62,8 @@ export interface Stack extends AsyncDisposable {
   internalSecret: string
   logFile: (name: ProcessName) => string
   pid: (name: ProcessName) => number | undefined
+  /** Of everything that runs. */
+  pids: () => number[]
   /** Sends a signal, SIGKILL unless told otherwise; a process that dies of it is started again. */
   kill: (name: ProcessName, signal?: NodeJS.Signals) => void
   stop: (name: ProcessName) => Promise<void>
@@ -197,6 +199,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     internalSecret: secrets.internalSecret,
     logFile: (name) => logs.pathOf(name),
     pid: (name) => get(name).pid,
+    pids: () => [...processes.values()].flatMap(({ pid }) => pid ?? []),
     kill: (name, signal) => get(name).kill(signal),
     stop: (name) => get(name).stop(),
     start: (name) => get(name).start(),

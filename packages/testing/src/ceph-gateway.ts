@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { needDebian } from './debian-packages.ts'
 import { findFreePort } from './free-port.ts'
 import { startProcess, waitUntilReady } from './owned-process.ts'
+import { makeTemporaryDir } from './temporary-dir.ts'
 
 const run = promisify(execFile)
 
@@ -29,8 +29,7 @@ export const gatewayDomain = 's3.localhost'
 export async function startCephGateway(keys: Keys): Promise<AsyncDisposable & { endpoint: string }> {
   await needDebian({ binaries, packages, missing })
   await using started = new AsyncDisposableStack()
-  const home = await mkdtemp(path.join(tmpdir(), 'parley-test-ceph-'))
-  started.defer(() => rm(home, { recursive: true, force: true }))
+  const { path: home } = started.use(await makeTemporaryDir('parley-test-ceph'))
   const [monitorPort, gatewayPort] = [await findFreePort(), await findFreePort()]
   const fsid = randomUUID()
   for (const dir of ['mon', 'osd/0', 'gateway', 'log', 'run'])

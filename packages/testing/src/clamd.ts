@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { needDebian } from './debian-packages.ts'
 import { findFreePort } from './free-port.ts'
 import { startProcess, waitUntilReady } from './owned-process.ts'
+import { makeTemporaryDir } from './temporary-dir.ts'
 
 const packages = ['clamav-daemon']
 const missing = `a virus scanner is needed; on Debian: apt-get install --no-install-recommends ${packages.join(' ')}`
@@ -21,8 +21,7 @@ export interface Clamd extends AsyncDisposable {
 export async function startClamd(): Promise<Clamd> {
   await needDebian({ binaries: ['clamd'], packages, missing })
   await using started = new AsyncDisposableStack()
-  const home = await mkdtemp(path.join(tmpdir(), 'parley-test-clamd-'))
-  started.defer(() => rm(home, { recursive: true, force: true }))
+  const { path: home } = started.use(await makeTemporaryDir('parley-test-clamd'))
   const [host, port] = ['127.0.0.1', await findFreePort()]
   await mkdir(path.join(home, 'db'))
   // A name, any type of file, anywhere in it, these bytes (clamav signature format, extended).

@@ -1,12 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { Client } from 'pg'
 import { findFreePort } from './free-port.ts'
 import { startProcess, waitUntilReady } from './owned-process.ts'
 import { clusterCommand, createCluster, pingPostgres } from './postgres-cluster.ts'
 import { chooseServers, prepareContainers, type ServerChoice } from './server-choice.ts'
+import { makeTemporaryDir } from './temporary-dir.ts'
 
 export interface PostgresServer extends AsyncDisposable {
   url: string
@@ -40,8 +39,7 @@ async function startContainer(): Promise<PostgresServer> {
 
 async function startOwn(): Promise<PostgresServer> {
   await using started = new AsyncDisposableStack()
-  const home = await mkdtemp(path.join(tmpdir(), 'parley-test-postgres-'))
-  started.defer(() => rm(home, { recursive: true, force: true }))
+  const { path: home } = started.use(await makeTemporaryDir('parley-test-postgres'))
   const dataDir = path.join(home, 'data')
   const password = randomBytes(12).toString('hex')
   await createCluster({ dataDir, user: 'parley', password, durable: false })

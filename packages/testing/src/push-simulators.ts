@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type ApnsSimulator, startApnsSimulator } from './apns-simulator.ts'
 import { createCertificate } from './certificates.ts'
 import { type FcmSimulator, startFcmSimulator } from './fcm-simulator.ts'
 import { type HuaweiSimulator, startHuaweiSimulator } from './huawei-simulator.ts'
 import { startPushInspector } from './push-simulator-inspector.ts'
+import { makeTemporaryDir } from './temporary-dir.ts'
 import { startWebPushSimulator, type WebPushSimulator } from './webpush-simulator.ts'
 
 interface PushSimulatorsOptions {
@@ -61,9 +61,7 @@ export async function startPushSimulators({
   )
   const credentialsDir = stateDir
     ? path.join(stateDir, 'credentials')
-    : opened.adopt(await mkdtemp(path.join(tmpdir(), 'parley-push-')), (dir) =>
-        rm(dir, { recursive: true, force: true }),
-      )
+    : opened.use(await makeTemporaryDir('parley-push')).path
   await writeCredentials(credentialsDir, { webpush: webPush.credentials, huawei: huawei.credentials })
 
   const secrets = {

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Redis } from 'ioredis'
 import type { Certificate } from './certificates.ts'
 import { findFreePort } from './free-port.ts'
 import { startProcess, waitUntilReady } from './owned-process.ts'
 import { findRedisServer } from './redis-server.ts'
+import { makeTemporaryDir } from './temporary-dir.ts'
 
 /** Of Redis and of sentinels, in tests of those that have one. */
 export const redisPassword = 'only-for-tests'
@@ -46,8 +46,7 @@ export async function startRedisNode({
 }: NodeOptions): Promise<RedisNode> {
   await using started = new AsyncDisposableStack()
   const file = await findRedisServer()
-  const home = await mkdtemp(path.join(tmpdir(), 'parley-test-redis-'))
-  started.defer(() => rm(home, { recursive: true, force: true }))
+  const { path: home } = started.use(await makeTemporaryDir('parley-test-redis'))
   const port = await findFreePort()
   const conf = path.join(home, 'redis.conf')
   await writeFile(conf, (watches ?? []).map((line) => `sentinel ${line}\n`).join(''))

@@ -1,13 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { findFreePorts } from '@parley/local/ports'
 import { startStack } from '@parley/local/stack'
 import { createApi, signUp } from '@parley/testing/chat-api'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { cpuMsOf } from '../cpu.ts'
 import { percentile } from '../statistics.ts'
+import { whileStopped } from '../while-stopped.ts'
 import { makeBare } from './bare-sharp.ts'
 import { watchPeak } from './memory.ts'
 import { photo } from './pictures.ts'
@@ -34,8 +35,7 @@ const wanted = (name: string) => !only || only.includes(name)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 await using opened = new AsyncDisposableStack()
-const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-media-'))
-opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+const { path: stateDir } = opened.use(await makeTemporaryDir('parley-bench-media'))
 const overrides = {
   PASSWORD_SCRYPT_COST: '10',
   LOG_LEVEL: 'warn',
@@ -63,13 +63,15 @@ async function measureThroughput() {
   const bytes = await photo(4_000, 3_000)
   const rounds: ThroughputRound[] = []
   for (let round = 0; round <= Number(values.rounds); round++) {
-    const bare = await measured(photos, process.pid, () => {
-      const left = Array.from({ length: photos }, (_, i) => i)
-      return all(concurrency, async () => {
-        const directory = await mkdtemp(path.join(stateDir, 'bare-'))
-        while (left.pop() !== undefined) await makeBare(bytes, directory)
-      })
-    })
+    const bare = await whileStopped(stack.pids(), () =>
+      measured(photos, process.pid, () => {
+        const left = Array.from({ length: photos }, (_, i) => i)
+        return all(concurrency, async () => {
+          const directory = await mkdtemp(path.join(stateDir, 'bare-'))
+          while (left.pop() !== undefined) await makeBare(bytes, directory)
+        })
+      }),
+    )
     const began = performance.now()
     const mediaIds = await all(photos, () => uploader.put(bytes))
     const product = await measured(photos, mediaPid, async () => {

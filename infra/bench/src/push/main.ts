@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -15,8 +14,10 @@ import { createLogger } from '@parley/shared/log'
 import { chatPush } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
 import { type ApnsSimulator, startApnsSimulator } from '@parley/testing/apns-simulator'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { importPKCS8, SignJWT } from 'jose'
 import { cpuMsOf } from '../cpu.ts'
+import { whileStopped } from '../while-stopped.ts'
 import type { BareRequest } from './bare-client.ts'
 import { gatherCrowd } from './crowd.ts'
 import { startLonePush } from './lone-push.ts'
@@ -39,8 +40,7 @@ const tell = (line: string) => void process.stderr.write(`${line}\n`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 await using opened = new AsyncDisposableStack()
-const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-bench-push-'))
-opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+const { path: stateDir } = opened.use(await makeTemporaryDir('parley-bench-push'))
 const apns = opened.use(await startApnsSimulator({ keep: 1 }))
 const overrides = await environment(apns)
 const stack = opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides }))
@@ -121,7 +121,7 @@ for (const [, run] of cases) await run()
 const rounds: PushReport['cases'] = Object.fromEntries(cases.map(([name]) => [name, []]))
 for (let round = 1; round <= Number(values.rounds); round++) {
   for (const [name, run] of cases) {
-    const both = { bare: await bare(), parley: await run() }
+    const both = { bare: await whileStopped([...stack.pids(), lone.pid], bare), parley: await run() }
     rounds[name]?.push(both)
     tell(
       `${name}, round ${round}: bare ${both.bare.perSecond.toFixed(0)}/s, parley ${both.parley.perSecond.toFixed(0)}/s`,

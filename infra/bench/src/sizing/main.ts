@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { findFreePorts } from '@parley/local/ports'
 import { type Stack, startStack } from '@parley/local/stack'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { Redis } from 'ioredis'
 import { cpuMsOf } from '../cpu.ts'
 import { collectGarbage } from '../idle/collect-garbage.ts'
@@ -37,8 +35,7 @@ const tell = (line: string) => void process.stderr.write(`${line}\n`)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 await using opened = new AsyncDisposableStack()
-const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-sizing-'))
-opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+const { path: stateDir } = opened.use(await makeTemporaryDir('parley-sizing'))
 const overrides = { PASSWORD_SCRYPT_COST: '10', LOG_LEVEL: 'warn', SEARCH_INDEXED_PER_SECOND: '20000' }
 const stack = opened.use(await startStack({ stateDir, ports: await findFreePorts(), overrides }))
 const report = {

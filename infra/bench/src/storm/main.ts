@@ -1,7 +1,8 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { whileStopped } from '../while-stopped.ts'
 import { openBareSide } from './bare-side.ts'
-import { openProductSide } from './product-side.ts'
+import { openProductSide, type ProductSide } from './product-side.ts'
 import { statementsEach, type StormCase, type StormRound, toMarkdown } from './report.ts'
 
 const { values } = parseArgs({
@@ -45,18 +46,20 @@ process.stdout.write(
 async function openSides(): Promise<Record<StormCase['name'], () => Promise<StormRound>>> {
   const unopened = () => Promise.reject(new Error('a storm that nobody wanted'))
   const storms = { bare: unopened, kill: unopened, drain: unopened } as Awaited<ReturnType<typeof openSides>>
+  let product: ProductSide | undefined
   if (names.some((name) => name !== 'bare')) {
     tell(`${sockets} people in ${rooms} groups each are being made`)
     const directory = values['cpu-prof']
     const environment: Record<string, string> = directory
       ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${path.resolve(directory)}` }
       : {}
-    const product = opened.use(await openProductSide({ sockets, rooms, environment }))
-    for (const how of ['kill', 'drain'] as const) storms[how] = () => product.storm(how)
+    const side = opened.use(await openProductSide({ sockets, rooms, environment }))
+    for (const how of ['kill', 'drain'] as const) storms[how] = () => side.storm(how)
+    product = side
   }
   if (names.includes('bare')) {
     const bare = opened.use(await openBareSide(sockets))
-    storms.bare = () => bare.storm()
+    storms.bare = () => whileStopped(product?.pids() ?? [], () => bare.storm())
   }
   return storms
 }

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { findFreePorts } from '@parley/local/ports'
 import { type Stack, startStack } from '@parley/local/stack'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { startCrowd } from './crowd.ts'
 import { keepSending } from './keep-sending.ts'
 import { gatherPeople, type People } from './people.ts'
@@ -14,6 +12,8 @@ import { between, countStatements, query, readStatements, type Statements } from
 export interface ProductSide extends AsyncDisposable {
   /** Ends the gateway everybody is on; all come to the other. */
   storm: (how: 'kill' | 'drain') => Promise<StormRound>
+  /** Its clients included. */
+  pids: () => number[]
 }
 
 interface ProductOptions {
@@ -29,8 +29,7 @@ const seldom = 0.005
 /** The product with everybody on one of its two gateways. */
 export async function openProductSide({ sockets, rooms, environment }: ProductOptions): Promise<ProductSide> {
   await using opened = new AsyncDisposableStack()
-  const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-storm-'))
-  opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+  const { path: stateDir } = opened.use(await makeTemporaryDir('parley-storm'))
   const overrides = {
     PASSWORD_SCRYPT_COST: '10',
     LOG_LEVEL: 'warn',
@@ -77,6 +76,7 @@ export async function openProductSide({ sockets, rooms, environment }: ProductOp
       await stack.whenReady(from)
       return { ...result, statements: eachAsked(ran, anyway, sockets), lacking }
     },
+    pids: () => [...stack.pids(), crowd.pid],
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }

@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import type { ReceivedPush } from '@parley/testing/push-simulator-log'
+import { makeTemporaryDir } from '@parley/testing/temporary-dir'
 import { Redis } from 'ioredis'
 import { loadConfig } from '../config.ts'
 import { findFreePorts } from '../ports.ts'
@@ -81,8 +80,7 @@ function running({ ports, stateDir }: ReturnType<typeof loadConfig>, noted: stri
 
 async function ofItsOwn(): Promise<Stage> {
   await using opened = new AsyncDisposableStack()
-  const stateDir = await mkdtemp(path.join(tmpdir(), 'parley-demo-'))
-  opened.defer(() => rm(stateDir, { recursive: true, force: true }))
+  const { path: stateDir } = opened.use(await makeTemporaryDir('parley-demo'))
   const stack = opened.use(
     await startStack({ stateDir, ports: await findFreePorts(), terminal: process.stdout }),
   )

@@ -10,6 +10,7 @@ import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { openRedis } from '@parley/shared/redis'
 import { createTokenVerifier, remoteKeys, type VerifyToken } from '@parley/shared/tokens'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
+import { createUserLimits, type UserLimits } from '@parley/shared/user-limits'
 import type { Locker } from '@tus/server'
 import type { Kysely } from 'kysely'
 import type { Pool } from 'pg'
@@ -23,6 +24,7 @@ import { type ImageProcesses, startImageProcesses } from './processing/image-pro
 import { createSessionCheck, type SessionCheck } from './sessions.ts'
 import { openStorage } from './storage/open-storage.ts'
 import type { Storage } from './storage/storage.ts'
+import { ticketRate } from './uploads/open-ticket.ts'
 import { createUploadLocker } from './uploads/resumable/upload-locker.ts'
 
 /** Everything a use case may reach for. Handlers take this, or the part of it they need. */
@@ -37,6 +39,8 @@ export interface Context {
   db: Kysely<Database>
   storage: Storage
   serveLinks: (app: HttpApp) => void
+  /** Of each user, on this instance. */
+  ticketLimits: UserLimits
   /** Of resumable uploads, over all instances. */
   locker: Locker
   messages: MessagesClient
@@ -98,6 +102,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     db: queryBuilder<Database>(pool),
     storage,
     serveLinks,
+    ticketLimits: createUserLimits(ticketRate(config.uploads.maxPending)),
     locker: createUploadLocker(redis, log),
     messages,
     sessions: createSessionCheck(messages),

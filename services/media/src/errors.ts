@@ -19,6 +19,8 @@ export const formsNotTaken = () =>
   new AppError('invalid_request', 'the store here takes no forms; ask for another way')
 export const metadataUnreadable = (cause: unknown) =>
   new AppError('invalid_request', 'upload-metadata is not as the tus protocol has it', { cause })
+export const uploadLengthRequired = () =>
+  new AppError('invalid_request', 'upload-length must say how many bytes there will be')
 export const uploadBusy = () =>
   new AppError('unavailable', 'another request still writes to this upload', { retryAfterMs: 1_000 })
 export const quotaExceeded = (quotaBytes: number) =>
@@ -27,9 +29,13 @@ export const tooManyForms = () =>
   new AppError('overloaded', 'too many forms arrive at once; ask for a ticket, or come back', {
     retryAfterMs: 2_000,
   })
+export const tooManyWrites = () =>
+  new AppError('overloaded', 'too many resumable uploads arrive at once', { retryAfterMs: 2_000 })
 export const formBroken = (cause: unknown) =>
   new AppError('invalid_request', 'the form cannot be read, or broke off', { cause })
 export const noFile = () => new AppError('invalid_request', 'a form with one file in it is asked for')
+export const oneFileOnly = () =>
+  new AppError('invalid_request', 'a form brings one file; send each in a form of its own')
 export const tooManyPending = (max: number) =>
   new AppError('rate_limited', `complete some uploads first; at most ${max} may be open`, {
     retryAfterMs: 30_000,

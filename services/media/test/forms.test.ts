@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { test as base } from './fixture.ts'
 import { plainPng } from './images.ts'
@@ -47,6 +48,25 @@ test.for([
   },
 ])('a form with $what is refused with $code', async ({ bytes, type, code }, { post }) => {
   expect((await post(formOf(bytes, type))).body).toMatchObject({ error: { code } })
+})
+
+test('a form with two files is refused as a whole, and nothing of it is kept', async ({ post, service }) => {
+  const form = formOf(await plainPng(), 'image/png', 'first of two.png')
+  form.append('file', new Blob(['hello']), 'second.txt')
+  form.append('caption', 'both')
+  const { status, body } = await post(form)
+  expect(status).toBe(400)
+  expect(body).toMatchObject({
+    error: { code: 'invalid_request', message: expect.stringContaining('one file') },
+  })
+  const { rows } = await sql`select 1 from media where file_name = 'first of two.png'`.execute(service.ctx.db)
+  expect(rows).toHaveLength(0)
+})
+
+test('a file in a form may be followed by fields', async ({ post }) => {
+  const form = formOf(Buffer.from('hello'), 'text/plain', 'a.txt')
+  form.append('caption', 'hello')
+  expect((await post(form)).status).toBe(201)
 })
 
 const head = '--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'

@@ -3,7 +3,7 @@ import sharp, { type Sharp } from 'sharp'
 import { describe, expect } from 'vitest'
 import { openFsStorage } from '../src/storage/fs.ts'
 import { test } from './fixture.ts'
-import { halves } from './images.ts'
+import { halves, plainPng } from './images.ts'
 
 const note = 'where and how it was made'
 const page = '<!doctype html><script>alert(document.domain)</script>'
@@ -96,6 +96,16 @@ describe('P10 a small file that would be a large picture', () => {
         sharp({ create: { width: 10_000, height: 5_001, channels: 3, background: '#000000' } })
           .png({ palette: true, colours: 2 })
           .toBuffer(),
+    },
+    {
+      what: 'of one row, one pixel over 100,000',
+      type: 'image/png',
+      bytes: () => plainPng(100_001, 1),
+    },
+    {
+      what: 'in AVIF, wider than the WebP it would become',
+      type: 'image/avif',
+      bytes: () => halves(16_384, 16).avif({ effort: 0 }).toBuffer(),
     },
     {
       what: 'of 1,001 frames',

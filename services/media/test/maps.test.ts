@@ -92,7 +92,7 @@ describe('a map of a place', () => {
       // Both have drawn it before either has stored it.
       await sql`lock table map_picture in share mode`.execute(trx)
       const asked = [ann.ask('GET', berlin), beside.ask('GET', berlin)]
-      await expect.poll(waiting).toBe(2)
+      await expect.poll(waiting, { timeout: 15_000 }).toBe(2)
       return { asked: Promise.all(asked) }
     })
     expect((await answers.asked).map(({ status }) => status)).toEqual([302, 302])

@@ -12,7 +12,7 @@ import { Queue } from 'bullmq'
 import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import type { Config } from '../src/config.ts'
-import { findMedia } from '../src/media/store.ts'
+import { beginRun, findMedia, releaseRun, takeBackRun } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
 import { uploadDeadlineMs } from '../src/storage/fs.ts'
 import { createClient } from './client.ts'
@@ -99,6 +99,25 @@ describe('one file in many jobs', () => {
         object_key = (select object_key from media where id = ${image.mediaId})
       where id = ${mediaId}`.execute(ctx.db)
     expect(await ann.settled(mediaId)).toMatchObject({ status: 'ready', width: 40 })
+  })
+
+  test('is not taken out of the hands of a later run by one that outlasted its lease', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const { body } = await ann.upload('text/plain', Buffer.from('not yet'))
+    const id = body.mediaId as MediaId
+    await sql`update media set status = 'processing', check_at = now() + interval '1 hour' where id = ${id}`.execute(
+      ctx.db,
+    )
+    const late = await beginRun(ctx.db, { id, leaseMs: 0 })
+    const later = await beginRun(ctx.db, { id, leaseMs: 60_000 })
+    if (!late || !later) throw new Error('it is in hand already')
+    await releaseRun(ctx.db, late)
+    await takeBackRun(ctx.db, late)
+    expect(await findMedia(ctx.db, id)).toMatchObject({ unansweredRuns: 2, runUntil: later.runUntil })
+    expect(await beginRun(ctx.db, { id, leaseMs: 60_000 })).toBeUndefined()
+    await takeBackRun(ctx.db, later)
+    expect(await findMedia(ctx.db, id)).toMatchObject({ unansweredRuns: 1, runUntil: null })
   })
 })
 

@@ -8,6 +8,7 @@ import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { findMedia } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
+import { ticketRate } from '../src/uploads/open-ticket.ts'
 import { createClient } from './client.ts'
 import { test } from './fixture.ts'
 import { bombPng, phonePhoto, plainPng } from './images.ts'
@@ -68,6 +69,27 @@ describe('a ticket', () => {
     await ann.put(open.body, 'hello')
     await ann.complete(open.body.mediaId)
     expect((await ann.begin('text/plain', 5)).status).toBe(201)
+  })
+
+  test('is refused to a user who asks for more than an album of them, also when each is given back', async ({
+    signIn,
+    config,
+  }) => {
+    const { burst } = ticketRate(config.uploads.maxPending)
+    const [ann, bob] = [await signIn(), await signIn()]
+    const statuses = new Set<number>()
+    for (let i = 0; i < burst; i++) {
+      const { status, body } = await ann.begin('text/plain', 5)
+      statuses.add(status)
+      await ann.ask('DELETE', `/v1/media/uploads/${body.mediaId}`)
+    }
+    expect([...statuses]).toEqual([201])
+    // As many as came by themselves meanwhile, and no more.
+    const more = await Promise.all(Array.from({ length: burst }, () => ann.begin('text/plain', 5)))
+    const { headers, body } = more.find(({ status }) => status === 429) ?? (await ann.begin('text/plain', 5))
+    expect(body.error).toMatchObject({ code: 'rate_limited', retryable: true })
+    expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(2)
+    expect((await bob.begin('text/plain', 5)).status).toBe(201)
   })
 })
 

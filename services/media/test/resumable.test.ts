@@ -4,12 +4,16 @@ import { request } from 'node:http'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import type { MediaId } from '@parley/shared/ids'
+import { Upload as StoredUpload } from '@tus/server'
 import { sql } from 'kysely'
 import { Upload } from 'tus-js-client'
 import { describe, expect } from 'vitest'
 import type { Config } from '../src/config.ts'
 import { findMedia } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
+import { newKey } from '../src/storage/storage.ts'
+import { requestDeadlineMs } from '../src/uploads/request-deadline.ts'
+import { boundWrites } from '../src/uploads/resumable/bound-writes.ts'
 import { createClient } from './client.ts'
 import { test as base } from './fixture.ts'
 import { phonePhoto } from './images.ts'
@@ -234,6 +238,45 @@ describe('of a resumable upload', () => {
     expect((await patch(url, ann, 5, Buffer.from('!'))).status).toBe(404)
   })
 
+  test('its name and type may be left out, its length may not', async ({ run }) => {
+    await using service = await run()
+    const { ann, endpoint } = service
+    const created = await ask('POST', endpoint, ann, { 'upload-length': 5 })
+    expect(created.status).toBe(201)
+    const mediaId = mediaIdIn(created.headers.get('location') ?? '')
+    expect((await patch(`${endpoint}/${mediaId}`, ann, 0, Buffer.from('hello'))).status).toBe(204)
+    expect((await ann.look(mediaId)).body).toMatchObject({
+      status: 'ready',
+      fileName: 'file',
+      contentType: 'application/octet-stream',
+    })
+    const refused = await ask('POST', endpoint, ann)
+    expect(refused.status).toBe(400)
+    expect(await refused.json()).toMatchObject({
+      error: { code: 'invalid_request', message: expect.stringContaining('upload-length') },
+    })
+  })
+
+  test('P8 bytes come for a few at once, and the next one is told to come back', async ({ run }) => {
+    await using service = await run()
+    const store = boundWrites(service.ctx.storage.resumable(60), 2)
+    const start = async () => {
+      const [id, bytes] = [newKey('tus'), new Readable({ read() {} })]
+      await store.create(new StoredUpload({ id, size: 10, offset: 0 }))
+      return { bytes, written: store.write(bytes, id, 0) }
+    }
+    const [first, second] = [await start(), await start()]
+    await expect((await start()).written).rejects.toMatchObject({ code: 'overloaded', retryAfterMs: 2_000 })
+    first.bytes.push('hello')
+    first.bytes.push(null)
+    expect(await first.written).toBe(5)
+    const next = await start()
+    for (const { bytes, written } of [second, next]) {
+      bytes.push(null)
+      expect(await written).toBe(0)
+    }
+  })
+
   test('P9 somebody else’s and none at all are answered alike, and nobody without a token', async ({
     run,
     signIn,
@@ -277,8 +320,14 @@ describe('of a resumable upload', () => {
         await sql`update media set expires_at = now() - interval '1 day' where id = ${mediaId}`.execute(
           ctx.db,
         )
-        await sql`update doomed_object set due_at = now() where key = ${key}`.execute(ctx.db)
       }
+      // A request that brings bytes may still be under way.
+      const kept = await sql`
+        select 1 from doomed_object where key = ${key} and due_at > now() + ${requestDeadlineMs} * interval '1 ms'`.execute(
+        ctx.db,
+      )
+      expect(kept.rows).toHaveLength(1)
+      await sql`update doomed_object set due_at = now() where key = ${key}`.execute(ctx.db)
       await expect.poll(() => findMedia(ctx.db, mediaId)).toBeUndefined()
       await expect.poll(() => isThere(key)).toBe(false)
       await expect.poll(() => isThere(`${key}.json`)).toBe(false)

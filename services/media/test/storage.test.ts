@@ -5,6 +5,7 @@ import { testStoreFaults } from './storage/faults.ts'
 import { testObjects } from './storage/objects.ts'
 import { testServiceOnS3 } from './storage/on-s3.ts'
 import { testPieces } from './storage/pieces.ts'
+import { testResumableOnS3 } from './storage/resumable-on-s3.ts'
 import { testUploadLinks } from './storage/upload-links.ts'
 
 // One file, because starting the S3 server takes longer than all of this.
@@ -20,6 +21,7 @@ describe.for([
 
 describe('the service on S3', () => {
   testServiceOnS3()
+  testResumableOnS3(onS3)
 })
 
 describe('while the store fails', () => {

@@ -1,7 +1,7 @@
 import { assert, property, uint8Array, constantFrom } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decideType, isAccepted, normalType, unknownType } from './accepted.ts'
-import { sniffedBytes, sniffType } from './sniff.ts'
+import { behindTag, sniffedBytes, sniffTagged, sniffType } from './sniff.ts'
 
 const isoMedia = (brand: string) => `\0\0\0\x20ftyp${brand}\0\0\0\0isom`
 const ogg = (codec: string) => `OggS${'\0'.repeat(24)}${codec}`
@@ -20,7 +20,6 @@ describe('the type of a content', () => {
     [webm('webm'), 'video/webm'],
     [ogg('OpusHead'), 'audio/ogg'],
     [ogg('\x01vorbis'), 'audio/ogg'],
-    ['ID3\x04', 'audio/mpeg'],
     ['#!AMR\n', 'audio/amr'],
     ['#!AMR-WB\n', 'audio/amr'],
     ['RIFF\0\0\0\0WAVEfmt ', 'audio/wav'],
@@ -52,12 +51,39 @@ describe('the type of a content', () => {
     ['a JPEG after a byte', ' \xff\xd8\xff\xe0'],
     ['TIFF', 'II*\0'],
     ['HEIC', isoMedia('heic')],
+    ['an AVIF that moves', isoMedia('avis')],
     ['Matroska', webm('matroska')],
     ['a film in Ogg', ogg('\x80theora')],
     ['a byte order mark', '\xff\xfe<\0h\0'],
     ['a zip file', 'PK\x03\x04'],
+    ['a text about tags', 'ID3 tags and what is in them'],
   ] as const)('%s is only bytes', ([, start]) => {
     expect(sniffType(Buffer.from(start, 'latin1'))).toBe('application/octet-stream')
+  })
+})
+
+describe('an ID3 tag', () => {
+  test.for([
+    ['of no bytes', 'ID3\x03\0\0\0\0\0\0', 10],
+    ['with a cover', 'ID3\x03\0\0\0\x02\x01\x7f', 10 + 2 * 16_384 + 128 + 127],
+    ['with a footer', 'ID3\x04\0\x10\0\0\0\x05', 25],
+    ['of a version to come', 'ID3\x05\0\0\0\0\0\x05', undefined],
+    ['whose length is none', 'ID3\x03\0\0\0\0\0\x80', undefined],
+    ['cut off', 'ID3\x03\0\0', undefined],
+    ['that is a text', 'ID3 tags and what is in them', undefined],
+  ] as const)('%s ends where its header says', ([, start, end]) => {
+    expect(behindTag(Buffer.from(start, 'latin1'))).toBe(end)
+  })
+
+  test.for([
+    ['\xff\xfb\x90\x64', 'audio/mpeg', unknownType],
+    ['\xff\xf1\x50\x80\0\0\0', 'audio/aac', unknownType],
+    ['fLaC', unknownType, unknownType],
+    ['', unknownType, 'text/plain'],
+    // ffmpeg finds the first frame further on.
+    ['\0\0\0\0\xff\xfb\x90\x64', 'audio/mpeg', 'audio/mpeg'],
+  ] as const)('before %j makes it %s where %s was declared', ([behind, type, declared]) => {
+    expect(sniffTagged(Buffer.from(behind, 'latin1'), declared)).toBe(type)
   })
 })
 

@@ -12,6 +12,25 @@ export function sniffType(start: Buffer, declared = unknownType): string {
   return known.find(({ matches }) => matches(start))?.type ?? isoMedia(start) ?? unknownType
 }
 
+/**
+ * Where a file goes on behind the ID3 tag that its first bytes begin (ID3v2.4, 3.1); undefined where they begin none.
+ * A tag is of any length, and music of other formats has one too, so it says nothing of what follows.
+ */
+export function behindTag(start: Buffer): number | undefined {
+  if (start.length < 10 || text(start, 0, 3) !== 'ID3') return undefined
+  const [version, flags, size] = [start.readUInt8(3), start.readUInt8(5), start.subarray(6, 10)]
+  if (version < 2 || version > 4 || (flags & 0b1111) !== 0 || size.some((byte) => byte > 0x7f))
+    return undefined
+  const footer = (flags & 0b1_0000) === 0 ? 0 : 10
+  return 10 + size.reduce((sum, byte) => sum * 128 + byte, 0) + footer
+}
+
+/** The type of what has a tag. Frames may begin later than right behind it, but nobody guesses where no sound was declared. */
+export function sniffTagged(behind: Buffer, declared: string): string {
+  const found = frames.find(({ matches }) => matches(behind))?.type
+  return found ?? (isSound(declared) ? 'audio/mpeg' : unknownType)
+}
+
 const text = (start: Buffer, from: number, to: number) => start.toString('latin1', from, to)
 const begins = (bytes: number[]) => (start: Buffer) => bytes.every((byte, i) => start[i] === byte)
 
@@ -39,7 +58,6 @@ const signatures: Signature[] = [
     matches: (start) =>
       text(start, 0, 4) === 'OggS' && oggCodecs.some((codec) => text(start, 28, 36).startsWith(codec)),
   },
-  { type: 'audio/mpeg', matches: (start) => text(start, 0, 3) === 'ID3' },
   // RFC 4867, 5: single-channel files, narrow and wide band.
   { type: 'audio/amr', matches: (start) => /^#!AMR(-WB)?\n/.test(text(start, 0, 9)) },
   { type: 'audio/wav', matches: (start) => text(start, 0, 4) === 'RIFF' && text(start, 8, 12) === 'WAVE' },
@@ -74,11 +92,14 @@ function isAdtsFrame(start: Buffer): boolean {
   return first === 0xff && (second & 0b1111_0110) === 0b1111_0000 && ((third >> 2) & 0b1111) < 13
 }
 
-/** By the major brand of the first box (ISO 14496-12, 4.3). HEIC is among those not known here. */
+/**
+ * By the major brand of the first box (ISO 14496-12, 4.3). HEIC is among those not known here, and so is AVIF that moves
+ * (`avis`): libvips does not take it for a picture.
+ */
 function isoMedia(start: Buffer): string | undefined {
   if (text(start, 4, 8) !== 'ftyp') return undefined
   const brand = text(start, 8, 12)
-  if (brand === 'avif' || brand === 'avis') return 'image/avif'
+  if (brand === 'avif') return 'image/avif'
   if (/^M4[AB] $/.test(brand)) return 'audio/mp4'
   if (brand === 'qt  ') return 'video/quicktime'
   return /^(isom|iso[2-9]|mp4[12v]|avc1|dash|MSNV|M4V |f4v |cmf[cs2])$/.test(brand) ? 'video/mp4' : undefined

@@ -72,11 +72,16 @@ export function createFfmpeg(config: FfmpegConfig) {
 
 export type Ffmpeg = ReturnType<typeof createFfmpeg>
 
-/** What is not there, cannot be started or has no room is not the fault of a file. */
+/**
+ * What is not there, cannot be started or has no room is not the fault of a file. Memory that was not given may be: a
+ * broken index asks for any amount, and does so each time.
+ */
 function failureOf(stderr: string): Error {
-  return /No space left|Cannot allocate|Permission denied/.test(stderr)
-    ? new Error(`ffmpeg: ${stderr.slice(0, 1_000)}`)
-    : new FfmpegRefusal(stderr.slice(0, 1_000))
+  const said = stderr.slice(0, 1_000)
+  if (stderr.includes('Cannot allocate')) return new NoAnswer(`ffmpeg: ${said}`)
+  return /No space left|Permission denied/.test(stderr)
+    ? new Error(`ffmpeg: ${said}`)
+    : new FfmpegRefusal(said)
 }
 
 function keep() {

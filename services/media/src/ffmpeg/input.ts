@@ -15,9 +15,10 @@ const demuxers: Partial<Record<string, string>> = {
 const decoders = [
   'h264,hevc,vp8,vp9,libvpx,libvpx-vp9,libdav1d,libaom-av1,av1',
   'aac,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,speex,libspeex',
-  'amrnb,amrwb,pcm_s16le,pcm_s16be,pcm_s24le,pcm_f32le,pcm_u8',
-  // Covers of music. They are looked at and left out.
-  'mjpeg,png',
+  'amrnb,amrwb,ac3,eac3',
+  'pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_f32le,pcm_u8,pcm_alaw,pcm_mulaw',
+  // Covers, and the words of a film. They are left out, but ffprobe opens whatever a file holds, or none of it.
+  'mjpeg,png,gif,bmp,mov_text,webvtt',
 ].join(',')
 
 /** Nothing of what a file says of itself goes on: its title, its author, the place it was made at. */

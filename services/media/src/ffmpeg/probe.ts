@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Ffmpeg } from './ffmpeg.ts'
+import { type Ffmpeg, FfmpegRefusal } from './ffmpeg.ts'
 import { inputOf } from './input.ts'
 
 const seconds = z.coerce.number().min(0).optional().catch(undefined)
@@ -31,7 +31,11 @@ export interface Probed {
 const wanted =
   'format=duration:stream=codec_type,codec_name,width,height,sample_aspect_ratio,channels:stream_disposition=attached_pic:stream_side_data=rotation'
 
-/** What a file holds, by its own account: its first picture that moves and its first sound. Sizes are as they are seen. */
+/**
+ * What a file holds, by its own account: its first picture that moves and its first sound. Sizes are as they are seen.
+ *
+ * @throws FfmpegRefusal also if that account is out of all bounds
+ */
 export async function probe(
   { ffprobe }: Ffmpeg,
   { file, contentType, directory }: { file: string; contentType: string; directory: string },
@@ -40,7 +44,7 @@ export async function probe(
     directory,
     args: ['-show_entries', wanted, '-of', 'json', ...inputOf(file, contentType)],
   })
-  const { streams, format } = Report.parse(JSON.parse(output))
+  const { streams, format } = parseReport(output)
   const video = streams.find(
     ({ codec_type, disposition }) => codec_type === 'video' && !disposition?.attached_pic,
   )
@@ -49,6 +53,14 @@ export async function probe(
     durationMs: format.duration === undefined ? undefined : Math.round(format.duration * 1_000),
     video: video && { codec: video.codec_name, ...sizeOf(video) },
     audio: audio && { codec: audio.codec_name, channels: audio.channels ?? 1 },
+  }
+}
+
+function parseReport(output: string): z.output<typeof Report> {
+  try {
+    return Report.parse(JSON.parse(output))
+  } catch (cause) {
+    throw new FfmpegRefusal(`what ffprobe says is not to be read: ${String(cause)}`)
   }
 }
 

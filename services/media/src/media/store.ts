@@ -88,6 +88,12 @@ export async function updateFailed(
     .executeTakeFirst()
 }
 
+/** In milliseconds, as this process reads it back. */
+const inWholeMs = (ms: number) => sql<Date>`date_trunc('milliseconds', ${inMs(ms)})`
+
+/** A run is known by when its lease ends, because none begins before the one before it has ended. */
+type Run = Pick<Media, 'id' | 'runUntil'>
+
 /** Undefined unless it waits to be processed and nobody else has it in hand. */
 export async function beginRun(
   db: Kysely<Database>,
@@ -97,7 +103,7 @@ export async function beginRun(
     .updateTable('media')
     .set((eb) => ({
       unansweredRuns: eb('unansweredRuns', '+', 1),
-      runUntil: inMs(leaseMs),
+      runUntil: inWholeMs(leaseMs),
     }))
     .where('id', '=', id)
     .where('status', '=', 'processing')
@@ -111,17 +117,23 @@ export async function updateAnswered(db: Kysely<Database>, id: MediaId): Promise
   await db.updateTable('media').set({ unansweredRuns: 0 }).where('id', '=', id).execute()
 }
 
-/** Lets another attempt begin at once. */
-export async function releaseRun(db: Kysely<Database>, id: MediaId): Promise<void> {
-  await db.updateTable('media').set({ runUntil: null }).where('id', '=', id).execute()
+/** Lets another attempt begin at once. Of a run that outlasted its lease and was followed by another, nothing is changed. */
+export async function releaseRun(db: Kysely<Database>, { id, runUntil }: Run): Promise<void> {
+  await db
+    .updateTable('media')
+    .set({ runUntil: null })
+    .where('id', '=', id)
+    .where('runUntil', '=', runUntil)
+    .execute()
 }
 
 /** The same, of a run that ended for a reason which is not the file's: it does not count against the file. */
-export async function takeBackRun(db: Kysely<Database>, id: MediaId): Promise<void> {
+export async function takeBackRun(db: Kysely<Database>, { id, runUntil }: Run): Promise<void> {
   await db
     .updateTable('media')
     .set({ unansweredRuns: sql`greatest(unanswered_runs - 1, 0)`, runUntil: null })
     .where('id', '=', id)
+    .where('runUntil', '=', runUntil)
     .execute()
 }
 

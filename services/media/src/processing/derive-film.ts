@@ -28,14 +28,9 @@ export async function deriveFilm(
   if ((found.durationMs ?? 0) > maxDurationMs) return refused('too_long')
 
   const shown = { file: path.join(directory, 'shown'), contentType: container.contentType }
-  const input = [
-    ...inputOf(source.file, source.contentType),
-    '-map',
-    '0:v:0',
-    '-map',
-    '0:a:0?',
-    ...withoutTags,
-  ]
+  // A capital V: covers do not count, as they do not for `probe`.
+  const tracks = ['-map', '0:V:0', '-map', '0:a:0?']
+  const input = [...inputOf(source.file, source.contentType), ...tracks, ...withoutTags]
   // Apple plays HEVC in MP4 under this name alone.
   const video = ['-c:v', 'copy', ...(found.video.codec === 'hevc' ? ['-tag:v', 'hvc1'] : [])]
   const audio = container.audio.includes(found.audio?.codec ?? '') ? ['-c:a', 'copy'] : container.otherAudio
@@ -44,7 +39,11 @@ export async function deriveFilm(
   const written = await probe(ffmpeg, { ...shown, directory })
   if (!written.video || !written.durationMs) return refused('unreadable')
   if (written.durationMs > maxDurationMs) return refused('too_long')
-  const frame = await takeFrame(ffmpeg, { ...shown, directory, durationMs: written.durationMs })
+  const frame = await takeFrame(
+    ffmpeg,
+    { ...shown, directory },
+    { ...written.video, durationMs: written.durationMs },
+  )
   if (!frame) return refused('unreadable')
   const { forms, thumbhash } = await derivePoster(images, { file: frame, directory, forms: posterForms })
   return { ok: true, shown, forms, facts: { ...noFacts, ...factsOf(written), thumbhash } }
@@ -76,17 +75,23 @@ function factsOf({ durationMs, video, audio }: Probed) {
   }
 }
 
+/** No poster is larger. */
+const posterSide = Math.max(...posterForms.map(({ side }) => side))
+
 /** A frame a second in, or a tenth of the way of a shorter film, where a fade from black has ended. */
 async function takeFrame(
   { ffmpeg }: Ffmpeg,
-  { file, contentType, directory, durationMs }: Source & { durationMs: number },
+  { file, contentType, directory }: Source,
+  { width, height, durationMs }: { width: number; height: number; durationMs: number },
 ): Promise<string | undefined> {
   const frame = path.join(directory, 'frame.png')
-  const square = "scale=w='min(1280,iw*sar)':h='min(1280,ih)':force_original_aspect_ratio=decrease,setsar=1"
+  const factor = Math.min(1, posterSide / Math.max(width, height))
+  const [across, down] = [width, height].map((side) => Math.max(1, Math.round(side * factor)))
+  const asSeen = `scale=${across}:${down},setsar=1`
   // A film may hold no frame there; it has a first one.
   for (const atMs of [Math.min(1_000, durationMs / 10), 0]) {
     const seek = ['-ss', (atMs / 1_000).toFixed(3), '-threads', '1']
-    const output = ['-frames:v', '1', '-vf', square, '-c:v', 'png', '-f', 'image2', frame]
+    const output = ['-frames:v', '1', '-vf', asSeen, '-c:v', 'png', '-f', 'image2', frame]
     await ffmpeg({ directory, args: [...seek, ...inputOf(file, contentType), '-an', ...output] })
     const made = await access(frame).then(
       () => true,

@@ -17,13 +17,15 @@ export async function deriveSound(ffmpeg: Ffmpeg, source: Source): Promise<Deriv
   if ((found.durationMs ?? 0) > maxDurationMs) return refused('too_long')
 
   const input = [...inputOf(source.file, source.contentType), '-map', '0:a:0', '-vn', ...withoutTags]
-  const kept = keptFormats[source.contentType]
+  const { codec } = found.audio
+  const format = keptFormats[source.contentType]
+  const kept = format?.codecs.includes(codec) ? format.output : undefined
   const shown = { file: path.join(directory, 'shown'), contentType: kept ? source.contentType : 'audio/mp4' }
   const aac = aacOf(found.audio.channels)
   await ffmpeg.ffmpeg({ directory, args: [...input, ...(kept ?? aac), shown.file] })
 
   const forms: Derived['forms'] = []
-  if (source.contentType === 'audio/ogg' || source.contentType === 'audio/webm') {
+  if (kept && !playsEverywhere.has(codec)) {
     const file = path.join(directory, 'playable')
     await ffmpeg.ffmpeg({ directory, args: [...input, ...aac, file] })
     forms.push({ name: 'playable', contentType: 'audio/mp4', file })
@@ -32,17 +34,28 @@ export async function deriveSound(ffmpeg: Ffmpeg, source: Source): Promise<Deriv
   const heard = await listen(ffmpeg, { ...shown, directory })
   if (heard.durationMs === 0) return refused('unreadable')
   if (heard.durationMs > maxDurationMs) return refused('too_long')
-  const audioCodec = kept ? found.audio.codec : 'aac'
+  const audioCodec = kept ? codec : 'aac'
   return { ok: true, shown, forms, facts: { ...noFacts, ...heard, audioCodec } }
 }
 
-/** Formats that are kept, codecs untouched. AMR, bare AAC and WAV are not among them: no browser plays them all. */
-const keptFormats: Partial<Record<string, string[]>> = {
-  'audio/mp4': ['-c:a', 'copy', '-movflags', '+faststart', '-f', 'mp4'],
-  'audio/mpeg': ['-c:a', 'copy', '-id3v2_version', '0', '-write_id3v1', '0', '-f', 'mp3'],
-  'audio/ogg': ['-c:a', 'copy', '-f', 'ogg'],
-  'audio/webm': ['-c:a', 'copy', '-f', 'webm'],
+/**
+ * Formats that are kept with these codecs, untouched. AMR, bare AAC and WAV are not among them: no browser plays them
+ * all. Nor does ffmpeg write into them whatever it reads out of them.
+ */
+const keptFormats: Partial<Record<string, { codecs: string[]; output: string[] }>> = {
+  'audio/mp4': {
+    codecs: ['aac', 'mp3', 'alac', 'opus'],
+    output: ['-c:a', 'copy', '-movflags', '+faststart', '-f', 'mp4'],
+  },
+  'audio/mpeg': {
+    codecs: ['mp3'],
+    output: ['-c:a', 'copy', '-id3v2_version', '0', '-write_id3v1', '0', '-f', 'mp3'],
+  },
+  'audio/ogg': { codecs: ['opus', 'vorbis', 'flac', 'speex'], output: ['-c:a', 'copy', '-f', 'ogg'] },
+  'audio/webm': { codecs: ['opus', 'vorbis'], output: ['-c:a', 'copy', '-f', 'webm'] },
 }
+
+const playsEverywhere = new Set(['aac', 'mp3'])
 
 function aacOf(channels: number): string[] {
   const size = channels > 1 ? ['-ac', '2', '-b:a', '96k'] : ['-ac', '1', '-b:a', '48k']

@@ -64,10 +64,11 @@ export function startImageProcesses({ count, timeLimitMs, memoryLimitBytes, log 
         const { child } = worker
         using _ = watchMemory(child.pid ?? 0, memoryLimitBytes, () => child.kill('SIGKILL'))
         try {
-          const reply = await ask(child, request, timeLimitMs)
+          const reply = TransformReply.safeParse(await ask(child, request, timeLimitMs))
+          if (!reply.success) throw new NoAnswer('an answer that cannot be read', { cause: reply.error })
           if (await isSpent(worker)) await end(worker)
           else idle.push(worker)
-          return TransformReply.parse(reply)
+          return reply.data
         } catch (cause) {
           await end(worker)
           throw cause

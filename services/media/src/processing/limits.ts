@@ -1,5 +1,7 @@
 /** What an image may be. Frames of an animation count together. */
 export const maxPixels = 50_000_000
+/** Pixels of either side. */
+export const maxSide = 100_000
 export const maxFrames = 1_000
 /** Of a film, square pixels of one frame; 8K has 33 million. */
 export const maxFilmPixels = 36_000_000

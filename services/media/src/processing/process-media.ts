@@ -60,7 +60,7 @@ export async function processMedia(worker: Worker, mediaId: MediaId): Promise<vo
     else await read(worker, media, { file, directory: directory.path, contentType: media.contentType })
   } catch (cause) {
     // A scanner or a disk that is away for long says nothing about the file.
-    await (cause instanceof NoAnswer ? releaseRun : takeBackRun)(db, mediaId)
+    await (cause instanceof NoAnswer ? releaseRun : takeBackRun)(db, run)
     throw cause
   }
   stop()

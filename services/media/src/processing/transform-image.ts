@@ -2,7 +2,7 @@ import path from 'node:path'
 import sharp, { type Metadata, type OutputInfo, type Sharp, type SharpOptions } from 'sharp'
 import { rgbaToThumbHash } from 'thumbhash'
 import type { PictureType } from './form-plans.ts'
-import { maxFrames, maxPixels } from './limits.ts'
+import { maxFrames, maxPixels, maxSide } from './limits.ts'
 import type { TransformReply, TransformRequest } from './transform.ts'
 
 const strict: SharpOptions = { failOn: 'error', limitInputPixels: maxPixels }
@@ -22,6 +22,8 @@ interface Format {
   /** As libvips calls what reads it. */
   loader: string
   shownAs: ShownType
+  /** The longest side of what it is shown as, where that holds less than the format itself. */
+  maxSide?: number
   write: (image: Sharp) => Sharp
 }
 
@@ -59,6 +61,7 @@ const formats: Record<string, Format> = {
     format: 'heif',
     loader: 'VipsForeignLoadHeif',
     shownAs: 'image/webp',
+    maxSide: 16_383,
     write: (image) => image.webp({ quality: 88 }),
   },
 }
@@ -87,7 +90,7 @@ async function decode(request: TransformRequest) {
   if (!expected) return unreadable
   const metadata = await sharp(file, strict).metadata()
   if (metadata.format !== expected.format) return unreadable
-  if (isTooLarge(metadata)) return tooManyPixels
+  if (isTooLarge(metadata, expected)) return tooManyPixels
 
   const animated = (metadata.pages ?? 1) > 1 && contentType !== 'image/avif'
   const { width, height } = sizeOf(metadata, animated)
@@ -106,8 +109,8 @@ async function decode(request: TransformRequest) {
 const unreadable: Refusal = { failure: 'unreadable' }
 const tooManyPixels: Refusal = { failure: 'too_many_pixels' }
 
-function isTooLarge({ width, height, pages = 1 }: Metadata): boolean {
-  return width * height * pages > maxPixels || pages > maxFrames
+function isTooLarge({ width, height, pages = 1 }: Metadata, { maxSide: most = maxSide }: Format): boolean {
+  return width * height * pages > maxPixels || Math.max(width, height) > most || pages > maxFrames
 }
 
 /** As it is seen: an animation is not turned, anything else is as its orientation says (Exif 2.32, 4.6.4). */

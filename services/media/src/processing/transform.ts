@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { FormPlan } from './form-plans.ts'
+import { maxSide } from './limits.ts'
 
 /** What the process that reads images is asked. Paths are local; the files it makes go into `directory`. */
 export interface TransformRequest {
@@ -14,7 +15,7 @@ export interface TransformRequest {
   forms: FormPlan[]
 }
 
-const side = z.int().positive().max(100_000)
+const side = z.int().positive().max(maxSide)
 /** A name in `directory`, and not a way out of it. */
 const madeFile = z.string().regex(/^[a-z0-9-]+(\.[a-z]+)?$/)
 

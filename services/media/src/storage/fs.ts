@@ -141,11 +141,13 @@ export async function openFsStorage(
       return linkTo(fsPaths.download, { method: 'GET', key, contentType, disposition, expires })
     },
 
-    async peek(key, bytes) {
+    async peek(key, bytes, from = 0) {
       await using file = await absentAsUndefined(open(pathOf(root, key)))
       if (!file) return undefined
       const { size: sizeBytes } = await file.stat()
-      const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(bytes, sizeBytes)), 0)
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(bytes, sizeBytes)), {
+        position: from,
+      })
       return { sizeBytes, start: buffer.subarray(0, bytesRead) }
     },
 

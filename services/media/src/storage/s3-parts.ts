@@ -19,10 +19,12 @@ type Sizes = Pick<PartTerms, 'sizeBytes' | 'partSizeBytes'>
  */
 export function createS3Parts({
   client,
+  copier,
   signer,
   bucket: Bucket,
 }: {
   client: S3Client
+  copier: S3Client
   signer: S3Client
   bucket: string
 }) {
@@ -31,7 +33,7 @@ export function createS3Parts({
     return Uploads.filter((open) => open.Key === Key).flatMap(({ UploadId }) => UploadId ?? [])
   }
 
-  async function listParts(Key: string, UploadId: string): Promise<Part[]> {
+  async function list(Key: string, UploadId: string): Promise<Part[]> {
     const parts: Part[] = []
     let after: string | undefined
     do {
@@ -45,15 +47,23 @@ export function createS3Parts({
   }
 
   async function join(Key: string, UploadId: string, sizes: Sizes): Promise<boolean> {
-    const parts = await listParts(Key, UploadId)
+    const parts = await list(Key, UploadId)
     const wanted = partSizes(sizes)
     if (parts.length !== wanted.length || parts.some(({ Size }, i) => Size !== wanted[i])) return false
-    const MultipartUpload = { Parts: parts.map(({ ETag, PartNumber }) => ({ ETag, PartNumber })) }
-    await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+    await complete(Key, UploadId, parts)
     return true
   }
 
+  async function complete(Key: string, UploadId: string, parts: Part[]): Promise<void> {
+    const MultipartUpload = { Parts: parts.map(({ ETag, PartNumber }) => ({ ETag, PartNumber })) }
+    await copier.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
+  }
+
   return {
+    /** In their order. */
+    list,
+    complete,
+
     async links(Key: string, terms: PartTerms): Promise<PartLinks> {
       const { UploadId } = await client.send(
         new CreateMultipartUploadCommand({ Bucket, Key, ContentType: 'application/octet-stream' }),
@@ -90,3 +100,5 @@ export function createS3Parts({
     },
   }
 }
+
+export type S3Parts = ReturnType<typeof createS3Parts>

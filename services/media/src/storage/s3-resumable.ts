@@ -1,27 +1,32 @@
 import { HeadObjectCommand, type S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { type MetadataValue, S3Store } from '@tus/s3-store'
 import { ERRORS } from '@tus/server'
+import { mediaNotFound } from '../errors.ts'
+import { createS3Appender } from './s3-append.ts'
+import { statusOf } from './s3-client.ts'
+import type { S3Parts } from './s3-parts.ts'
 import { resumableExtensions } from './storage.ts'
 
-const partBytes = 8 * 1024 ** 2
-/** Each holds a part in the temporary directory. */
-const maxPartsAtOnce = 16
 const maxRemembered = 1_000
 
+interface ResumableOptions {
+  client: S3Client
+  parts: S3Parts
+  bucket: string
+  config: S3ClientConfig
+  ttlSeconds: number
+}
+
 /** Gathers resumable uploads as multipart uploads, with what is known of each beside it, under `<key>.info`. */
-export function openResumable(
-  client: S3Client,
-  { bucket, config, ttlSeconds }: { bucket: string; config: S3ClientConfig; ttlSeconds: number },
-): S3Store {
+export function openResumable({ client, parts, bucket, config, ttlSeconds }: ResumableOptions): S3Store {
   const cache = createBoundedCache()
   const store = new S3Store({
-    partSize: partBytes,
-    maxConcurrentPartUploads: maxPartsAtOnce,
     // Older stores refuse tags; the sweep removes what was given up.
     useTags: false,
     expirationPeriodInMilliseconds: ttlSeconds * 1_000,
     cache,
-    s3ClientConfig: { ...config, bucket },
+    // With the connections of the other client.
+    s3ClientConfig: { ...config, requestHandler: client.config.requestHandler, bucket },
   })
   store.extensions = resumableExtensions
 
@@ -34,9 +39,21 @@ export function openResumable(
   async function confirm(id: string): Promise<void> {
     const info = new HeadObjectCommand({ Bucket: bucket, Key: `${id}.info` })
     await client.send(info).catch((cause: unknown) => {
-      const { $metadata } = cause as { $metadata?: { httpStatusCode?: number } }
-      throw $metadata?.httpStatusCode === 404 ? ERRORS.FILE_NOT_FOUND : cause
+      throw statusOf(cause) === 404 ? ERRORS.FILE_NOT_FOUND : cause
     })
+  }
+
+  const append = createS3Appender({ client, parts, bucket })
+  // Its own way has a number of parts that all uploads share, which those that stand still keep from the others and a
+  // failing store uses up for good; and it sends several parts of one upload at once.
+  store.write = async (bytes, id, offset) => {
+    if (!(await cache.get(id))) await store.getUpload(id)
+    const known = await cache.get(id)
+    if (known?.file.size === undefined) throw mediaNotFound()
+    const upload = { key: id, uploadId: known['upload-id'], sizeBytes: known.file.size }
+    const reached = await append(bytes, upload, offset)
+    if (reached === upload.sizeBytes) await cache.delete(id)
+    return reached
   }
   return store
 }

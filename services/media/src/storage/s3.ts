@@ -9,26 +9,29 @@ import {
   GetObjectCommand,
   HeadBucketCommand,
   PutObjectCommand,
-  S3Client,
-  type S3ClientConfig,
 } from '@aws-sdk/client-s3'
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import type { S3Config } from '../config.ts'
 import { storageUnavailable } from '../errors.ts'
+import { openS3Client, s3ClientConfig, statusOf, storePatience } from './s3-client.ts'
 import { createS3Parts } from './s3-parts.ts'
 import { openResumable } from './s3-resumable.ts'
 import { type FormLink, isIn, type Storage, type UploadTerms } from './storage.ts'
 
 /** Objects in an S3-compatible store. Links are presigned, so no byte of a client passes through this service. */
-export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
+export function openS3Storage(
+  config: Omit<S3Config, 'driver'>,
+  { silentMs, copySilentMs } = storePatience,
+): Storage {
   const { bucket: Bucket } = config
-  const client = openClient(config, config.endpoint)
+  const client = openS3Client(config, { silentMs })
+  const copier = openS3Client(config, { silentMs: copySilentMs })
   // Signing needs no connection, only the address that clients will use.
-  const signer = openClient(config, config.publicEndpoint)
-  const parts = createS3Parts({ client, signer, bucket: Bucket })
+  const signer = openS3Client(config, { endpoint: config.publicEndpoint })
+  const parts = createS3Parts({ client, copier, signer, bucket: Bucket })
   const gather = (ttlSeconds: number) =>
-    openResumable(client, { bucket: Bucket, config: clientConfig(config, config.endpoint), ttlSeconds })
+    openResumable({ client, parts, bucket: Bucket, config: s3ClientConfig(config), ttlSeconds })
 
   return {
     uploadLastsMs,
@@ -70,20 +73,21 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
       return getSignedUrl(signer, get, { expiresIn: ttlSeconds })
     },
 
-    async peek(key, bytes) {
-      const Range = `bytes=0-${bytes - 1}`
+    async peek(key, bytes, from = 0) {
+      const Range = `bytes=${from}-${from + bytes - 1}`
       const got = await optional(client.send(new GetObjectCommand({ Bucket, Key: key, Range }), soon()))
       if (got === 'absent') return undefined
       if (got === 'empty') return { sizeBytes: 0, start: Buffer.alloc(0) }
       const start = Buffer.from((await got.Body?.transformToByteArray().catch(asUnavailable)) ?? [])
       // `bytes 0-99/1234`; a store that ignores the range sends the whole and no such header.
       const total = got.ContentRange?.split('/')[1] ?? got.ContentLength
-      return { sizeBytes: Number(total), start: start.subarray(0, bytes) }
+      const first = got.ContentRange ? 0 : from
+      return { sizeBytes: Number(total), start: start.subarray(first, first + bytes) }
     },
 
     async copy(from, to) {
       const copied = await optional(
-        client.send(
+        copier.send(
           new CopyObjectCommand({
             Bucket,
             Key: to,
@@ -92,7 +96,6 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
             MetadataDirective: 'REPLACE',
             ContentType: 'application/octet-stream',
           }),
-          inTime(),
         ),
       )
       return copied !== 'absent'
@@ -109,10 +112,12 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
 
     async putFile(key, file) {
       const { size } = await stat(file)
+      // Closed also where the store never read it.
+      await using Body = createReadStream(file)
       const put = new PutObjectCommand({
         Bucket,
         Key: key,
-        Body: createReadStream(file),
+        Body,
         ContentLength: size,
         ContentType: 'application/octet-stream',
       })
@@ -133,8 +138,7 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
     },
 
     async [Symbol.asyncDispose]() {
-      client.destroy()
-      signer.destroy()
+      for (const opened of [client, copier, signer]) opened.destroy()
     },
   }
 
@@ -159,7 +163,7 @@ export function openS3Storage(config: Omit<S3Config, 'driver'>): Storage {
 /** Makes the bucket unless it is there already. */
 export async function ensureBucket(config: Omit<S3Config, 'driver'>): Promise<void> {
   const { bucket: Bucket } = config
-  const client = openClient(config, config.endpoint)
+  const client = openS3Client(config)
   try {
     const found = await optional(client.send(new HeadBucketCommand({ Bucket })))
     if (found === 'absent') await client.send(new CreateBucketCommand({ Bucket }))
@@ -176,30 +180,6 @@ const transferDeadlineMs = 120_000
 const questionDeadlineMs = 10_000
 const soon = () => ({ abortSignal: AbortSignal.timeout(questionDeadlineMs) })
 const inTime = () => ({ abortSignal: AbortSignal.timeout(transferDeadlineMs) })
-
-const openClient = (config: Omit<S3Config, 'driver'>, endpoint: string) =>
-  new S3Client(clientConfig(config, endpoint))
-
-function clientConfig(config: Omit<S3Config, 'driver'>, endpoint: string): S3ClientConfig {
-  return {
-    endpoint,
-    region: config.region,
-    forcePathStyle: config.forcePathStyle,
-    credentials: { accessKeyId: config.accessKeyId, secretAccessKey: config.secretAccessKey },
-    // A presigned PUT would carry the checksum of an empty body, and older stores refuse a checksum in a trailer.
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-    responseChecksumValidation: 'WHEN_REQUIRED',
-    maxAttempts: 3,
-    requestHandler: {
-      connectionTimeout: 2_000,
-      requestTimeout: 60_000,
-      throwOnRequestTimeout: true,
-      socketTimeout: 20_000,
-    },
-    // Without one the SDK prints to the console. What it has to say comes back as an error.
-    logger: { trace() {}, debug() {}, info() {}, warn() {}, error() {} },
-  }
-}
 
 async function optional<T>(sent: Promise<T>): Promise<T | 'absent' | 'empty'> {
   try {
@@ -218,8 +198,4 @@ function asUnavailable(cause: unknown): never {
   const status = statusOf(cause)
   if (status === undefined || status >= 500 || status === 429) throw storageUnavailable(cause)
   throw cause
-}
-
-function statusOf(cause: unknown): number | undefined {
-  return (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
 }

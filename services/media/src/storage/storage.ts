@@ -22,8 +22,8 @@ export interface Storage extends AsyncDisposable {
   finishResumable(key: string, sizeBytes: number): Promise<void>
   /** Where a client gets the bytes, by range too, under the type and name given here. */
   downloadLink(key: string, terms: DownloadTerms): Promise<string>
-  /** An object's size and its first bytes. */
-  peek(key: string, bytes: number): Promise<{ sizeBytes: number; start: Buffer } | undefined>
+  /** An object's size and its first bytes, or those from a place within it. */
+  peek(key: string, bytes: number, from?: number): Promise<{ sizeBytes: number; start: Buffer } | undefined>
   /** False when there is no such object. Later writes to `from` do not reach `to`. */
   copy(from: string, to: string): Promise<boolean>
   /** Writes an object to a local file. False when there is no such object. */

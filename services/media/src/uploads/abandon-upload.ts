@@ -4,8 +4,12 @@ import { doom } from '../doomed/store.ts'
 import { mediaNotFound } from '../errors.ts'
 import { removePending } from '../media/store.ts'
 import { isIn } from '../storage/storage.ts'
+import { requestDeadlineMs } from './request-deadline.ts'
 
-/** Gives a ticket back that was not completed. What has arrived is removed, once no link can write there any more. */
+/** Longer than a request that is under way still writes: until its end, and then what it has. */
+const lastWriteMs = requestDeadlineMs + 5 * 60_000
+
+/** Gives a ticket back that was not completed. What has arrived is removed, once nobody can write there any more. */
 export async function abandonUpload(
   { db }: Pick<Context, 'db'>,
   upload: { ownerId: UserId; mediaId: MediaId },
@@ -14,6 +18,6 @@ export async function abandonUpload(
     const incomingKey = await removePending(trx, upload)
     if (incomingKey === undefined) throw mediaNotFound()
     // Of a resumable upload there never was a link; any other key is doomed for when its link ends.
-    if (isIn('tus', incomingKey)) await doom(trx, [incomingKey], 0)
+    if (isIn('tus', incomingKey)) await doom(trx, [incomingKey], lastWriteMs)
   })
 }

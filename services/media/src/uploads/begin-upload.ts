@@ -11,7 +11,7 @@ type BegunUpload = Pick<Ticket, 'mediaId' | 'expiresAt'> & { upload: UploadLink 
 
 /** Gives out links to put the bytes to. They stay apart from everything served until the upload is completed. */
 export async function beginUpload(
-  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds' | 'log'>,
+  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds' | 'ticketLimits' | 'log'>,
   request: UploadRequest,
   way: UploadWay,
 ): Promise<BegunUpload> {

@@ -1,6 +1,7 @@
 import type { MediaId, UserId } from '@parley/shared/ids'
 import { decideType, isFilm, isImage, isSound, unknownType } from '../content-type/accepted.ts'
-import { sniffedBytes, sniffType } from '../content-type/sniff.ts'
+import { sniffObject } from '../content-type/sniff-object.ts'
+import { sniffedBytes } from '../content-type/sniff.ts'
 import type { Context } from '../context.ts'
 import type { Media } from '../db/schema.ts'
 import { doom, spare } from '../doomed/store.ts'
@@ -56,7 +57,8 @@ async function checkAndMove(ctx: Context, pending: Media): Promise<Media> {
   const moved = await storage.peek(objectKey, sniffedBytes)
   if (!moved) throw completionTooSlow()
   if (moved.sizeBytes !== pending.sizeBytes) return refuse(ctx, pending, 'size_mismatch')
-  const decided = decideType(pending.declaredType, sniffType(moved.start, pending.declaredType))
+  const found = await sniffObject(storage, { key: objectKey, ...moved }, pending.declaredType)
+  const decided = decideType(pending.declaredType, found)
   if (!decided) return refuse(ctx, pending, 'type_mismatch')
 
   const contentType = ctx.filmsAndSounds || !(isFilm(decided) || isSound(decided)) ? decided : unknownType

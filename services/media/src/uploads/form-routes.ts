@@ -11,21 +11,20 @@ import { spanOf } from '@parley/shared/tracing-http'
 import { authenticate } from '../authenticate.ts'
 import { unknownType } from '../content-type/accepted.ts'
 import type { Context } from '../context.ts'
-import { formBroken, noFile, tooManyForms, uploadTooLarge } from '../errors.ts'
+import { formBroken, noFile, oneFileOnly, tooManyForms, uploadTooLarge } from '../errors.ts'
 import { mediaObject } from '../media/media-object.ts'
 import { completeUpload } from './complete-upload.ts'
 import { openTicket } from './open-ticket.ts'
+import { requestDeadlineMs } from './request-deadline.ts'
 import { withdrawTicket } from './withdraw-ticket.ts'
 
 /** Each may hold as many bytes in the temporary directory as an upload may have. */
 const maxAtOnce = 16
-const deadlineMs = 15 * 60_000
 
 /** Ticket, bytes and completion in one request, for clients that can send a form and nothing more. */
 export function formRoutes(app: HttpApp, ctx: Context): void {
   const { maxBytes } = ctx.config.uploads
-  // Node would otherwise end any request after 30 s; a phone takes longer for 50 MB.
-  app.server.requestTimeout = deadlineMs
+  app.server.requestTimeout = requestDeadlineMs
   let arriving = 0
 
   void app.register(async (scope) => {
@@ -40,10 +39,8 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
       if (arriving >= maxAtOnce) throw tooManyForms()
       arriving += 1
       try {
-        const part = request.isMultipart() ? await request.file().catch(asBroken) : undefined
-        // What has a type and no name is handed over as a file too.
-        if (part?.filename === undefined) throw noFile()
-        const media = await receive(part, ownerId, spanOf(request)?.traceparent)
+        if (!request.isMultipart()) throw noFile()
+        const media = await receive(request.files(), ownerId, spanOf(request)?.traceparent)
         return await reply.removeHeader('connection').status(201).send(mediaObject(media))
       } finally {
         arriving -= 1
@@ -51,12 +48,20 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
     })
   })
 
-  async function receive(part: MultipartFile, ownerId: UserId, trace: string | undefined) {
+  async function receive(
+    files: AsyncIterableIterator<MultipartFile>,
+    ownerId: UserId,
+    trace: string | undefined,
+  ) {
+    const part = await nextOf(files)
+    // What has a type and no name is handed over as a file too.
+    if (part?.filename === undefined) throw noFile()
     await using directory = await mkdtempDisposable(path.join(tmpdir(), 'parley-form-'))
     const file = path.join(directory.path, 'file')
-    const signal = AbortSignal.timeout(deadlineMs)
+    const signal = AbortSignal.timeout(requestDeadlineMs)
     await pipeline(part.file, createWriteStream(file), { signal }).catch(asBroken)
     if (part.file.truncated) throw uploadTooLarge(maxBytes)
+    if (await nextOf(files)) throw oneFileOnly()
     const { size: sizeBytes } = await stat(file)
     if (sizeBytes === 0) throw noFile()
     const contentType = /^[\w.+-]+\/[\w.+-]+$/.test(part.mimetype) ? part.mimetype : unknownType
@@ -72,6 +77,14 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
       throw cause
     }
   }
+}
+
+async function nextOf(files: AsyncIterableIterator<MultipartFile>): Promise<MultipartFile | undefined> {
+  const { value } = await files.next().catch((cause: { code?: string }) => {
+    if (cause.code === 'FST_FILES_LIMIT') throw oneFileOnly()
+    return asBroken(cause)
+  })
+  return value
 }
 
 /** What cannot be read, or is not read to its end, is the client's to mend; a disk that cannot be written is not. */

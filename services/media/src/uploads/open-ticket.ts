@@ -26,6 +26,15 @@ export interface Ticket {
   expiresAt: Date
 }
 
+/**
+ * What one user may ask for on one instance: more than any album. Each ticket leaves the key of its bytes behind until
+ * nobody can write there any more, half a day with `s3`, also where it is given back at once.
+ */
+export function ticketRate(maxPending: number) {
+  const burst = Math.max(100, 5 * maxPending)
+  return { burst, perSecond: burst / 200 }
+}
+
 /** After its link ends an upload may still be completed, for so long. */
 export const lateMs = 10 * 60_000
 
@@ -35,7 +44,7 @@ export const lateMs = 10 * 60_000
  * @throws AppError `too_large`, `unsupported_media`, `rate_limited`
  */
 export async function openTicket(
-  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds'>,
+  ctx: Pick<Context, 'db' | 'storage' | 'config' | 'metrics' | 'filmsAndSounds' | 'ticketLimits'>,
   request: UploadRequest,
   { area, ttlSeconds }: { area: 'incoming' | 'parts' | 'tus'; ttlSeconds: number },
 ): Promise<Ticket> {
@@ -48,6 +57,7 @@ export async function openTicket(
   if (!isAccepted(contentType)) throw typeNotAccepted()
   if (!ctx.filmsAndSounds && (isFilm(contentType) || isSound(contentType))) throw filmsNotTaken()
 
+  ctx.ticketLimits.take(ownerId)
   const mediaId = randomUUID() as MediaId
   const incomingKey = newKey(area)
   const expiresAt = new Date(Date.now() + ttlSeconds * 1_000)

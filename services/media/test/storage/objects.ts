@@ -27,6 +27,15 @@ export function testObjects(test: StorageTest): void {
     expect((await readFile(file)).equals(bytes)).toBe(true)
   })
 
+  test('an object is looked at from its beginning, or from a place within it', async ({
+    storage,
+    directory,
+  }) => {
+    const key = await put(storage, directory, Buffer.from('hello world'))
+    expect(await storage.peek(key, 5)).toEqual({ sizeBytes: 11, start: Buffer.from('hello') })
+    expect(await storage.peek(key, 100, 6)).toEqual({ sizeBytes: 11, start: Buffer.from('world') })
+  })
+
   test('an object that is not there is told from one that is', async ({ storage, directory }) => {
     const [key, file] = [newKey('media'), path.join(directory, randomUUID())]
     expect(await storage.peek(key, 10)).toBeUndefined()

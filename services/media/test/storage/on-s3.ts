@@ -6,7 +6,7 @@ import { openS3Storage } from '../../src/storage/s3.ts'
 import { newKey } from '../../src/storage/storage.ts'
 import { createClient } from '../client.ts'
 import { phonePhoto } from '../images.ts'
-import { jpeg, onS3, shown } from './drivers.ts'
+import { jpeg, onS3, put, shown } from './drivers.ts'
 
 /** What an app meets that talks to the service and to an S3 store. */
 export function testServiceOnS3(): void {
@@ -63,6 +63,30 @@ export function testServiceOnS3(): void {
     expect(answer.body.error).toMatchObject({ code: 'unavailable', retryable: true })
     expect((await fetch(`${service.internalUrl}/readyz`)).status).toBe(200)
   })
+
+  onS3(
+    'P8 a store that is silent while it copies, or puts parts together, is waited for longer than one that is away',
+    { timeout: 120_000 },
+    async ({ s3, storage, proxy, directory }) => {
+      const patience = { silentMs: 400, copySilentMs: 20_000 }
+      await using through = openS3Storage({ ...s3, endpoint: proxy.endpoint }, patience)
+      const [from, to, joined] = [
+        await put(storage, directory, Buffer.from('hello')),
+        newKey('media'),
+        newKey('parts'),
+      ]
+      const terms = { sizeBytes: 5, partSizeBytes: 5, ttlSeconds: 60 }
+      const [link] = (await storage.partLinks(joined, terms)).parts
+      expect((await fetch(link?.url ?? '', { method: 'PUT', body: 'hello' })).status).toBe(200)
+
+      proxy.fault = { kind: 'slow', when: ({ headers }) => headers['x-amz-copy-source'] !== undefined }
+      expect(await through.copy(from, to)).toBe(true)
+      proxy.fault = { kind: 'slow', when: ({ method }) => method === 'POST' }
+      expect(await through.assemble(joined, terms)).toBe(true)
+      expect(proxy.befell).toBe(2)
+      for (const key of [to, joined]) expect((await storage.peek(key, 5))?.start.toString()).toBe('hello')
+    },
+  )
 
   onS3('a posted form stores what it was made for and refuses all else', async ({ storage }) => {
     const { formLink } = storage

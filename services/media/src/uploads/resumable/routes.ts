@@ -9,13 +9,15 @@ import { authenticate } from '../../authenticate.ts'
 import { unknownType } from '../../content-type/accepted.ts'
 import type { Context } from '../../context.ts'
 import type { Media } from '../../db/schema.ts'
-import { mediaNotFound, metadataUnreadable } from '../../errors.ts'
+import { mediaNotFound, metadataUnreadable, uploadLengthRequired } from '../../errors.ts'
 import { findMedia } from '../../media/store.ts'
 import { abandonUpload } from '../abandon-upload.ts'
 import { completeUpload } from '../complete-upload.ts'
 import { openTicket } from '../open-ticket.ts'
 import { UploadBody } from '../routes.ts'
 import { withdrawTicket } from '../withdraw-ticket.ts'
+import { boundWrites } from './bound-writes.ts'
+import { demandPace } from './demand-pace.ts'
 import { tusError } from './tus-error.ts'
 
 const path = '/v1/media/tus'
@@ -24,6 +26,8 @@ const path = '/v1/media/tus'
  * a 423 alone; after any other failure, a 503 too, it begins a new upload from its first byte.
  */
 const locked = 423
+/** On one instance. With `s3` each may hold 8 MB in the temporary directory. */
+const maxWritesAtOnce = 64
 const Params = z.object({ mediaId: MediaId })
 type Open = Pick<Media, 'ownerId' | 'incomingKey' | 'sizeBytes'> & { mediaId: MediaId }
 type OwnRequest = FastifyRequest<{ Params: z.output<typeof Params> }>
@@ -44,7 +48,7 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
   }
   const tus = new Server({
     path,
-    datastore: storage.resumable(config.uploads.resumableTtlSeconds),
+    datastore: boundWrites(storage.resumable(config.uploads.resumableTtlSeconds), maxWritesAtOnce),
     locker,
     // As of every other answer; those of the protocol pass by the framework.
     allowedOrigins: (origin) => config.http.allowedOrigins.includes(origin),
@@ -119,6 +123,7 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) reply.raw.setHeader(name, value)
     }
+    demandPace(request.raw, reply.raw)
     reply.hijack()
     await tus.handle(request.raw, reply.raw)
   }
@@ -155,19 +160,25 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
   }
 }
 
-/** `filename` and `filetype` are the names that tus clients send them under. */
+/** `filename` and `filetype` are the names that tus clients send them under; who says neither sends a file. */
 function readMetadata(request: FastifyRequest): z.output<typeof UploadBody> {
-  const header = (name: string) => String(request.headers[name] ?? '')
-  let given: Record<string, string | null>
-  try {
-    given = Metadata.parse(header('upload-metadata'))
-  } catch (cause) {
-    throw metadataUnreadable(cause)
-  }
+  const { 'upload-length': length, 'upload-metadata': metadata } = request.headers
+  if (!length) throw uploadLengthRequired()
+  const given = parseMetadata(metadata)
   checkBounds(given)
   return UploadBody.parse({
     fileName: given['filename'] || 'file',
     contentType: given['filetype'] || unknownType,
-    sizeBytes: Number(header('upload-length') || Number.NaN),
+    sizeBytes: Number(length),
   })
+}
+
+/** The protocol lets a client leave the header out, and none leaves it empty. */
+function parseMetadata(header: string | string[] | undefined): Record<string, string | null> {
+  if (header === undefined) return {}
+  try {
+    return Metadata.parse(String(header))
+  } catch (cause) {
+    throw metadataUnreadable(cause)
+  }
 }

@@ -10,12 +10,16 @@ const keptMs = 300_000
 
 /** Gateways by the time their lease ends. */
 const gatewaysKey = 'parley:gateways'
+/** Stands among them while some may not have noticed yet that Redis has lost its memory. */
+const amnesia = '?'
 /**
  * A gateway's users, each with the number of their sockets there, followed by `f` if the app is in front on one of
  * them (`2f`). One key, so one lease holds for all of them.
  */
 const usersKey = (gatewayId: string) => `parley:presence:${gatewayId}`
 const foregroundMark = 'f'
+/** How often it has told of changes. In the slot of its users, so that a server which knows the number knows all that was told. */
+const tellingsKey = (gatewayId: string) => `{${usersKey(gatewayId)}}:tellings`
 
 /** A user at one gateway. */
 export interface UserAtGateway {
@@ -32,9 +36,12 @@ export function createPresenceLease(
   holdsMs: number = leaseMs,
 ) {
   const key = usersKey(gatewayId)
+  const counted = tellingsKey(gatewayId)
+  let tellings = 0
   /** What is said of users in this turn, and the promise that it was told. */
   let fresh = new Map<UserId, UserAtGateway>()
   let telling: Promise<void> | undefined
+  let hasRenewed = false
   /** Whether Redis may hold something else than was said last: a write has failed. */
   let isInDoubt = false
 
@@ -49,6 +56,7 @@ export function createPresenceLease(
 
   async function tell(): Promise<void> {
     telling = undefined
+    tellings++
     const users = [...fresh]
     fresh = new Map()
     const gone = users.flatMap(([userId, { sockets }]) => (sockets === 0 ? userId : []))
@@ -62,6 +70,8 @@ export function createPresenceLease(
               redis.pexpire(key, keptMs),
             ]
           : []),
+        // Counted there: what is told to a server that has not heard the last must not make up for it.
+        redis.incr(counted),
       ]),
     )
   }
@@ -74,17 +84,28 @@ export function createPresenceLease(
       return telling
     },
 
-    /** Renews the one lease, and rewrites the users if Redis has forgotten them or was not told of all. */
+    /**
+     * Renews the one lease, and rewrites the users if Redis has forgotten them, was not told of all, or is another
+     * server now, which took over before it had heard all that this one said.
+     */
     async renew(): Promise<void> {
       await telling
-      const [held] = await Promise.all([
+      const [held, gateways] = await Promise.all([
         redis.pexpire(key, keptMs),
-        redis.zadd(gatewaysKey, Date.now() + holdsMs, gatewayId),
+        redis.zcard(gatewaysKey),
+        redis.pexpire(counted, keptMs),
         redis.zremrangebyscore(gatewaysKey, 0, Date.now() - keptMs),
       ])
-      const known = held === 1 ? await redis.hlen(key) : 0
+      const now = Date.now()
+      // The first that notices speaks for itself alone. Within this time the others have noticed, too.
+      const notice = hasRenewed && gateways === 0 ? [now + holdsMs / 3, amnesia] : []
+      await redis.zadd(gatewaysKey, ...notice, now + holdsMs, gatewayId)
+      hasRenewed = true
+      const told = tellings
+      const [known, heard] =
+        held === 1 ? await Promise.all([redis.hlen(key), redis.get(counted)]) : [0, `${told}`]
       const users = [...everybody()]
-      if (known === users.length && !isInDoubt) return
+      if (known === users.length && heard === `${told}` && !isInDoubt) return
       isInDoubt = false
       // All of it is on its way before anything else can change, so a change that comes after it stays on top.
       const rewrite = redis.multi().del(key)
@@ -92,7 +113,8 @@ export function createPresenceLease(
         const some = users.slice(i, i + 1_000)
         rewrite.hset(key, new Map(some.map(([userId, here]) => [userId, textOf(here)])))
       }
-      await orDoubt(rewrite.pexpire(key, keptMs).exec())
+      rewrite.pexpire(key, keptMs).set(counted, tellings, 'PX', keptMs)
+      await orDoubt(rewrite.exec())
     },
 
     async release(): Promise<void> {
@@ -106,8 +128,8 @@ const textOf = ({ sockets, foreground }: UserAtGateway) => `${sockets}${foregrou
 
 /**
  * Which of these users have a socket on a gateway that is alive, and whether the app is in front on any of their
- * devices. One round trip to find the gateways, one to ask them. Undefined where no gateway is known at all: Redis
- * has just lost its memory, and nothing can be said of anybody.
+ * devices. One round trip to find the gateways, one to ask them. Undefined where Redis has just lost its memory, and
+ * nothing can be said of anybody.
  */
 export async function findReach(
   redis: RedisClient,
@@ -115,7 +137,7 @@ export async function findReach(
 ): Promise<Map<UserId, AppState> | undefined> {
   if (userIds.length === 0) return new Map()
   const gateways = await redis.zrangebyscore(gatewaysKey, Date.now(), '+inf')
-  if (gateways.length === 0) return undefined
+  if (gateways.length === 0 || gateways.includes(amnesia)) return undefined
   const answers = await Promise.all(gateways.map((gatewayId) => redis.hmget(usersKey(gatewayId), ...userIds)))
   return new Map(
     userIds.flatMap((userId, i): [UserId, AppState][] => {
@@ -136,14 +158,14 @@ export async function findConnected(redis: RedisClient, userIds: UserId[]): Prom
   )
 }
 
-/** Gateways whose lease ended without a word. */
-export async function listDeadGateways(
+/** Gateways that have not taken their leave, each with when its word ends, by its own clock. */
+export async function listGateways(
   redis: RedisClient,
-): Promise<{ gatewayId: string; leaseEndedAt: number }[]> {
-  const found = await redis.zrangebyscore(gatewaysKey, '-inf', `(${Date.now()}`, 'WITHSCORES')
+): Promise<{ gatewayId: string; leaseEndsAt: number }[]> {
+  const found = await redis.zrangebyscore(gatewaysKey, '-inf', '+inf', 'WITHSCORES')
   return Array.from({ length: found.length / 2 }, (_, i) => ({
     gatewayId: found[2 * i] ?? '',
-    leaseEndedAt: Number(found[2 * i + 1]),
+    leaseEndsAt: Number(found[2 * i + 1]),
   }))
 }
 
@@ -163,7 +185,11 @@ export async function* listUsersOf(redis: RedisClient, gatewayId: string): Async
 }
 
 export async function forgetGateway(redis: RedisClient, gatewayId: string): Promise<void> {
-  await Promise.all([redis.del(usersKey(gatewayId)), redis.zrem(gatewaysKey, gatewayId)])
+  await Promise.all([
+    redis.del(usersKey(gatewayId)),
+    redis.del(tellingsKey(gatewayId)),
+    redis.zrem(gatewaysKey, gatewayId),
+  ])
 }
 
 /** Gateways say here whose presence changed: one set of channels for all users, so a change is one message. */

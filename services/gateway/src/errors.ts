@@ -1,4 +1,5 @@
 import { AppError } from '@parley/shared/errors'
+import { closeCodes } from '@parley/shared/protocol'
 
 export const unknownEvent = () => new AppError('unknown_event', 'there is no such event')
 export const ackRequired = () =>
@@ -30,3 +31,12 @@ export const presenceBusy = () =>
   new AppError('overloaded', 'presence waits while this node is under load', { retryAfterMs: 5_000 })
 export const tooManyWatched = (most: number) =>
   new AppError('too_large', `a connection watches at most ${most} users`)
+export const tokenExpired = () => new AppError('token_expired', 'access token has expired')
+
+/** What is said to a session that is over, by the code that its connection is closed with; undefined where it may come back as it is. */
+export function sessionOver(closeCode: number | undefined, reason: string): AppError | undefined {
+  if (closeCode === closeCodes.replaced) return new AppError('session_replaced', reason)
+  if (closeCode === closeCodes.forbidden) return new AppError('account_suspended', reason)
+  if (closeCode === closeCodes.tokenExpired) return new AppError('unauthenticated', reason)
+  return undefined
+}

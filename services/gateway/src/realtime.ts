@@ -12,6 +12,7 @@ import { createShardedAdapter } from '@socket.io/redis-adapter'
 import type { Registry as Metrics } from 'prom-client'
 import { type Namespace, Server, type Socket } from 'socket.io'
 import type { Config } from './config.ts'
+import { boundConnects } from './connections/bound-connects.ts'
 import { greetAtOnce } from './connections/greet-at-once.ts'
 import { guardDoor, isOriginAllowed } from './connections/guard-door.ts'
 import { gatherSends } from './events/gather-sends.ts'
@@ -100,6 +101,7 @@ export function createRealtime({
     connectTimeout: 10_000,
     cleanupEmptyChildNamespaces: true,
   })
+  boundConnects(io)
   const engines = bindProfiles(io, optionsOf)
   countMisses(engines, { config, metrics })
   guardDoor(io.engine, { allowedOrigins: config.allowedOrigins, isDraining })

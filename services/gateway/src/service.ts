@@ -123,7 +123,9 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   const presence = opened.use(startPresence(ctx))
   const sessions = { ...ctx, listeners, endedSessions: createEndedSessions(registry, listeners) }
   opened.use(watchSessions(sessions))
-  const roomRenewal = opened.use(startRoomRenewal(ctx))
+  const roomRenewal = opened.use(
+    startRoomRenewal({ ...ctx, closeEnded: (sessionIds) => closeEnded(sessions, sessionIds) }),
+  )
   const typing = createTyping(ctx)
   const watches = opened.use(startWatches(ctx))
   const rooms = createRooms({ ...sessions, io })
@@ -141,7 +143,7 @@ export async function startGateway(config: Config, overrides: Overrides = {}) {
   const answer = createAnswer({
     requests,
     deadlines,
-    handlers: createHandlers({ ...ctx, presence, typing, watches }),
+    handlers: createHandlers({ ...sessions, presence, typing, watches }),
     answerSend: createAnswerSend({ ...ctx, requests, deadlines }),
   })
   io.use((socket, next) => void admit(socket, next))

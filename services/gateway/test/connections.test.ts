@@ -1,4 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
+import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import type { UserId } from '@parley/shared/ids'
 import { findConnected } from '@parley/shared/presence'
@@ -150,11 +151,39 @@ describe('handshakes', () => {
     for (const client of clients) await client[Symbol.asyncDispose]()
   })
 
+  test('P10 many handshakes at the same moment leave no more sockets than the node takes', async ({
+    start,
+    issuer,
+  }) => {
+    await using node = await start('packed', { MAX_CONNECTIONS: '2' })
+    const rush = await Promise.allSettled(Array.from({ length: 8 }, () => connectClient(node.url, issuer)))
+    const clients = rush.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []))
+    expect(clients).toHaveLength(2)
+    for (const it of rush.filter(({ status }) => status === 'rejected'))
+      expect(it).toMatchObject({ reason: { data: { code: 'overloaded' } } })
+    for (const client of clients) await client[Symbol.asyncDispose]()
+  })
+
   test('P10 an unknown namespace is refused', async ({ a, issuer }) => {
     expect((await refusedWith(`${a.url}/admin`, { token: await issuer.sign({ userId: 'x' }) })).message).toBe(
       'Invalid namespace',
     )
   })
+
+  test.for([['/nowhere'], ['/']])(
+    'P10 a connection that asks again and again to be let in is closed: into %s',
+    async ([namespace], { a }) => {
+      const url = `${a.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`
+      const raw = new WebSocket(url)
+      await once(raw, 'open')
+      const said: string[] = []
+      raw.on('message', (data: Buffer) => said.push(data.toString()))
+      for (let i = 0; i < 30; i++) raw.send(`40${namespace},`)
+      await once(raw, 'close')
+      const refusals = said.filter((text) => text.startsWith('44'))
+      expect(refusals.length).toBeLessThanOrEqual(10)
+    },
+  )
 
   test('P9 nothing of the internal port is on the public one', async ({ a }) => {
     for (const path of ['/metrics', '/readyz', '/livez', '/rpc/messages/send']) {

@@ -1,7 +1,8 @@
+import { randomUUID as uuid } from 'node:crypto'
 import { once } from 'node:events'
 import { describe, expect, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { connectClient, test } from './fixture.ts'
+import { connectClient, test, type TestClient } from './fixture.ts'
 
 const draft = (text = 'hi', clientMessageId = 'c1') => ({
   clientMessageId,
@@ -182,6 +183,21 @@ describe('whatever a client emits', () => {
         error: { code: 'rate_limited', retryable: true, retryAfterMs: expect.any(Number) },
       })
     }
+  })
+
+  test('P10 a sender beyond the rate gains nothing by connecting again', async ({ start, issuer }) => {
+    await using node = await start('again', { SENDS_PER_SECOND: '1', SENDS_BURST: '40' })
+    const identity = { userId: 'eager', deviceId: uuid() }
+    const sendAll = async (client: TestClient) => {
+      const answers = await Promise.all(Array.from({ length: 40 }, () => client.ask('message:send', draft())))
+      return answers.filter(({ ok }) => ok).length
+    }
+    const before = await connectClient(node.url, issuer, identity)
+    expect(await sendAll(before)).toBe(40)
+    await before[Symbol.asyncDispose]()
+    await vi.waitUntil(() => node.ctx.registry.connections === 0)
+    await using after = await connectClient(node.url, issuer, identity)
+    expect(await sendAll(after)).toBeLessThan(40)
   })
 
   test('P10 a flood of refused requests closes the socket with 4429', async ({ start, issuer }) => {

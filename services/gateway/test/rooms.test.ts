@@ -1,6 +1,6 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { AppError } from '@parley/shared/errors'
-import type { ConversationId, UserId } from '@parley/shared/ids'
+import type { ConversationId, SessionId, UserId } from '@parley/shared/ids'
 import {
   conversationRoom,
   encodeEvent,
@@ -11,7 +11,7 @@ import {
 import { Redis } from 'ioredis'
 import { expect, vi } from 'vitest'
 import { startRoomRenewal } from '../src/connections/renew-rooms.ts'
-import { connectClient, test as base, type TestClient } from './fixture.ts'
+import { closeCodeOf, connectClient, test as base, type TestClient } from './fixture.ts'
 
 const stale = (withinMs: number) => encodeEvent('log:stale', { withinMs })
 
@@ -182,6 +182,28 @@ test('P9 of orders that changed places, what messages says holds', async ({
   await vi.waitUntil(async () => !(await hears(phone, groupId)))
 })
 
+test('P9 of orders that changed places during a handshake, what messages says holds', async ({
+  a,
+  issuer,
+  messages,
+  order,
+  holdSessions,
+  hears,
+  groupId,
+  userId,
+}) => {
+  messages.groups.set(userId, [groupId])
+  messages.logs.set(groupId, { lastSeq: 4, userIds: [] })
+  const { asked, letGo } = holdSessions()
+  const coming = connectClient(a.url, issuer, { userId })
+  await asked
+  await order({ kind: 'leave', userIds: [userId], conversationId: groupId })
+  await order({ kind: 'join', userIds: [userId], conversationId: groupId, lastSeq: 3 })
+  letGo()
+  await using phone = await coming
+  await vi.waitUntil(async () => !(await hears(phone, groupId)))
+})
+
 test('P9 when orders may have been lost, sockets are put into the rooms of their groups and out of others', async ({
   a,
   issuer,
@@ -195,12 +217,14 @@ test('P9 when orders may have been lost, sockets are put into the rooms of their
   await using gone = await connectClient(a.url, issuer)
   await using phone = await connectClient(a.url, issuer, { userId })
   expect(await hears(phone, groupId)).toBe(true)
-  // It is closed elsewhere, and is no reason to leave the others alone.
+  // No reason to leave the others alone.
   messages.ended.add(gone.sessionId)
   messages.groups.set(userId, [joinedId])
-  await using renewal = startRoomRenewal(a.ctx)
+  const closeEnded = vi.fn<(sessionIds: SessionId[]) => Promise<void>>(() => Promise.resolve())
+  await using renewal = startRoomRenewal({ ...a.ctx, closeEnded })
   renewal.all()
   await vi.waitUntil(() => hears(phone, joinedId))
+  expect(closeEnded).toHaveBeenCalledWith([gone.sessionId])
   expect(await hears(phone, groupId)).toBe(false)
 })
 
@@ -253,4 +277,32 @@ test('P9 a group whose order to leave was lost while its user came in is not hea
   const { rooms } = node.io.of('/').adapter
   await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)), { timeout: 10_000 })
   expect(phone.socket.connected).toBe(true)
+})
+
+test('P9 a session whose end was lost while its user came in does not stay', async ({
+  start,
+  issuer,
+  messages,
+  holdSessions,
+  ownRedis,
+  userId,
+}) => {
+  await using node = await start('overtaken', { REDIS_URL: ownRedis.url })
+  await vi.waitUntil(() => node.ctx.subscriber.hears(gatewayOrders))
+  const sessionId = uuid() as SessionId
+  const { asked, letGo } = holdSessions()
+  const coming = connectClient(node.url, issuer, { userId, sessionId })
+  await asked
+  messages.ended.add(sessionId)
+  const healed = new Promise<void>((resolve) =>
+    node.ctx.subscriber.on('healed', (channels) => channels.has(gatewayOrders) && resolve()),
+  )
+  await loseSubscriptions(ownRedis.url)
+  await healed
+  letGo()
+  await using phone = await coming
+  const closed = closeCodeOf(phone)
+  // Sooner than by the round that asks about all sessions.
+  await vi.waitUntil(() => !phone.socket.connected, { timeout: 10_000 })
+  expect(await closed).toBe(4401)
 })

@@ -3,6 +3,7 @@ import type { DeviceId, SessionId } from '@parley/shared/ids'
 import { encodeEvent, type GatewayOrder, gatewayOrders } from '@parley/shared/realtime'
 import { startTokenIssuer } from '@parley/testing/token-issuer'
 import { describe, expect, vi } from 'vitest'
+import type { Registry } from '../src/connections/registry.ts'
 import { closeCodeOf, connectClient, refusedWith, test, type TestClient } from './fixture.ts'
 
 const heardBy = ({ socket }: TestClient, event: string) =>
@@ -11,6 +12,17 @@ const isHere = (
   node: { ctx: { registry: { socketsOf: (userId: never) => Iterable<unknown> } } },
   id: string,
 ) => [...node.ctx.registry.socketsOf(id as never)].length
+
+/** As with a client that does not answer the closing handshake. */
+function keepOpen(
+  { ctx: { registry } }: { ctx: { registry: Registry } },
+  { userId }: Pick<TestClient, 'userId'>,
+): void {
+  for (const { conn } of registry.socketsOf(userId)) {
+    const raw = (conn.transport as unknown as { socket: { close: () => void } }).socket
+    vi.spyOn(raw, 'close').mockImplementation(() => undefined)
+  }
+}
 
 describe('a session that ends', () => {
   const by = { deviceId: 'tablet', platform: 'android', address: '192.0.2.7', at: new Date().toISOString() }
@@ -32,6 +44,41 @@ describe('a session that ends', () => {
       expect(await told).toEqual(end.reason === 'replaced' ? { by } : undefined)
     },
   )
+
+  test.for([
+    ['replaced', 'session_replaced'],
+    ['suspended', 'account_suspended'],
+    ['revoked', 'unauthenticated'],
+  ] as const)(
+    'P9 is answered nothing any more by a socket that does not go: %s with %s',
+    async ([reason, code], { a, issuer, messages, announcer }) => {
+      await using phone = await connectClient(a.url, issuer)
+      const send = () =>
+        phone.ask('message:send', {
+          clientMessageId: uuid(),
+          to: { userId: 'bob' },
+          type: 'text',
+          content: { text: 'hi' },
+        })
+      expect(await send()).toMatchObject({ ok: true })
+      const sent = messages.seen.sends.length
+      keepOpen(a, phone)
+      const closing = heardBy(phone, 'session:closing')
+      await announcer.order({ kind: 'end-sessions', sessionIds: [phone.sessionId], reason })
+      await closing
+      expect(await send()).toMatchObject({ ok: false, error: { code } })
+      expect(await phone.ask('log:sync', {})).toMatchObject({ ok: false, error: { code } })
+      expect(messages.seen.sends).toHaveLength(sent)
+    },
+  )
+
+  test('P9 by its token is answered so by a socket that does not go', async ({ a, issuer }) => {
+    const once = ['session:closing']
+    await using phone = await connectClient(a.url, issuer, { expiresIn: '-22s', once })
+    keepOpen(a, phone)
+    await phone.heard('session:closing')
+    expect(await phone.ask('log:sync', {})).toMatchObject({ ok: false, error: { code: 'token_expired' } })
+  })
 
   test('P9 while its handshake still waits for messages does not get in by that', async ({
     a,
@@ -108,6 +155,40 @@ describe('a fresh token on the same socket', () => {
     expect(phone.socket.connected).toBe(true)
     const ended = closeCodeOf(phone)
     await announcer.order({ kind: 'end-sessions', sessionIds: [sessionId], reason: 'revoked' })
+    expect(await ended).toBe(4401)
+  })
+
+  test('P9 of a session that ends while messages is asked about it closes the socket', async ({
+    a,
+    issuer,
+    messages,
+    announcer,
+  }) => {
+    const deviceId = uuid()
+    const sessionId = uuid() as SessionId
+    await using phone = await connectClient(a.url, issuer, { deviceId })
+    await using other = await connectClient(a.url, issuer)
+    const stock = messages.handlers['sessions/open']
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    messages.handlers['sessions/open'] = async (request) => {
+      const answer = await stock?.(request)
+      asked.resolve()
+      await gate.promise
+      return answer ?? { results: [] }
+    }
+    const [ended, followed] = [phone, other].map(closeCodeOf)
+    const token = await issuer.sign({ userId: phone.userId, deviceId, sessionId })
+    phone.socket.emit('session:renew', { token }, () => undefined)
+    await asked.promise
+    if (stock) messages.handlers['sessions/open'] = stock
+    await announcer.order({
+      kind: 'end-sessions',
+      sessionIds: [sessionId, other.sessionId],
+      reason: 'revoked',
+    })
+    // The node has carried the order out by then.
+    await followed
+    gate.resolve()
     expect(await ended).toBe(4401)
   })
 

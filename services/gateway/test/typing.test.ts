@@ -1,4 +1,5 @@
-import { encodeEvent } from '@parley/shared/realtime'
+import type { ConversationId, UserId } from '@parley/shared/ids'
+import { encodeEvent, gatewayOrders, userRoom } from '@parley/shared/realtime'
 import { describe, expect, vi } from 'vitest'
 import type { LoadSample } from '../src/load/load.ts'
 import { connectClient, test, type TestClient } from './fixture.ts'
@@ -65,6 +66,41 @@ describe('typing', () => {
       await type()
       return messages.seen.typing > asked
     })
+  })
+
+  test('P9 is asked about anew after the user was put out while messages was being asked', async ({
+    a,
+    issuer,
+    messages,
+    announcer,
+  }) => {
+    const [userId, conversationId] = ['leaver' as UserId, 'g-leaver' as ConversationId]
+    await vi.waitUntil(() => a.ctx.subscriber.hears(gatewayOrders))
+    await using leaver = await connectClient(a.url, issuer, { userId })
+    await using witness = await connectClient(a.url, issuer)
+    const type = () => leaver.ask('typing:set', { conversationId, typing: true })
+    const stock = messages.handlers['typing/audience']
+    const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    messages.handlers['typing/audience'] = async (request) => {
+      const answer = await stock?.(request)
+      asked.resolve()
+      await gate.promise
+      return answer ?? { results: [] }
+    }
+    const typing = type()
+    await asked.promise
+    if (stock) messages.handlers['typing/audience'] = stock
+    const followed = new Promise((resolve) => witness.socket.once('log:stale', resolve))
+    await announcer.order({ kind: 'leave', userIds: [userId], conversationId })
+    await announcer.ring([
+      { room: userRoom(witness.userId), text: encodeEvent('log:stale', { withinMs: 1 }) },
+    ])
+    await followed
+    gate.resolve()
+    await typing
+    const before = messages.seen.typing
+    await type()
+    expect(messages.seen.typing - before).toBe(1)
   })
 
   test('is not told in a crowd, and the answer says so', async ({ a, issuer }) => {

@@ -72,16 +72,18 @@ export function createAdmission(ctx: AdmitContext) {
   })
 
   const steps = createSteps({ crowd: 8 })
+  /** Handshakes under way that have a place. */
+  let entering = 0
 
   return async (socket: ChatSocket, next: (err?: Error) => void): Promise<void> => {
     try {
       checkStaying()
-      if (registry.connections >= config.limits.connections) throw nodeFull()
+      checkRoom()
       const observe = seconds.startTimer()
       if (socket.handshake.auth['returnTicket'] === undefined) governor.checkRoom()
       const newcomer = await authenticate(socket, verifyToken)
       const isExpected = tickets.isValid(newcomer.returnTicket, newcomer.identity.sessionId)
-      await governor.run(isExpected, () => enter(socket, newcomer))
+      await governor.run(isExpected, () => takeIn(socket, newcomer))
       observe()
       next()
     } catch (cause) {
@@ -95,6 +97,22 @@ export function createAdmission(ctx: AdmitContext) {
   /** Who was let in after the beginning of a drain would be sent away again, or not even be told to come back. */
   function checkStaying(): void {
     if (isDraining()) throw nodeDrains(drained().reconnectAfterMs)
+  }
+
+  function checkRoom(): void {
+    if (registry.connections + entering >= config.limits.connections) throw nodeFull()
+  }
+
+  async function takeIn(socket: ChatSocket, newcomer: Newcomer): Promise<void> {
+    // Thousands may have waited for their place meanwhile.
+    checkRoom()
+    entering++
+    try {
+      await enter(socket, newcomer)
+    } finally {
+      // Socket.IO has it registered by then.
+      setImmediate(() => entering--)
+    }
   }
 
   async function enter(socket: ChatSocket, { identity, appState, heartbeat }: Newcomer): Promise<void> {

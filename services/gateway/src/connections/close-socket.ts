@@ -1,3 +1,4 @@
+import { sessionOver } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 
 /** How long the notice before a close may take to be written; a client that does not read is closed without it. */
@@ -15,7 +16,8 @@ export function closeSocket(
   { forGood = false }: { forGood?: boolean } = {},
 ): void {
   const { conn } = socket
-  socket.data.closeCode = code
+  // What refuses the requests of a session that is over stays, also where the node drains meanwhile.
+  if (!sessionOver(socket.data.closeCode, '')) socket.data.closeCode = code
   socket.emit('session:closing', { code, reason })
   if (forGood) socket.disconnect()
   onceWritten(conn, () => {

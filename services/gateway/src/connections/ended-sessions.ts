@@ -33,7 +33,7 @@ export function createEndedSessions(
       for (const socket of registry.socketsOfSession(sessionId)) closeEnded(socket, end)
       listeners.endSession(sessionId, { ...end, code: codes[end.reason] })
     },
-    /** To be called with a socket that was just registered. */
+    /** To be called with a socket that was just registered, or goes on under another session. */
     checkNewcomer(socket: ChatSocket): void {
       const end = heard.get(socket.data.identity.sessionId)
       if (end && end.at >= socket.data.askedAt) closeEnded(socket, end)

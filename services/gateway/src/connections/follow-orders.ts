@@ -60,6 +60,8 @@ export function followOrders(options: OrdersOptions): void {
         recheck(order.userIds)
         return check({ ...order, lastSeq: 0 })
       case 'close-room':
+        // They may have seen one another by that conversation.
+        watches.recheckSoon(rooms.usersIn(order.conversationId))
         rooms.close(order.conversationId)
         typing.forget(order.conversationId)
         return

@@ -1,23 +1,21 @@
 import type { DeviceId, SessionId, UserId } from '@parley/shared/ids'
 import type { UserAtGateway } from '@parley/shared/presence'
-import { createTokenBucket, type TokenBucket } from '@parley/shared/token-bucket'
+import { createTokenBucket } from '@parley/shared/token-bucket'
 import type { Identity } from '@parley/shared/tokens'
 import type { Config } from '../config.ts'
 import type { ChatSocket } from '../realtime.ts'
-
-/** What a user may do so often. */
-export type Rate = 'sends' | 'requests' | 'typing'
+import { type Buckets, createLeftBuckets, type Rate } from './left-buckets.ts'
 
 export interface UserHere {
   /** Seldom more than one, for which an array takes a third of the memory of a set. */
   sockets: ChatSocket[]
-  /** Those that were drawn on: who only listens has none. */
-  buckets: { [R in Rate]?: TokenBucket }
+  buckets: Buckets
 }
 
 /** Who is connected to this node. Limits are a user's, not a socket's: a second socket does not double them. */
 export function createRegistry({ limits }: Pick<Config, 'limits'>) {
   const users = new Map<UserId, UserHere>()
+  const leftBuckets = createLeftBuckets(limits)
   const sessions = new Map<SessionId, ChatSocket[]>()
   let connections = 0
 
@@ -69,7 +67,7 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
       const { userId } = socket.data.identity
       const here = users.get(userId)
       if (here) here.sockets = [...here.sockets, socket]
-      else users.set(userId, { sockets: [socket], buckets: {} })
+      else users.set(userId, { sockets: [socket], buckets: leftBuckets.takeBack(userId) })
       connections++
       addToSession(socket)
     },
@@ -80,7 +78,10 @@ export function createRegistry({ limits }: Pick<Config, 'limits'>) {
       if (!here?.sockets.includes(socket)) return
       here.sockets = here.sockets.filter((it) => it !== socket)
       connections--
-      if (here.sockets.length === 0) users.delete(userId)
+      if (here.sockets.length === 0) {
+        users.delete(userId)
+        leftBuckets.keep(userId, here.buckets)
+      }
       removeFromSession(socket)
     },
 

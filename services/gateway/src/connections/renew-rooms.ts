@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from '@parley/shared/errors'
+import type { SessionId } from '@parley/shared/ids'
 import { startLoop } from '@parley/shared/loop'
 import type { Context } from '../context.ts'
 import type { ChatSocket } from '../realtime.ts'
@@ -7,27 +8,31 @@ import { settleRooms } from './settle-rooms.ts'
 const pageSize = 1_000
 const againAfterMs = 1_000
 
-type RenewalContext = Pick<Context, 'log' | 'registry' | 'roomChanges' | 'messages'>
+type RenewalContext = Pick<Context, 'log' | 'registry' | 'roomChanges' | 'messages'> & {
+  /** Closes what is here of sessions that have ended. */
+  closeEnded: (sessionIds: SessionId[]) => Promise<void>
+}
 
 /**
  * Puts sockets into the rooms of the groups their users are in by now, and out of others, when orders may have been
- * lost: each as soon as messages answers for it, however long that takes. One whose session has ended is left to
- * `closeEnded`.
+ * lost: each as soon as messages answers for it, however long that takes. One whose session has ended is closed.
  */
-export function startRoomRenewal({ log, registry, roomChanges, messages }: RenewalContext) {
+export function startRoomRenewal({ log, registry, roomChanges, messages, closeEnded }: RenewalContext) {
   const inDoubt = new Set<ChatSocket>()
   let lostUntil = -Infinity
 
-  async function renew(socket: ChatSocket): Promise<void> {
+  /** The session, if it has ended. */
+  async function renew(socket: ChatSocket): Promise<SessionId | undefined> {
     // Before messages is asked: orders that are lost after that put it back.
     inDoubt.delete(socket)
-    if (!socket.connected) return
+    if (!socket.connected) return undefined
     try {
       using changes = roomChanges.watch(socket.data.identity.userId)
       const { conversationIds } = await messages.openSession(socket.data.identity)
       if (socket.connected) settleRooms(socket.nsp.adapter, socket.id, changes.addTo(conversationIds))
+      return undefined
     } catch (cause) {
-      if (hasEnded(cause)) return
+      if (hasEnded(cause)) return socket.data.identity.sessionId
       inDoubt.add(socket)
       throw cause
     }
@@ -39,6 +44,10 @@ export function startRoomRenewal({ log, registry, roomChanges, messages }: Renew
     for (let i = 0; i < all.length; i += pageSize) {
       const outcomes = await Promise.allSettled(all.slice(i, i + pageSize).map(renew))
       failure ??= outcomes.find((outcome) => outcome.status === 'rejected')
+      const ended = outcomes.flatMap((outcome) =>
+        outcome.status === 'fulfilled' ? (outcome.value ?? []) : [],
+      )
+      if (ended.length > 0) await closeEnded(ended)
     }
     if (failure) throw failure.reason
   })

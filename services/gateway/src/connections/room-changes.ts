@@ -21,6 +21,9 @@ export function createRoomChanges() {
       for (const ofUser of watched.values()) for (const changes of ofUser) changes.set(conversationId, false)
     },
 
+    /** Whether messages is being asked about this user. */
+    isWatched: (userId: UserId): boolean => watched.has(userId),
+
     /** Begins before messages is asked. To be disposed of. */
     watch(userId: UserId) {
       const changes: Changes = new Map()

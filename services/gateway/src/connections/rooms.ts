@@ -15,7 +15,9 @@ interface RoomsOptions {
 /** Who of this node hears which conversation: a user's sockets, those that are just coming in, and those who listen without one. */
 export function createRooms({ io, registry, listeners, roomChanges }: RoomsOptions) {
   return {
-    isHere: (userId: UserId): boolean => registry.user(userId) !== undefined || listeners.has(userId),
+    /** Or is just coming in. */
+    isHere: (userId: UserId): boolean =>
+      registry.user(userId) !== undefined || roomChanges.isWatched(userId) || listeners.has(userId),
 
     /** Whether anybody was outside. */
     letIn(userId: UserId, conversationId: ConversationId): boolean {
@@ -30,6 +32,17 @@ export function createRooms({ io, registry, listeners, roomChanges }: RoomsOptio
       for (const socket of registry.socketsOf(userId)) void socket.leave(conversationRoom(conversationId))
       roomChanges.left(userId, conversationId)
       listeners.leave(userId, conversationId)
+    },
+
+    /** Who has a socket here that is in. */
+    usersIn(conversationId: ConversationId): UserId[] {
+      const { adapter, sockets } = io.of('/')
+      const userIds = new Set<UserId>()
+      for (const id of adapter.rooms.get(conversationRoom(conversationId)) ?? []) {
+        const userId = sockets.get(id)?.data.identity.userId
+        if (userId !== undefined) userIds.add(userId)
+      }
+      return [...userIds]
     },
 
     /** Everybody leaves. */

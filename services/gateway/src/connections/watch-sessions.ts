@@ -1,3 +1,4 @@
+import type { SessionId } from '@parley/shared/ids'
 import type { Logger } from '@parley/shared/log'
 import { startLoop } from '@parley/shared/loop'
 import { closeCodes } from '@parley/shared/protocol'
@@ -56,14 +57,17 @@ export function watchSessions(options: WatchOptions): AsyncDisposable {
   }
 }
 
-/** Asks about every session that is here, and closes the sockets of those that have ended. */
-export async function closeEnded({
-  registry,
-  listeners,
-  endedSessions,
-  messages,
-}: Pick<WatchOptions, 'registry' | 'listeners' | 'endedSessions' | 'messages'>): Promise<void> {
-  const all = [...new Set([...registry.sessionIds(), ...listeners.sessionIds()])]
+/** Asks about sessions that are here, all unless told which, and closes the sockets of those that have ended. */
+export async function closeEnded(
+  {
+    registry,
+    listeners,
+    endedSessions,
+    messages,
+  }: Pick<WatchOptions, 'registry' | 'listeners' | 'endedSessions' | 'messages'>,
+  sessionIds: SessionId[] = [...registry.sessionIds(), ...listeners.sessionIds()],
+): Promise<void> {
+  const all = [...new Set(sessionIds)]
   for (let i = 0; i < all.length; i += pageSize) {
     const { ended } = await messages.findEnded(all.slice(i, i + pageSize))
     for (const session of ended) endedSessions.end(session)

@@ -5,6 +5,7 @@ import {
   clientEvents,
   type SyncPage,
 } from '@parley/shared/protocol'
+import type { EndedSessions } from '../connections/ended-sessions.ts'
 import { renewSession } from '../connections/renew-session.ts'
 import { createSteps } from '../connections/steps.ts'
 import type { Context } from '../context.ts'
@@ -24,6 +25,7 @@ export type Handlers = {
 }
 
 interface Parts {
+  endedSessions: EndedSessions
   presence: Presence
   typing: Typing
   watches: Watches

@@ -13,8 +13,17 @@ import type { TraceSpan, Tracing } from '@parley/shared/tracing'
 import type { Registry as Metrics } from 'prom-client'
 import { z } from 'zod'
 import { closeSocket } from '../connections/close-socket.ts'
-import type { Rate, Registry } from '../connections/registry.ts'
-import { ackRequired, malformed, onePayload, tooFast, unknownEvent } from '../errors.ts'
+import type { Rate } from '../connections/left-buckets.ts'
+import type { Registry } from '../connections/registry.ts'
+import {
+  ackRequired,
+  malformed,
+  onePayload,
+  sessionOver,
+  tokenExpired,
+  tooFast,
+  unknownEvent,
+} from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 
 /** Refusals without one success between them. */
@@ -86,6 +95,8 @@ export function createRequests({ log, metrics, tracing, registry }: RequestsOpti
       { socket, event }: Asked<E>,
       { payloads, hasAck }: { payloads: unknown[]; hasAck: boolean },
     ): ClientRequest<E> {
+      // A client may take its time to go, or not go by itself.
+      if (socket.data.closeCode !== undefined) refuseOver(socket.data)
       const waitMs = registry.take(socket.data.identity.userId, (event && ownRates[event]) ?? 'requests')
       if (waitMs > 0) throw tooFast(waitMs)
       if (!event) throw unknownEvent()
@@ -114,6 +125,14 @@ export function createRequests({ log, metrics, tracing, registry }: RequestsOpti
       watchForFlood(socket, result)
     },
   }
+}
+
+/** Throws where the session is over, and not just its connection. */
+function refuseOver({ closeCode, identity }: ChatSocket['data']): void {
+  if (closeCode === closeCodes.tokenExpired && identity.expiresAt.getTime() <= Date.now())
+    throw tokenExpired()
+  const over = sessionOver(closeCode, 'this session has ended')
+  if (over) throw over
 }
 
 export type Requests = ReturnType<typeof createRequests>

@@ -2,7 +2,7 @@ import { AppError } from '@parley/shared/errors'
 import { closeCodes, type SyncPage, type SyncQuery } from '@parley/shared/protocol'
 import type { Identity } from '@parley/shared/tokens'
 import type { Context } from '../context.ts'
-import { nodeDrains } from '../errors.ts'
+import { nodeDrains, sessionOver } from '../errors.ts'
 import type { Ending } from './listener.ts'
 import type { Listeners } from './listeners.ts'
 
@@ -47,16 +47,6 @@ const isEmpty = ({ conversations, ended, complete }: SyncPage) =>
 
 /** What a held poll is answered when it must stop before its time. */
 function refusalOf({ code, reason, reconnectAfterMs }: Ending): AppError {
-  switch (code) {
-    case closeCodes.draining:
-      return nodeDrains(reconnectAfterMs ?? 1_000)
-    case closeCodes.replaced:
-      return new AppError('session_replaced', reason)
-    case closeCodes.forbidden:
-      return new AppError('account_suspended', reason)
-    case closeCodes.tokenExpired:
-      return new AppError('unauthenticated', reason)
-    default:
-      return new AppError('unavailable', reason)
-  }
+  if (code === closeCodes.draining) return nodeDrains(reconnectAfterMs ?? 1_000)
+  return sessionOver(code, reason) ?? new AppError('unavailable', reason)
 }

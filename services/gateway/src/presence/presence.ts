@@ -4,7 +4,7 @@ import { startLoop } from '@parley/shared/loop'
 import { createPresenceLease } from '@parley/shared/presence'
 import type { AppState } from '@parley/shared/presence-events'
 import type { Context } from '../context.ts'
-import { buryGateways } from './bury-gateways.ts'
+import { createBurial } from './burial.ts'
 import { startLastSeen } from './last-seen.ts'
 import { startNews } from './news.ts'
 
@@ -28,9 +28,10 @@ export function startPresence(ctx: PresenceContext) {
   lease.renew().catch(failed)
   const news = startNews(ctx)
   const lastSeen = startLastSeen(ctx)
+  const buryGateways = createBurial({ redis, leaseMs, news, lastSeen })
   const renewing = startLoop({ log, name: 'presence lease', everyMs: leaseMs / 6 }, async () => {
     await lease.renew()
-    await buryGateways({ redis, leaseMs, news, lastSeen })
+    await buryGateways()
   })
 
   return {

@@ -16,6 +16,11 @@ export function createVisibilityChanges() {
       for (const userId of userIds) for (const ask of watched.get(userId) ?? []) ask.isOutdated = true
     },
 
+    /** Orders may have been lost, about anybody. */
+    allChanged(): void {
+      for (const asks of watched.values()) for (const ask of asks) ask.isOutdated = true
+    },
+
     /** Begins before messages is asked about these users. To be disposed of. */
     watch(userIds: Iterable<UserId>) {
       const ask: Ask = { isOutdated: false }

@@ -14,6 +14,8 @@ interface BookOptions {
   watchesPerSocket: number
 }
 
+export type WatchBook = ReturnType<typeof createWatchBook>
+
 /** Which socket of this gateway watches whom, and until when; and the channels on which news of those come. */
 export function createWatchBook({ subscriber, watchesPerSocket }: BookOptions) {
   const watched = new Map<UserId, Watched>()
@@ -50,6 +52,7 @@ export function createWatchBook({ subscriber, watchesPerSocket }: BookOptions) {
     get watches(): number {
       return watches
     },
+    watchers: (): Iterable<ChatSocket> => bySocket.keys(),
     watchedBy: (socket: ChatSocket): UserId[] => [...(bySocket.get(socket)?.keys() ?? [])],
 
     /** Throws `too_large` beyond the bound of the socket, `overloaded` beyond that of the gateway. */

@@ -3,11 +3,13 @@ import { startLoop } from '@parley/shared/loop'
 import { findReach, newsChannelOf, newsChannelPrefix } from '@parley/shared/presence'
 import type { PresenceState } from '@parley/shared/presence-events'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
+import { gatewayOrders } from '@parley/shared/realtime'
 import type { VisibleUser } from '@parley/shared/rpc'
 import { Gauge } from 'prom-client'
 import type { Context } from '../context.ts'
 import { presenceBusy, presenceUnknown } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
+import { startRechecks } from './rechecks.ts'
 import { createVisibilityChanges } from './visibility-changes.ts'
 import { createWatchBook, watchedForMs } from './watch-book.ts'
 import { newWatched, observe, toState, type Watched } from './watched.ts'
@@ -35,6 +37,7 @@ export function startWatches(ctx: WatchContext) {
   const book = createWatchBook({ subscriber, watchesPerSocket })
   const { watched } = book
   const visibilityChanges = createVisibilityChanges()
+  const rechecks = startRechecks({ log, messages, registry, book, hide })
   const changed = new Set<UserId>()
   let round = watched.keys()
 
@@ -46,6 +49,9 @@ export function startWatches(ctx: WatchContext) {
   }
   const onHealed = (channels: ReadonlySet<string>) => {
     for (const userId of watched.keys()) if (channels.has(newsChannelOf(userId))) changed.add(userId)
+    if (!channels.has(gatewayOrders)) return
+    visibilityChanges.allChanged()
+    rechecks.soon([...book.watchers()].map(({ data }) => data.identity.userId))
   }
   subscriber.on('smessageBuffer', onMessage)
   subscriber.on('healed', onHealed)
@@ -181,29 +187,17 @@ export function startWatches(ctx: WatchContext) {
      */
     async recheck(userIds: UserId[]): Promise<void> {
       visibilityChanges.changed(userIds)
-      const pairs = new Map<UserId, Set<UserId>>()
-      const note = (seenBy: UserId, userId: UserId) =>
-        pairs.set(seenBy, (pairs.get(seenBy) ?? new Set<UserId>()).add(userId))
-      for (const userId of userIds) {
-        for (const { data } of watched.get(userId)?.watchers ?? []) note(data.identity.userId, userId)
-        for (const socket of registry.socketsOf(userId))
-          for (const other of book.watchedBy(socket)) note(userId, other)
-      }
-      await Promise.all(
-        [...pairs].map(async ([seenBy, others]) => {
-          // Without an answer nothing is shown: it is asked for again when the watch is renewed.
-          const { visible } = await messages
-            .visible({ userId: seenBy, otherIds: [...others] })
-            .catch(() => ({ visible: [] }))
-          const still = new Set(visible.map(({ userId }) => userId))
-          for (const userId of others) if (!still.has(userId)) hide(seenBy, userId)
-        }),
-      )
+      await rechecks.now(userIds)
+    },
+    /** As `recheck`, for so many that it takes its time: what these users may see. */
+    recheckSoon(userIds: UserId[]): void {
+      visibilityChanges.changed(userIds)
+      rechecks.soon(userIds)
     },
     async [Symbol.asyncDispose]() {
       subscriber.off('smessageBuffer', onMessage)
       subscriber.off('healed', onHealed)
-      await Promise.all([looking, expiring].map((loop) => loop[Symbol.asyncDispose]()))
+      await Promise.all([looking, expiring, rechecks].map((loop) => loop[Symbol.asyncDispose]()))
     },
   }
 

@@ -14,7 +14,7 @@ const maxRights = 20_000
 
 interface Right {
   /** Where it is told; undefined where there are too many to tell. */
-  room: string | undefined
+  room: Promise<string | undefined>
   until: number
 }
 
@@ -28,11 +28,12 @@ export function createTyping({
   const rights = new Map<string, Right>()
   const keyOf = (userId: string, conversationId: string) => `${conversationId}\n${userId}`
 
-  async function rightOf(userId: UserId, conversationId: ConversationId): Promise<Right> {
+  /** Noted before messages answers: an order that comes meanwhile ends what the answer says, too. */
+  async function roomFor(userId: UserId, conversationId: ConversationId): Promise<string | undefined> {
     const key = keyOf(userId, conversationId)
     const known = rights.get(key)
-    if (known && known.until > performance.now()) return known
-    const { room } = await messages.typingAudience({ userId, conversationId })
+    if (known && known.until > performance.now()) return known.room
+    const room = messages.typingAudience({ userId, conversationId }).then((audience) => audience.room)
     const right = { room, until: performance.now() + rightsHoldMs }
     rights.delete(key)
     rights.set(key, right)
@@ -40,7 +41,12 @@ export function createTyping({
       if (rights.size <= maxRights) break
       rights.delete(oldest)
     }
-    return right
+    try {
+      return await room
+    } catch (cause) {
+      if (rights.get(key) === right) rights.delete(key)
+      throw cause
+    }
   }
 
   return {
@@ -55,7 +61,7 @@ export function createTyping({
       const { userId } = identity
       if (load.sheds('typing')) return { relayed: false }
       try {
-        const { room } = await rightOf(userId, conversationId)
+        const room = await roomFor(userId, conversationId)
         if (room === undefined) return { relayed: false }
         const event = encodeEvent('typing:changed', { conversationId, userId, typing, expiresInMs })
         await publisher.spublish(roomChannel(room), encodeDroppable(userId, event))

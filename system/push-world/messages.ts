@@ -66,7 +66,7 @@ export function createMessages(options: MessagesOptions) {
     answers,
     absentees,
     withdrawals,
-    rebuild: () => rebuild({ db, redis, pushQueue }, { idleMs: 0 }),
+    rebuild: async () => void (await rebuild({ db, pushQueue }, { idleMs: 0 })),
   }
 }
 

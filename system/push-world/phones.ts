@@ -10,6 +10,12 @@ interface Phone {
   /** By message. */
   shown: Map<string, { conversationId: ConversationId; seq: number }>
   everShown: Set<string>
+  /** Its token is dead: nothing reaches it any more. */
+  isDead: boolean
+  /** Messages whose alert was refused for good. */
+  refused: Set<string>
+  /** It was refused to be told what it is to show. */
+  isMisled: boolean
 }
 
 /** Everybody's phones: what they show, and which messages sounded on any of a user's. */
@@ -26,7 +32,34 @@ export function createPhones() {
 
   return {
     add({ userId, deviceId, token }: Pick<Phone, 'userId' | 'deviceId'> & { token: string }): void {
-      phones.set(token, { userId, deviceId, badge: undefined, shown: new Map(), everShown: new Set() })
+      phones.set(token, {
+        userId,
+        deviceId,
+        badge: undefined,
+        shown: new Map(),
+        everShown: new Set(),
+        isDead: false,
+        refused: new Set(),
+        isMisled: false,
+      })
+    },
+
+    /** What the checks call it, whatever its ids are this time. */
+    nameOf(token: string): string {
+      const { userId, deviceId } = getPhone(token)
+      return `${userId.split('-')[0]}'s ${deviceId}`
+    },
+
+    isDead: (token: string): boolean => getPhone(token).isDead,
+
+    die(token: string): void {
+      getPhone(token).isDead = true
+    },
+
+    refuse(push: Push): void {
+      const phone = getPhone(push.token.value)
+      if (push.kind === 'alert') phone.refused.add(push.alert.messageId)
+      else phone.isMisled = true
     },
 
     show(push: Push): void {
@@ -53,12 +86,14 @@ export function createPhones() {
       const found: string[] = []
       for (const [key, times] of sounds) if (times > 1) found.push(`${key} sounded ${times} times`)
       for (const phone of phones.values()) {
+        if (phone.isDead) continue
         const key = `${phone.userId} ${phone.deviceId}`
         const total = badges.get(phone.userId) ?? 0
+        for (const messageId of untoldOn(phone, history)) found.push(`${key} was never told of ${messageId}`)
+        if (phone.isMisled) continue
         if (phone.badge !== undefined && phone.badge !== total)
           found.push(`${key} shows ${phone.badge} of ${total}`)
         for (const messageId of staleOn(phone, history)) found.push(`${key} still shows ${messageId}`)
-        for (const messageId of untoldOn(phone, history)) found.push(`${key} was never told of ${messageId}`)
       }
       return found
     },
@@ -74,11 +109,11 @@ function staleOn({ userId, shown }: Phone, history: History): string[] {
   })
 }
 
-function untoldOn({ userId, everShown }: Phone, history: History): string[] {
+function untoldOn({ userId, everShown, refused }: Phone, history: History): string[] {
   return history.entries.flatMap(({ conversationId, seq, senderId, memberIds, recalled }) => {
     const { delivered } = history.markOf(userId, conversationId)
     if (!memberIds.includes(userId) || senderId === userId || recalled || seq <= delivered) return []
     const messageId = messageIdOf(conversationId, seq)
-    return everShown.has(messageId) ? [] : [messageId]
+    return everShown.has(messageId) || refused.has(messageId) ? [] : [messageId]
   })
 }

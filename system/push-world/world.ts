@@ -47,7 +47,7 @@ export async function createWorld({
   const wrong: string[] = []
   const history = createHistory()
   const phones = createPhones()
-  const provider = createProvider({ phones, nextFate })
+  const { provider, sent } = createProvider({ phones, nextFate })
   const people = await createPeople(pool, phones)
   const gateways = createGateways({ redis, people })
 
@@ -102,6 +102,8 @@ export async function createWorld({
       board.clear()
     },
     heal: () => heal({ board, messages, redis, wrong }),
+    /** Everything that was sent to phones so far. */
+    sent,
     /** What is not as it should be, once everything has come to rest. */
     async faults(): Promise<string[]> {
       const badges = await listBadges(db, [...people])

@@ -38,7 +38,7 @@ export const withdrawal = jobKind({
 
 /**
  * Ring these people's devices for a call, or stop those that were rung. Its own queue, so that no amount of chat
- * stands before it; few and quick attempts, because a call that was not heard of in seconds is over. Whoever
+ * stands before it, and quick attempts, until the call has rung out: each push has a few of its own. Whoever
  * signals calls adds it, push does it, and looks in `ringing.ts` whether the call still rings.
  */
 export const callPush = jobKind({
@@ -54,8 +54,8 @@ export const callPush = jobKind({
       .default([]),
   }),
   options: {
-    attempts: 3,
-    backoff: { type: 'fixed', delay: 400 },
+    attempts: 64,
+    backoff: patientBackoff(400),
     removeOnComplete: { age: 600, count: 10_000 },
     removeOnFail: { age: 3_600, count: 10_000 },
   },

@@ -52,6 +52,8 @@ export type Http2Fault =
   | { kind: 'kill' }
   /** Processed, and never answered. */
   | { kind: 'hang' }
+  /** Processed, and answered when this resolves. */
+  | { kind: 'late'; until: Promise<unknown> }
 
 export type FaultRule = (request: SimulatedRequest) => Http2Fault | undefined
 
@@ -159,7 +161,10 @@ export async function startHttp2Simulator(options: Http2SimulatorOptions): Promi
       options.processed?.(request, answer, !lost && !stream.destroyed)
       if (fault?.kind === 'reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR)
       else if (fault?.kind === 'kill') socket.destroy()
-      else if (!lost) reply(stream, answer)
+      else if (!lost) {
+        if (fault?.kind === 'late') await fault.until
+        reply(stream, answer)
+      }
     }
 
     /** Says whether the request itself is still to be processed. A later stream already taken up stays promised. */

@@ -6,6 +6,7 @@ import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { sql } from 'kysely'
 import { describe, expect, vi } from 'vitest'
 import type { Context } from '../src/context.ts'
+import { listReadAlerts } from '../src/deliveries/shown-store.ts'
 import { bind, say, test, type WithdrawalJob } from './delivery-fixture.ts'
 
 interface Told {
@@ -29,8 +30,13 @@ async function ask(rpc: RpcClient, who: Person, conversationId: string): Promise
 }
 
 /** Reports it as accepted: from here on the phone shows it. */
-async function report(rpc: RpcClient, who: Person, { conversationId, seq, asOf, badge }: Told) {
-  const outcome = { userId: who.userId, deviceId: 'phone', kind: 'fcm', seq, result: 'accepted' }
+async function report(
+  rpc: RpcClient,
+  who: Person,
+  { conversationId, seq, asOf, badge }: Told,
+  said: { result: string; reason?: string } = { result: 'accepted' },
+) {
+  const outcome = { userId: who.userId, deviceId: 'phone', kind: 'fcm', seq, ...said }
   await rpc.call('deliveries/report', {
     conversationId: conversationId as ConversationId,
     asOf,
@@ -145,6 +151,22 @@ describe('alerts that hold no longer', () => {
       { deviceId: 'phone', badge: 0, read: [{ conversationId, seq: 1 }] },
     ])
     await settle(rpc, bob)
+  })
+
+  test('P6 an alert that was sent after the reading, and never answered, is taken back', async ({
+    api,
+    rpc,
+    withdrawn,
+  }) => {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { conversationId } = await say(api, alice, bob)
+    const told = await ask(rpc, bob, conversationId)
+    await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq: 1 }, bob.token)
+    await settle(rpc, bob)
+    await report(rpc, bob, told, { result: 'retry', reason: 'unknown-reset' })
+    await hasJob(withdrawn, bob, conversationId)
+    expect(await due(rpc, bob)).toMatchObject([{ deviceId: 'phone', badge: 0 }])
   })
 
   test.for(endings)(
@@ -293,5 +315,24 @@ describe('alerts that hold no longer', () => {
     expect(await ask(rpc, bob, conversationId)).toMatchObject({ seq: 0 })
     expect(await due(rpc, bob)).toMatchObject([{ badge: 1, read: [], gone: [] }])
     await settle(rpc, bob)
+  })
+
+  test('of more alerts than fit into one word, those of the conversation it is about come first, then always the same', async ({
+    api,
+    rpc,
+    service: { ctx },
+  }) => {
+    const [alice, carol, bob] = [await signUp(api), await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const ids: string[] = []
+    for (const from of [alice, carol]) {
+      const { conversationId, seq } = await ask(rpc, bob, (await say(api, from, bob)).conversationId)
+      await api.put(`/v1/conversations/${conversationId}/receipts/read`, { seq }, bob.token)
+      ids.push(conversationId)
+    }
+    const first = async (also: string | null) =>
+      (await listReadAlerts(ctx.db, [bob.userId], { also, limitEach: 1 })).map((mark) => mark.conversationId)
+    const [one = '', two = ''] = ids.toSorted()
+    expect([await first(one), await first(two), await first(null)]).toEqual([[one], [two], [one]])
   })
 })

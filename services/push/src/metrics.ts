@@ -20,6 +20,7 @@ const reasons = new Set([
   'unknown-kind',
   'not-configured',
   'paused',
+  'slow',
   'stale-unregistered',
   'too-many-dropped',
   'unavailable',

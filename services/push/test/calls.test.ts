@@ -189,6 +189,69 @@ describe('a call', () => {
     expect(of(providers, phone)).toEqual([])
   })
 
+  test('P7 whose ring may have come at the first try is stopped, though no other try was taken', async ({
+    run,
+    call,
+    push,
+    targets,
+    providers,
+  }) => {
+    const phone = target('apns-voip')
+    targets.push(phone)
+    const faults: FaultRule[] = [
+      () => ({ kind: 'reset' }),
+      () => ({ kind: 'answer', status: 400, body: JSON.stringify({ reason: 'BadTopic' }) }),
+    ]
+    providers.apns.setFaults((request) => faults.shift()?.(request))
+    const job = jobInHand(randomUUID())
+    await expect(run('ring', {}, job)).rejects.toThrow(RetryLater)
+    await run('ring', {}, { ...job, attempt: 2 })
+    expect(faults).toEqual([])
+    await stopRinging(push.ctx.redis, call.callId, users)
+    await run('stop')
+    expect(of(providers, phone).at(-1)).toMatchObject({ status: 200, payload: { action: 'stop' } })
+  })
+
+  test('P7 that stops while the answer to its ring is late, or lost, is stopped where it may ring', async ({
+    call,
+    push,
+    messages,
+    targets,
+    providers,
+  }) => {
+    await using stack = new AsyncDisposableStack()
+    stack.defer(() => providers.apns.setFaults(undefined))
+    const [slow, lost] = [target('apns-voip'), target('apns-voip', users[1])]
+    targets.push(slow, lost)
+    const answered = Promise.withResolvers<void>()
+    stack.defer(answered.resolve)
+    providers.apns.setFaults(({ path, body }) => {
+      if (!body.includes('"ring"')) return undefined
+      if (path.endsWith(slow.token.value)) return { kind: 'late', until: answered.promise }
+      return path.endsWith(lost.token.value) ? { kind: 'reset' } : undefined
+    })
+    const calls = stack.use(openQueue(callPush, push.ctx.queueRedis, log))
+    const add = (action: 'ring' | 'stop') =>
+      calls.add([{ id: randomUUID(), data: { action, call, userIds: users } }])
+    const actions = (one: PushTarget) =>
+      new Set(of(providers, one).map(({ payload }) => (payload as { action: string }).action))
+    await add('ring')
+    await expect.poll(() => [...actions(slow), ...actions(lost)]).toEqual(['ring', 'ring'])
+    await stopRinging(push.ctx.redis, call.callId, users)
+    let asked = 0
+    const findTargets = messages.handlers['calls/targets']
+    messages.handlers['calls/targets'] = (request) => {
+      asked++
+      return findTargets?.(request) ?? { targets: [] }
+    }
+    await add('stop')
+    await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(4)
+    expect([...actions(slow)]).toEqual(['ring'])
+    answered.resolve()
+    await expect.poll(() => [...actions(slow)], { timeout: 20_000 }).toEqual(['ring', 'stop'])
+    await expect.poll(() => [...actions(lost)], { timeout: 20_000 }).toEqual(['ring', 'stop'])
+  })
+
   test('that a provider cannot take just now is tried again, and the others are not rung twice', async ({
     run,
     targets,
@@ -260,7 +323,9 @@ describe('a call', () => {
     const calls = stack.use(openQueue(callPush, push.ctx.queueRedis, log))
     await calls.add([{ id: randomUUID(), data: { action: 'ring', call, userIds: users } }])
     expect(chatConnections).not.toContain(await rung.promise)
-    const answered = [...messages.asked.values()].flatMap(({ reports }) => reports.flat())
-    expect(answered.filter(({ userId }) => userId.startsWith('user-'))).toEqual([])
+    const told = [...messages.asked.values()]
+      .flatMap(({ reports }) => reports.flat())
+      .filter(({ result, userId }) => result !== 'retry' && userId.startsWith('user-'))
+    expect(told).toEqual([])
   })
 })

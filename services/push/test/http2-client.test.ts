@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import {
   type ApnsSimulator,
   type ApnsSimulatorOptions,
   startApnsSimulator,
 } from '@parley/testing/apns-simulator'
+import { createCertificate } from '@parley/testing/certificates'
 import type { FaultRule } from '@parley/testing/http2-simulator'
 import { importPKCS8, SignJWT } from 'jose'
 import { pino } from 'pino'
 import { describe, expect, test, vi } from 'vitest'
 import { createHttp2Client } from '../src/http2/client.ts'
+import { frame, frameType, settingsFrame } from '../src/http2/frames.ts'
 import { apnsPolicy, type ConnectionPolicy } from '../src/http2/policy.ts'
 import type { Http2Request, Http2Result } from '../src/http2/request.ts'
 
@@ -48,6 +51,30 @@ async function connect(
   })
   const dispose = () => stack.disposeAsync()
   return { apns, client, request, events, stack, [Symbol.asyncDispose]: dispose }
+}
+
+/** A provider whose every connection begins with SETTINGS and ends with GOAWAY. */
+async function startFarewells() {
+  const { key, cert, ca } = await createCertificate()
+  const sockets = new Set<TLSSocket>()
+  let connections = 0
+  const server = createTlsServer({ key, cert, ALPNProtocols: ['h2'] }, (socket) => {
+    connections++
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.end(Buffer.concat([settingsFrame([]), frame({ type: frameType.goaway }, Buffer.alloc(8))]))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    address: { origin: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, ca },
+    connections: () => connections,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }
 
 async function providerToken({ credentials }: ApnsSimulator): Promise<string> {
@@ -224,6 +251,17 @@ describe('a connection', () => {
     await vi.waitUntil(() => connection.apns.connections() >= 5)
     expect(connection.events).not.toContain('failed')
     expect(await connection.client.send(connection.request())).toMatchObject({ status: 200 })
+  })
+
+  test('that says goodbye at once is not opened again at once, however often it says that it is ready', async () => {
+    await using peer = await startFarewells()
+    await using client = createHttp2Client({ ...peer.address, policy: apnsPolicy, log, warm: true })
+    const asked = client.send({ method: 'POST', path: '/', headers: {}, body: '' })
+    expect(await asked).toEqual({ kind: 'unsent', reason: 'unreachable' })
+    const startedAt = Date.now()
+    await vi.waitUntil(() => peer.connections() >= 7, { timeout: 30_000 })
+    // After three failures the waits are 0.2, 0.4, 0.8 and 1.6 s at least.
+    expect(Date.now() - startedAt).toBeGreaterThan(1_500)
   })
 
   test('is taken out of use on request, after what it carries', async () => {

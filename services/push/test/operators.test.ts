@@ -151,6 +151,23 @@ describe('a dead letter', () => {
     expect(conversation.outcomes().at(-1)).toMatchObject({ result: 'accepted', attempt: { audible: false } })
   })
 
+  test('P11 of a kind that only a later release knows is shown like any other', async ({ ask, push }) => {
+    await push.ctx.deadLetters.add('g-1' as never, [
+      {
+        userId: 'ann' as UserId,
+        deviceId: 'phone' as DeviceId,
+        kind: 'of-a-later-release' as never,
+        seq: 1,
+        result: 'refused',
+        reason: 'unknown-kind',
+        attempt: { audible: false, badge: 1 },
+      },
+    ])
+    const { body } = await ask('GET', '/admin/push/dead-letters?limit=1')
+    expect(body['letters']).toMatchObject([{ kind: 'of-a-later-release', reason: 'unknown-kind' }])
+    await push.ctx.deadLetters.remove((body['letters'] as DeadLetter[]).map(({ id }) => id))
+  })
+
   test('P6 of a message the user has got meanwhile is not sent, and gone', async ({
     ask,
     push,

@@ -25,12 +25,28 @@ export async function reportOutcomes(
   await recordAttempts(db, conversationId, outcomes)
   const marks = marksOf(outcomes)
   if (marks.length > 0) await advanceNotified(db, conversationId, marks)
-  const shown = outcomes.filter(({ result }) => result === 'accepted')
-  if (shown.length === 0) return
-  const { late: lateReaders, unsure } = await noteShown(db, { conversationId, asOf, shown })
-  withdrawals.note(unsure)
-  const late = new Set([...lateReaders, ...(await noteLateStale(db, conversationId, shown))])
+  const accepted = outcomes.filter(({ result }) => result === 'accepted')
+  // Without an attempt, and so with a badge that nobody knows.
+  const unknown = outcomes
+    .filter(mayBeShown)
+    .map(({ userId, deviceId, kind, seq, result }) => ({ userId, deviceId, kind, seq, result }))
+  const late = new Set<string>()
+  for (const shown of [accepted, unknown]) {
+    if (shown.length === 0) continue
+    const { late: lateReaders, unsure } = await noteShown(db, { conversationId, asOf, shown })
+    // What is tried again is soon known; if not, the sweep puts its badge right.
+    if (shown === accepted) withdrawals.note(unsure)
+    for (const userId of lateReaders) late.add(userId)
+    for (const userId of await noteLateStale(db, conversationId, shown)) late.add(userId)
+  }
   if (late.size > 0) await takeBack(withdrawalQueue, conversationId, [...late])
+}
+
+const unknownFates = new Set(['slow', 'unknown-timeout', 'unknown-reset', 'unknown-disconnected'])
+
+/** It was sent, and no answer has come: when it is to be tried again it may not be due any more. */
+function mayBeShown({ result, reason = '' }: PushOutcome): boolean {
+  return result === 'retry' && unknownFates.has(reason)
 }
 
 export async function forgetDead(

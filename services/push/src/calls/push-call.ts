@@ -6,22 +6,25 @@ import { listRung } from '@parley/shared/ringing'
 import type { z } from 'zod'
 import type { Context } from '../context.ts'
 import { forEachAtMost } from '../notify/for-each-at-most.ts'
-import { type Ledger, type LedgerEntry, openLedger } from '../notify/ledger.ts'
-import { send } from '../notify/push-delivery.ts'
+import { type Held, type Ledger, type LedgerEntry, openLedger, type Settled } from '../notify/ledger.ts'
+import { mayHaveArrived, send } from '../notify/push-delivery.ts'
 import type { Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 
 type CallPushData = z.output<typeof callPush.data>
-type CallContext = Pick<Context, 'redis' | 'messages' | 'callProviders' | 'metrics' | 'log'>
+type CallContext = Pick<Context, 'redis' | 'messages' | 'callProviders' | 'late' | 'metrics' | 'log'>
 
 const devicesAtOnce = 256
 const retryMs = 400
+const longestRetryMs = 2_000
+/** A call that was not heard of in seconds is over. A stop is worth trying for as long as it rings. */
+const ringTries = 3
 
 /**
  * Rings devices for a call that still rings, or stops those that were rung. A device is rung once and stopped
  * once, whatever is tried again, and nothing is sent once the call has rung out: a phone that gets such a push
- * late would ring for nobody. Only a device that was rung is stopped, because on iOS every VoIP push must show
- * a call (Apple, "Responding to VoIP Notifications from PushKit").
+ * late would ring for nobody. Only a device that may have been rung is stopped, because on iOS every VoIP push must
+ * show a call (Apple, "Responding to VoIP Notifications from PushKit").
  */
 export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInHand): Promise<void> {
   const { action, call } = data
@@ -29,30 +32,52 @@ export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInH
   const { targets } = await ctx.messages.call('calls/targets', call.callId, { userIds: data.userIds })
   const devices = targets.filter((device) => !wasTold(data, device))
   const ledger = openLedger(ctx.redis, `call:${call.callId}`, job.claim)
-  const chosen = action === 'ring' ? await ringing(ctx, data, devices) : await rung(ledger, data, devices)
-  const entries = await ledger.take(chosen.due.map((device) => pushId(data, device)))
+  const chosen = await (action === 'ring'
+    ? toRing(ctx, ledger, data, devices)
+    : toStop(ledger, data, devices))
   const dead: DeadToken[] = []
   let { open } = chosen
 
   await forEachAtMost(devicesAtOnce, chosen.due, async (device) => {
     const id = pushId(data, device)
-    if (!isOurs(entries.get(id)) || hasRungOut(data)) return
+    const held = heldOf(chosen.entries.get(id))
+    if (!held || hasRungOut(data)) return
+    if (held.notBefore > Date.now()) {
+      open = true
+      return ledger.hold(id, held)
+    }
     const verdict = await sendTo(ctx, data, device, id)
     if (verdict.result === 'dropped-token') dead.push(deadTokenOf(device, verdict.since))
-    const hash = tokenHash(device.token.value)
-    if (verdict.result !== 'retry') ledger.settle(id, { result: verdict.result, tokenHash: hash })
-    else if (job.lastAttempt) {
-      // What may have arrived rings, and will have to be stopped.
-      ledger.settle(id, { result: verdict.maybeShown ? 'accepted' : 'refused', tokenHash: hash })
-    } else {
+    const attempts = held.attempts + 1
+    const maybeShown = held.maybeShown || mayHaveArrived(verdict)
+    const mayTryAgain = !job.lastAttempt && (action === 'stop' || attempts < ringTries)
+    if (verdict.result === 'retry' && (mayTryAgain || verdict.late)) {
       open = true
-      ledger.hold(id, { attempts: job.attempt, notBefore: 0, reason: verdict.reason, maybeShown: false })
-    }
+      const { late, afterMs = 0, reason } = verdict
+      ledger.hold(id, { attempts, notBefore: late ? Date.now() + afterMs : 0, reason, maybeShown })
+      if (late) ctx.late.add(keepLate(late, device, { ...held, attempts }))
+    } else ledger.settle(id, settledOf(verdict, maybeShown, device))
   })
   await ledger.flush()
   if (dead.length > 0) await ctx.messages.call('push-tokens/forget', call.callId, { tokens: dead })
   if (open && !job.lastAttempt && !hasRungOut(data)) {
-    throw new RetryLater('some devices are still open', retryMs)
+    throw new RetryLater('some devices are still open', Math.min(retryMs * job.attempt, longestRetryMs))
+  }
+
+  /** What a slow provider has answered in the end. A ring that may have come then is not tried again. */
+  async function keepLate(late: Promise<Verdict>, device: PushTarget, held: Held): Promise<void> {
+    const id = pushId(data, device)
+    const verdict = await late
+    note(ctx, data, device, verdict)
+    const maybeShown = held.maybeShown || mayHaveArrived(verdict)
+    if (verdict.result === 'retry' && (action === 'stop' || !maybeShown))
+      ledger.hold(id, { ...held, notBefore: 0, reason: verdict.reason, maybeShown })
+    else ledger.settle(id, settledOf(verdict, maybeShown, device))
+    await ledger.flush()
+    if (verdict.result !== 'dropped-token') return
+    await ctx.messages.call('push-tokens/forget', call.callId, {
+      tokens: [deadTokenOf(device, verdict.since)],
+    })
   }
 }
 
@@ -68,56 +93,99 @@ const pushId = ({ call, action }: CallPushData, { userId, deviceId }: PushTarget
 
 interface Chosen {
   due: PushTarget[]
+  /** Of those that are due, by push id. */
+  entries: Map<string, LedgerEntry>
   /** Of others it is not known yet. */
   open: boolean
 }
 
-/** The devices of users for whom it still rings. Asked last, right before they are rung. */
-async function ringing(
+/**
+ * The devices of users for whom it still rings, as asked last, right before they are rung. What an earlier run held of
+ * the others is ended: whoever stops the call waits for that.
+ */
+async function toRing(
   { redis }: CallContext,
-  { call, userIds }: CallPushData,
+  ledger: Ledger,
+  data: CallPushData,
   devices: PushTarget[],
 ): Promise<Chosen> {
-  const users = new Set(await listRung(redis, call.callId, userIds))
-  return { due: devices.filter(({ userId }) => users.has(userId)), open: false }
+  const entries = await ledger.take(devices.map((device) => pushId(data, device)))
+  const users = new Set(await listRung(redis, data.call.callId, data.userIds))
+  let open = false
+  for (const device of devices) {
+    const id = pushId(data, device)
+    const held = heldOf(entries.get(id))
+    if (!held || users.has(device.userId)) continue
+    // Its answer is still to come, and a stop must not overtake it.
+    if (held.notBefore > Date.now()) {
+      open = true
+      ledger.hold(id, held)
+    } else ledger.settle(id, notRungAgain(held))
+  }
+  return { due: devices.filter(({ userId }) => users.has(userId)), entries, open }
 }
 
 /** The devices that were rung, or may have been. Those that were not are not rung any more after this. */
-async function rung(ledger: Ledger, data: CallPushData, devices: PushTarget[]): Promise<Chosen> {
-  const entries = await ledger.take(devices.map((device) => pushId(data, device, 'ring')))
-  const stateOf = (device: PushTarget) => entries.get(pushId(data, device, 'ring'))
-  for (const [id, { kind }] of entries) {
-    if (kind === 'ours') ledger.settle(id, { result: 'refused', reason: 'stopped' })
+async function toStop(ledger: Ledger, data: CallPushData, devices: PushTarget[]): Promise<Chosen> {
+  const rings = await ledger.take(devices.map((device) => pushId(data, device, 'ring')))
+  const stateOf = (device: PushTarget) => rings.get(pushId(data, device, 'ring'))
+  for (const [id, { kind }] of rings) {
+    if (kind === 'ours') ledger.settle(id, notRungAgain(neverTried))
   }
+  const due = devices.filter((device) => {
+    const state = stateOf(device)
+    return state?.kind === 'settled' && state.settled.result === 'accepted'
+  })
   return {
-    due: devices.filter((device) => {
-      const state = stateOf(device)
-      return state?.kind === 'settled' && state.settled.result === 'accepted'
-    }),
-    // One that is being rung in this moment is stopped when that is done.
+    due,
+    entries: await ledger.take(due.map((device) => pushId(data, device))),
+    // One that is being rung in this moment, or is to be tried again, is stopped when that is done.
     open: devices.some((device) => stateOf(device)?.kind === 'elsewhere'),
   }
 }
 
+const neverTried: Held = { attempts: 0, notBefore: 0, reason: '', maybeShown: false }
+
 /** What may have arrived is sent again: it names the same call, which a phone rings for once. */
-function isOurs(entry: LedgerEntry | undefined): boolean {
-  return entry?.kind === 'ours' || entry?.kind === 'again'
+function heldOf(entry: LedgerEntry | undefined): Held | undefined {
+  if (entry?.kind === 'again') return entry.held
+  return entry?.kind === 'ours' ? neverTried : undefined
+}
+
+const notRungAgain = ({ maybeShown }: Held): Settled =>
+  maybeShown ? { result: 'accepted' } : { result: 'refused', reason: 'stopped' }
+
+/** What may have arrived rings, whatever came of trying it again, and will have to be stopped. */
+function settledOf({ result }: Verdict, maybeShown: boolean, { token }: PushTarget): Settled {
+  if (maybeShown) return { result: 'accepted' }
+  return { result: result === 'retry' ? 'refused' : result, tokenHash: tokenHash(token.value) }
 }
 
 async function sendTo(
   ctx: CallContext,
-  { action, call }: CallPushData,
-  { userId, deviceId, token }: PushTarget,
+  data: CallPushData,
+  device: PushTarget,
   id: string,
 ): Promise<Verdict> {
+  const { action, call } = data
+  const { deviceId, token } = device
   const provider = ctx.callProviders.for(token.kind)
   const verdict = await send(ctx, provider, { kind: 'call', action, call, id, deviceId, token })
-  ctx.metrics.called(provider.name, action, verdict, call.startedAt)
-  const { callId } = call
+  if (!(verdict.result === 'retry' && verdict.late)) note(ctx, data, device, verdict)
+  return verdict
+}
+
+function note(
+  ctx: CallContext,
+  { action, call: { callId, startedAt } }: CallPushData,
+  { userId, deviceId, token }: PushTarget,
+  verdict: Verdict,
+): void {
+  const provider = ctx.callProviders.for(token.kind).name
+  ctx.metrics.called(provider, action, verdict, startedAt)
   const { result } = verdict
   const reason = 'reason' in verdict ? verdict.reason : undefined
-  ctx.log.info({ callId, userId, deviceId, provider: provider.name, action, result, reason }, 'call push')
-  return verdict
+  ctx.log.info({ callId, userId, deviceId, provider, action, result, reason }, 'call push')
 }
 
 function deadTokenOf({ userId, deviceId, token }: PushTarget, since: string): DeadToken {

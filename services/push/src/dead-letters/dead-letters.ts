@@ -1,6 +1,5 @@
 import type { PushOutcome } from '@parley/shared/delivery'
 import { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
-import { PushTokenKind } from '@parley/shared/protocol'
 import type { RedisClient } from '@parley/shared/redis'
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
@@ -10,7 +9,8 @@ const DeadLetter = z.object({
   seq: z.int().positive(),
   userId: UserId,
   deviceId: DeviceId,
-  kind: PushTokenKind,
+  /** Of a later release it may be one that is not known here. */
+  kind: z.string(),
   reason: z.string(),
 })
 

@@ -49,9 +49,7 @@ export function createHttp2Client({
 
   function send(request: Http2Request): Promise<Http2Result> {
     if (closing) return Promise.resolve({ kind: 'unsent', reason: 'closed' })
-    if (failures >= failuresUntilUnreachable && retryTimer) {
-      return Promise.resolve({ kind: 'unsent', reason: 'unreachable' })
-    }
+    if (isUnreachable()) return Promise.resolve({ kind: 'unsent', reason: 'unreachable' })
     active++
     return new Promise<Http2Result>((settle) => {
       function resolve(result: Http2Result): void {
@@ -62,6 +60,8 @@ export function createHttp2Client({
       dispatch()
     })
   }
+
+  const isUnreachable = () => failures >= failuresUntilUnreachable && retryTimer !== undefined
 
   function dispatch(): void {
     while (pending.size > 0) {
@@ -85,6 +85,7 @@ export function createHttp2Client({
         failures = 0
         item.resolve({ ...result, connection: session.number })
       } else if (result.kind === 'unknown') item.resolve(result)
+      else if (isUnreachable()) item.resolve({ kind: 'unsent', reason: 'unreachable' })
       else if (++item.replays > maxReplays) item.resolve({ kind: 'unsent', reason: 'refused' })
       else pending.putBack(item)
     } catch (err) {
@@ -109,9 +110,9 @@ export function createHttp2Client({
         count('goaway')
         log.info({ origin, code, text }, 'connection is being closed by the provider')
       },
-      closed({ ofUse, cause }) {
+      failed,
+      closed() {
         sessions.delete(session)
-        if (!ofUse) failed(cause)
         dispatch()
       },
     })
@@ -142,7 +143,6 @@ export function createHttp2Client({
       closing = true
       drained = Promise.withResolvers<void>()
       if (active > 0) await drained.promise
-      clearTimeout(retryTimer)
       pending[Symbol.dispose]()
       for (const session of sessions) session.retire()
       const deadline = setTimeout(() => {
@@ -150,6 +150,7 @@ export function createHttp2Client({
       }, closeLimitMs)
       await Promise.all([...sessions].map((session) => session.ended))
       clearTimeout(deadline)
+      clearTimeout(retryTimer)
     },
   }
 }

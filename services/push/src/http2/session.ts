@@ -15,8 +15,10 @@ export interface SessionOptions {
   changed: () => void
   /** The peer said goodbye, with the text it gave. */
   goneAway: (code: number, text: string) => void
-  /** The connection is over; `ofUse` says whether it answered something, or stood ready and was asked nothing. */
-  closed: (end: { ofUse: boolean; cause: Error | undefined }) => void
+  /** The peer ends it, and has neither answered anything nor stood ready for a while. Comes before `closed`. */
+  failed: (cause: Error | undefined) => void
+  /** The connection is over. */
+  closed: () => void
 }
 
 /** Waiting for SETTINGS; one stream until its answer; as many as allowed; none any more. */
@@ -24,6 +26,8 @@ type State = 'connecting' | 'priming' | 'open' | 'retired'
 
 const maxSilentTimeouts = 3
 const farewellMs = 2_000
+/** A peer that says no more than SETTINGS before it says goodbye is not there to be asked again at once. */
+const ofUseAfterMs = 5_000
 
 /**
  * One connection. The number of streams a provider allows is not known before its SETTINGS arrive, and APNs
@@ -34,7 +38,10 @@ export function openSession(options: SessionOptions) {
   const { origin, policy, number } = options
   let state = 'connecting' as State
   let inFlight = 0
-  let ofUse = false
+  /** Since when it stands ready and nothing was asked of it. */
+  let readyAt: number | undefined
+  let hasAnswered = false
+  let isJudged = false
   // After REFUSED_STREAM nothing more is sent until an answer shows that the peer takes on work again.
   let held = false
   let silentTimeouts = 0
@@ -47,12 +54,14 @@ export function openSession(options: SessionOptions) {
       clearTimeout(connectTimer)
       if (state === 'connecting') {
         state = 'priming'
-        ofUse = true
+        readyAt = Date.now()
       }
       options.changed()
     },
     goneAway(code, text) {
       enterRetired()
+      // Those whose answer it promises are waited for.
+      if (inFlight === 0) failIfUseless()
       options.goneAway(code, text)
     },
     closed(cause) {
@@ -60,7 +69,8 @@ export function openSession(options: SessionOptions) {
       clearTimeout(connectTimer)
       clearTimeout(farewell)
       idle[Symbol.dispose]()
-      options.closed({ ofUse, cause })
+      failIfUseless(cause)
+      options.closed()
       ended.resolve()
     },
   })
@@ -80,7 +90,7 @@ export function openSession(options: SessionOptions) {
     // It may have closed since it was chosen; then nothing was sent.
     if (!connection.isOpen) return { kind: 'unprocessed' }
     inFlight++
-    if (state === 'priming') ofUse = false
+    if (state === 'priming') readyAt = undefined
     try {
       const result = await exchange(connection, request, { timeoutMs, released })
       learn(result)
@@ -98,7 +108,7 @@ export function openSession(options: SessionOptions) {
 
   function learn(result: Exchange): void {
     if (result.kind === 'answered') {
-      ofUse = true
+      hasAnswered = true
       held = false
       silentTimeouts = 0
       if (state === 'priming') state = 'open'
@@ -112,6 +122,13 @@ export function openSession(options: SessionOptions) {
     retireIfHeld()
   }
 
+  function failIfUseless(cause?: Error): void {
+    const stoodReady = readyAt !== undefined && Date.now() - readyAt >= ofUseAfterMs
+    if (isJudged || hasAnswered || stoodReady) return
+    isJudged = true
+    options.failed(cause)
+  }
+
   // No answer can come any more that would lift it.
   function retireIfHeld(): void {
     if (held && inFlight === 0) retire()
@@ -119,6 +136,8 @@ export function openSession(options: SessionOptions) {
 
   /** No new streams; those in flight finish, and then the connection closes. */
   function retire(): void {
+    // Nothing is wrong with one that we do not need.
+    if (readyAt !== undefined) isJudged = true
     enterRetired()
     connection.close()
   }

@@ -18,7 +18,7 @@ const elsewhereAttempts = 3
 type ChatPush = z.output<typeof chatPush.data>
 type NotifyContext = Pick<
   Context,
-  'redis' | 'messages' | 'providers' | 'deadLetters' | 'lull' | 'metrics' | 'tracing' | 'log'
+  'redis' | 'messages' | 'providers' | 'deadLetters' | 'lull' | 'late' | 'metrics' | 'tracing' | 'log'
 >
 type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt' | 'trace'>
 

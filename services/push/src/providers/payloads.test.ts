@@ -1,4 +1,5 @@
-import type { ConversationId, DeviceId } from '@parley/shared/ids'
+import type { CallNotice } from '@parley/shared/call-notice'
+import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { expect, test } from 'vitest'
 import { alertPayload, apnsRequest, maxPayloadBytes } from './apns/apns-request.ts'
 import { alertMessage, fcmMessage, maxContentBytes } from './fcm/fcm-message.ts'
@@ -62,6 +63,33 @@ test.for<[string, Partial<WithdrawalPush>]>([
   expect(headers).not.toHaveProperty('apns-collapse-id')
   const { message } = JSON.parse(fcmMessage(withdrawal(marks), 'notification'))
   expect(message.android).not.toHaveProperty('collapse_key')
+})
+
+test.for(['notification', 'data'] as const)(
+  'an alert as %s has no collapse key, of which FCM keeps four',
+  (form) => {
+    const { message } = JSON.parse(fcmMessage(push('Bob', 'hi'), form))
+    expect(message.android).not.toHaveProperty('collapse_key')
+  },
+)
+
+test.for([
+  ['ring', 'alert', '10'],
+  ['stop', 'background', '5'],
+] as const)('a %s for a phone without a VoIP token is of the type %s', ([action, type, priority]) => {
+  const { id, deviceId, token } = push('', '')
+  const call: CallNotice = {
+    callId: '00000000-0000-4000-8000-000000000000',
+    conversationId,
+    callerId: 'bob' as UserId,
+    callerName: 'Bob',
+    media: 'audio',
+    startedAt: new Date(0).toISOString(),
+    ringUntil: new Date(60_000).toISOString(),
+  }
+  const asked = { kind: 'call' as const, id, deviceId, token, action, call }
+  const { headers } = apnsRequest(asked, { topic: 'a.b', providerToken: 't', now: 0 })
+  expect(headers).toMatchObject({ 'apns-push-type': type, 'apns-priority': priority })
 })
 
 test('of pushes that only set the badge a sleeping phone gets the last', () => {

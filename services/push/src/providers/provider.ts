@@ -48,8 +48,11 @@ export type Verdict =
   | { result: 'dropped-token'; reason: string; since: string }
   /** Trying again as it is cannot help. */
   | { result: 'refused'; reason: string }
-  /** Worth trying again, no sooner than after `afterMs` if that is given. `maybeShown`: it may have arrived. */
-  | { result: 'retry'; reason: string; afterMs?: number; maybeShown?: true }
+  /**
+   * Worth trying again, no sooner than after `afterMs` if that is given. `maybeShown`: it may have arrived. `late`: its
+   * provider is slow, and this is what it will have answered.
+   */
+  | { result: 'retry'; reason: string; afterMs?: number; maybeShown?: true; late?: Promise<Verdict> }
 
 /** What happened on the way of a push, for an operator who wants to see it. */
 export type TraceStep =

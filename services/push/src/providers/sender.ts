@@ -4,8 +4,9 @@ import type { SharedToken } from '../credentials/shared-token.ts'
 import type { Http2Answer, Http2Result } from '../http2/request.ts'
 import type { Action, Reading } from './action.ts'
 import { createDropBreaker } from './drop-breaker.ts'
+import { createPatience } from './patience.ts'
 import { createPause } from './pause.ts'
-import type { Push, SendPush, Verdict } from './provider.ts'
+import type { Push, SendPush, TraceStep, Verdict } from './provider.ts'
 import { retryAfterMs } from './retry-after.ts'
 import { tokenHash } from './token-hash.ts'
 import { verdictUnanswered } from './unanswered.ts'
@@ -40,8 +41,8 @@ const breakerRestMs = 60_000
 
 /**
  * Sends with one set of credentials: authorizes, sends, judges the answer, and sends once more what only a stale
- * authorization or connection stood in the way of. It keeps the rest a provider asks for, and a breaker for
- * tokens; sets share neither.
+ * authorization or connection stood in the way of. It keeps the rest a provider asks for, a breaker for tokens, and
+ * how slow the provider is; sets share none of it.
  */
 export function createSender<Request>({
   dialect,
@@ -52,6 +53,7 @@ export function createSender<Request>({
 }: SenderOptions<Request>): SendPush {
   const pause = createPause()
   const breaker = createDropBreaker()
+  const patience = createPatience()
 
   function judge(
     push: Push,
@@ -116,7 +118,7 @@ export function createSender<Request>({
     }
   }
 
-  return async (push, trace = () => {}) => {
+  async function deliver(push: Push, trace: (step: TraceStep) => void): Promise<Verdict> {
     const unfit = dialect.check?.(push)
     if (unfit) return unfit
     const restMs = pause.remainingMs()
@@ -134,6 +136,7 @@ export function createSender<Request>({
         trace({ step: 'unanswered', kind: answer.kind, reason: answer.reason })
         return verdictUnanswered(answer)
       }
+      patience.answered(askedAt)
       const reading = dialect.read(answer)
       trace({ step: 'answered', status: answer.status, ...describe(reading) })
       if (reading.result === 'accepted') {
@@ -150,6 +153,8 @@ export function createSender<Request>({
       token = next
     }
   }
+
+  return (push, trace = () => {}) => patience.within(deliver(push, trace))
 }
 
 export function headerOf({ headers }: Http2Answer, name: string): string | undefined {

@@ -37,6 +37,8 @@ export function createHeaderEncoder() {
   let size = 0
   let capacity = defaultTableSize
   let announced = defaultTableSize
+  /** The least since then: the peer has forgotten what did not fit into it, though it may keep more by now. */
+  let lowest = defaultTableSize
 
   function evict(room: number): void {
     while (size > room) {
@@ -77,6 +79,7 @@ export function createHeaderEncoder() {
     /** The peer's SETTINGS_HEADER_TABLE_SIZE. We keep no more than the default, whatever it allows. */
     resize(to: number): void {
       capacity = Math.min(to, defaultTableSize)
+      lowest = Math.min(lowest, capacity)
       evict(capacity)
     },
     /**
@@ -86,10 +89,11 @@ export function createHeaderEncoder() {
     encode(fields: readonly Field[], buffer: Buffer, from: number): number {
       for (const field of fields) check(field)
       const block = writeBlock(buffer, from)
-      if (announced !== capacity) {
-        block.integer(0x20, 5, capacity)
-        announced = capacity
-      }
+      // RFC 7541, 4.2.
+      const hasShrunk = lowest < Math.min(announced, capacity)
+      if (hasShrunk) block.integer(0x20, 5, lowest)
+      if (hasShrunk || announced !== capacity) block.integer(0x20, 5, capacity)
+      announced = lowest = capacity
       for (const field of fields) writeField(block, field)
       return block.at()
     },

@@ -73,6 +73,25 @@ describe('a header block', () => {
     expect(Buffer.from(rest).toString('latin1')).toBe('\x04\x0b/3/device/b\xbe\x00\x07apns-id\x01b')
   })
 
+  test('begins with the least and the last size of a table that was resized twice', () => {
+    const encoder = createHeaderEncoder()
+    const decode = createHeaderDecoder()
+    const fields: Field[] = [['apns-topic', 'app']]
+    decode(encode(encoder, fields))
+    encoder.resize(100)
+    encoder.resize(0)
+    encoder.resize(4_096)
+    const block = encode(encoder, fields)
+    expect(block.subarray(0, 4).toString('hex')).toBe('203fe11f')
+    expect(decode(block)).toEqual(fields)
+    // Said once, and what was kept before is not referred to.
+    expect(encode(encoder, fields).toString('hex')).toBe('be')
+    encoder.resize(1_000)
+    encoder.resize(2_000)
+    encoder.resize(1_000)
+    expect(encode(encoder, fields).toString('hex')).toBe('3fc907be')
+  })
+
   test('that may not be sent leaves those after it readable', () => {
     const encoder = createHeaderEncoder()
     const decode = createHeaderDecoder()

@@ -79,13 +79,16 @@ function voipForm({ action, call }: CallPush, topic: string) {
   }
 }
 
-/** For a device that has no VoIP token: an alert while it rings, taken down by the app when it stops. */
+/**
+ * For a device that has no VoIP token: an alert while it rings, taken down by the app when it stops. What shows nothing
+ * has to be called `background`, at priority 5.
+ */
 function callAlertForm({ action, call }: CallPush, topic: string) {
   const rings = action === 'ring'
   return {
     headers: {
       'apns-topic': bundleOf(topic),
-      'apns-push-type': 'alert',
+      'apns-push-type': rings ? 'alert' : 'background',
       'apns-priority': rings ? '10' : '5',
       'apns-expiration': String(Math.floor(Date.parse(call.ringUntil) / 1_000)),
       'apns-collapse-id': `call:${call.callId}`,

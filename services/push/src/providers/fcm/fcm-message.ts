@@ -57,9 +57,8 @@ export function alertMessage(
         android: {
           priority: 'HIGH',
           ttl: keptFor,
-          // Messages with a notification are always collapsed while a device is off, all of an app into one
-          // unless they have a key; this way each conversation keeps its newest.
-          collapse_key: conversationId,
+          // No collapse key: of a device that is off FCM keeps four, and nobody knows which; where there is a
+          // notification it heeds none, and keeps the newest (Firebase, "Non-collapsible and collapsible messages").
           ...(form === 'notification' ? { notification: androidNotification(alert, badge) } : {}),
         },
       },

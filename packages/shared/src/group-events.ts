@@ -152,7 +152,8 @@ export const groupEvents = {
     reply: none,
   },
   'group:silence': {
-    about: 'Keeps a member from writing for so many seconds; null for ever, 0 to end it.',
+    about:
+      'Keeps a member, or somebody who has left and may come back, from writing for so many seconds; null for ever, 0 to end it.',
     http: { route: 'PUT /v1/conversations/:conversationId/members/:userId/silence' },
     request: z.strictObject({ ...person, seconds: z.int().min(0).max(315_360_000).nullable() }),
     reply: none,

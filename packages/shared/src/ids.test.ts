@@ -4,6 +4,7 @@ import {
   directConversationId,
   messageIdOf,
   newGroupId,
+  seqOfMessage,
   type UserId,
   UserId as UserIdSchema,
   uuidFrom,
@@ -34,6 +35,26 @@ test.for(['', ' a', 'a b', 'ü', 'a\n', '../a', 'a'.repeat(65), 'a:b'])('%j is n
 
 test('a message is its place in its log', () => {
   expect(messageIdOf('g-1', 7)).toBe('g-1.7')
+  expect(seqOfMessage('g-1.7')).toBe(7)
+})
+
+test.for([
+  '',
+  'g-1',
+  '.7',
+  'g-1.',
+  'g-1.0',
+  'g-1.07',
+  'g-1. 7',
+  'g-1.7 ',
+  'g-1.+7',
+  'g-1.1e1',
+  'g-1.0x7',
+  'g-1.7.7',
+  'g 1.7',
+  'g-1.9007199254740992',
+])('%j is no message id', (text) => {
+  expect(seqOfMessage(text)).toBeUndefined()
 })
 
 test('the same names give the same UUID, and it is one', () => {

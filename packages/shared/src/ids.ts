@@ -51,10 +51,13 @@ export function messageIdOf(conversationId: string, seq: number): MessageId {
   return `${conversationId}.${seq}` as MessageId
 }
 
+/** As `messageIdOf` spells it: `Number` alone takes ` 7`, `07` and `7e0` for the same place. */
+const ofMessage = /^[A-Za-z0-9][A-Za-z0-9_-]*\.([1-9]\d*)$/
+
 /** The place of a message in its log; undefined for what is no message id. */
 export function seqOfMessage(messageId: string): number | undefined {
-  const seq = Number(messageId.slice(messageId.lastIndexOf('.') + 1))
-  return messageId.includes('.') && Number.isSafeInteger(seq) && seq > 0 ? seq : undefined
+  const seq = Number(ofMessage.exec(messageId)?.[1])
+  return Number.isSafeInteger(seq) ? seq : undefined
 }
 
 /** A stable UUID for a name, in the form of RFC 9562 version 8: the same input gives the same id on every node. */

@@ -1,8 +1,13 @@
 import { randomUUID as uuid } from 'node:crypto'
+import type { DueQuery } from '@parley/shared/delivery'
+import { openQueue, startWorker } from '@parley/shared/jobs'
 import { createPresenceLease } from '@parley/shared/presence'
-import { type Person, signUp } from '@parley/testing/chat-api'
+import { chatPush } from '@parley/shared/queues'
+import { type Api, type Person, signUp } from '@parley/testing/chat-api'
 import { Redis } from 'ioredis'
+import type { Pool } from 'pg'
 import { describe, expect, vi } from 'vitest'
+import { rebuild } from '../src/deliveries/rebuild.ts'
 import { bind, say, test } from './delivery-fixture.ts'
 
 /** People with a socket somewhere. */
@@ -161,5 +166,103 @@ describe('offline deliveries', () => {
     await vi.waitUntil(() => jobs.slice(before).some((job) => job.conversationId === conversationId), {
       timeout: 15_000,
     })
+  })
+})
+
+describe('what the watermarks say', () => {
+  /** Makes deliveries into a queue of its own, where those of the running service do not come. */
+  const looking = test.extend('look', async ({ service: { ctx }, redisUrl }, { onCleanup }) => {
+    const opened = new AsyncDisposableStack()
+    onCleanup(() => opened.disposeAsync())
+    const kind = { ...chatPush, queue: `test-${uuid()}` }
+    const connection = opened.adopt(new Redis(redisUrl, { maxRetriesPerRequest: null }), (it) =>
+      it.disconnect(),
+    )
+    const pushQueue = opened.use(openQueue(kind, ctx.redis, ctx.log))
+    const made: Omit<DueQuery, 'claim'>[] = []
+    opened.use(startWorker(kind, { connection, log: ctx.log }, async (data) => void made.push(data)))
+    return {
+      made,
+      once: (options: Partial<Parameters<typeof rebuild>[1]> = {}) =>
+        rebuild({ db: ctx.db, pushQueue }, { idleMs: 30_000, ...options }),
+      foundIn: async (conversationId: string) =>
+        vi.waitUntil(
+          () => {
+            const found = made.filter((job) => job.conversationId === conversationId)
+            return found.length > 0 && found
+          },
+          { timeout: 10_000 },
+        ),
+    }
+  })
+
+  /** A group in which bob, who is away, wants to hear of mentions only. */
+  async function startGroup(api: Api) {
+    const [alice, bob] = [await signUp(api), await signUp(api)]
+    await bind(api, bob)
+    const { body } = await api.post('/v1/conversations', { name: 'G', userIds: [bob.userId] }, alice.token)
+    const { conversationId } = body['summary'] as unknown as { conversationId: string }
+    await api.put(`/v1/conversations/${conversationId}/notifications`, { level: 'mentions' }, bob.token)
+    const write = async (more: object = {}) => {
+      const to = { conversationId }
+      const message = { clientMessageId: uuid(), to, type: 'text', content: { text: 'hi' }, ...more }
+      return Number((await api.post('/v1/messages', message, alice.token)).body['seq'])
+    }
+    return { bob, conversationId, write }
+  }
+
+  const age = (pool: Pool, conversationId: string, upTo: number) =>
+    pool.query(
+      `update entry set sent_at = now() - interval '1 minute' where conversation_id = $1 and seq <= $2`,
+      [conversationId, upTo],
+    )
+
+  looking(
+    'P1 finds a mention whose job was lost in a group that never rests',
+    async ({ api, look, service: { ctx } }) => {
+      const { bob, conversationId, write } = await startGroup(api)
+      const seq = await write({ mentions: [bob.userId] })
+      await age(ctx.pool, conversationId, seq)
+      await write()
+      await look.once()
+      const found = await look.foundIn(conversationId)
+      expect(found).toMatchObject([{ lastSeq: seq, userIds: [bob.userId] }])
+    },
+  )
+
+  looking(
+    'P6 passes over what a member does not want to hear of, piece by piece, and finds what comes after it',
+    async ({ api, look, service: { ctx } }) => {
+      const { bob, conversationId, write } = await startGroup(api)
+      for (let i = 0; i < 4; i++) await write()
+      const seq = await write({ mentions: [bob.userId] })
+      await age(ctx.pool, conversationId, seq)
+      const notified = async () => {
+        const { rows } = await ctx.pool.query<{ notifiedSeq: string }>(
+          `select notified_seq as "notifiedSeq" from member where conversation_id = $1 and user_id = $2`,
+          [conversationId, bob.userId],
+        )
+        return Number(rows[0]?.notifiedSeq)
+      }
+      const before = await notified()
+      await look.once({ entriesEach: 2 })
+      expect(await notified()).toBeGreaterThan(before)
+      for (let i = 0; i < 3; i++) await look.once({ entriesEach: 2 })
+      const found = await look.foundIn(conversationId)
+      expect(found).toMatchObject([{ lastSeq: seq, userIds: [bob.userId] }])
+      expect(await notified()).toBeLessThan(seq)
+    },
+  )
+
+  looking('goes round by user, one page after the other', async ({ api, look }) => {
+    const [alice, one, two] = [await signUp(api), await signUp(api, 'a'), await signUp(api, 'b')]
+    await bind(api, one)
+    await bind(api, two)
+    const { conversationId: ofOne } = await say(api, alice, one)
+    const { conversationId: ofTwo } = await say(api, alice, two)
+    expect(await look.once({ idleMs: 0, after: one.userId, usersEach: 1 })).toBe(two.userId)
+    expect(await look.foundIn(ofTwo)).toMatchObject([{ userIds: [two.userId] }])
+    expect(await look.once({ idleMs: 0, after: two.userId })).toBe('')
+    expect(look.made.filter(({ conversationId }) => conversationId === ofOne)).toEqual([])
   })
 })

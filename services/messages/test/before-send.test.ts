@@ -158,6 +158,39 @@ describe('a before-send hook', () => {
     expect(hook.requests.length).toBe(asked)
   })
 
+  test('P2 a repeat that is asked about while the first is being stored is that message, whatever is said of it', async ({
+    asking,
+  }) => {
+    const { hook, service, say } = await asking('closed', { deadlineMs: 20_000 })
+    const { body } = await say('opens the conversation')
+    const client = await service.ctx.pool.connect()
+    // Before the service is closed, which waits for its connections.
+    using _ = { [Symbol.dispose]: () => client.release(true) }
+    await client.query('begin')
+    await client.query('select from conversation where conversation_id = $1 for update', [
+      body['conversationId'],
+    ])
+    const draft = { clientMessageId: uuid() }
+    const storing = say('good', draft)
+    await vi.waitUntil(async () => {
+      const { rows } = await client.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return rows.length > 0
+    })
+    let veto: (() => void) | undefined
+    hook.answer = (_, response) => {
+      veto = () => void response.end(JSON.stringify({ verdicts: [{ allow: false }] }))
+    }
+    const repeating = say('good', draft)
+    await vi.waitUntil(() => veto, { timeout: 10_000 })
+    await client.query('commit')
+    const stored = await storing
+    veto?.()
+    expect(await repeating).toMatchObject({ status: 201, body: stored.body })
+    expect((await say('good', draft)).body).toEqual(stored.body)
+  })
+
   test('puts its own ext in the place of the sender’s', async ({ asking }) => {
     const { hook, api, ada, say } = await asking('closed')
     hook.answer = (messages) => messages.map(() => ({ allow: true, ext: { checked: true } }))

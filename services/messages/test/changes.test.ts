@@ -341,4 +341,6 @@ test('a reply refers to a message of the same conversation that is there', async
   expect((await say(api, ben, ann, { replyTo: messageId })).status).toBe(201)
   expect((await say(api, ben, ann, { replyTo: `${conversationId}.99` })).status).toBe(404)
   expect((await say(api, ben, ann, { replyTo: 'g-elsewhere.1' })).status).toBe(404)
+  for (const spelling of ['1e0', ' 1', '01', '0x1', '1.1'])
+    expect((await say(api, ben, ann, { replyTo: `${conversationId}.${spelling}` })).status).toBe(404)
 })

@@ -12,6 +12,22 @@ const test = base.extend(
       api.put('/v1/devices/current/push', binding, who.token),
 )
 
+/** Holds what the statement locks until it is released, at the latest when the test is over. */
+async function hold(pool: Pool, statement: string, of: unknown): Promise<() => Promise<unknown>> {
+  const client = await pool.connect()
+  onTestFinished(() => client.release(true))
+  await client.query('begin')
+  await client.query(statement, [of])
+  return () => client.query('commit')
+}
+const waitForLocks = (pool: Pool, waiting: number) =>
+  vi.waitUntil(async () => {
+    const { rows } = await pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    )
+    return rows.length === waiting
+  })
+
 function subscription() {
   const p256dh = createECDH('prime256v1').generateKeys('base64url')
   return {
@@ -79,23 +95,29 @@ describe('where a device is rung', () => {
   })
 })
 
-describe('P9 a device that logs out while its token is being bound', () => {
-  /** Holds what the statement locks until it is released, at the latest when the test is over. */
-  async function hold(pool: Pool, statement: string, token: string): Promise<() => Promise<unknown>> {
-    const client = await pool.connect()
-    onTestFinished(() => client.release(true))
-    await client.query('begin')
-    await client.query(statement, [token])
-    return () => client.query('commit')
-  }
-  const waitForLocks = (pool: Pool, waiting: number) =>
-    vi.waitUntil(async () => {
-      const { rows } = await pool.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      )
-      return rows.length === waiting
-    })
+test('P1 two devices that take the token of each other at once are both bound', async ({
+  api,
+  bind,
+  service: { ctx },
+}) => {
+  const [bob, eve] = [await signUp(api), await signUp(api)]
+  const [ofBob, ofEve] = [uuid(), uuid()]
+  await bind(bob, { kind: 'fcm', token: ofBob })
+  await bind(eve, { kind: 'fcm', token: ofEve })
+  const both = [ofBob, ofEve]
+  const release = await hold(ctx.pool, 'select from push_token where token = any($1) for update', both)
+  const bindings = [bind(bob, { kind: 'fcm', token: ofEve }), bind(eve, { kind: 'fcm', token: ofBob })]
+  await waitForLocks(ctx.pool, 2)
+  await release()
+  expect((await Promise.all(bindings)).map(({ status }) => status)).toEqual([204, 204])
+  const { rows } = await ctx.pool.query('select user_id, token from push_token where token = any($1)', [both])
+  expect(Object.fromEntries(rows.map(({ user_id, token }) => [user_id, token]))).toEqual({
+    [bob.userId]: ofEve,
+    [eve.userId]: ofBob,
+  })
+})
 
+describe('P9 a device that logs out while its token is being bound', () => {
   test('first, is not bound any more', async ({ api, bind, service: { ctx } }) => {
     const bob = await signUp(api)
     const token = uuid()

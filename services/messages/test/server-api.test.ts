@@ -220,6 +220,35 @@ describe('deleting a user', () => {
     const pretended = await server.put(`${path}/suspension`, { reason: '@deleted' }, key)
     expect(code(pretended)).toBe('invalid_request')
   })
+
+  test('P9 is for good: who is deleted can be neither suspended, nor restored, nor named again', async ({
+    api,
+    server,
+  }) => {
+    const [ada, bob] = [await signUp(api), await signUp(api)]
+    await api.post('/v1/messages', hello({ userId: bob.userId }), ada.token)
+    const path = `/server/v1/users/${ada.userId}`
+    expect((await server.put(`${path}/suspension`, { reason: 'spam' }, key)).status).toBe(204)
+    expect((await server.delete(path, key)).status).toBe(204)
+    expect(code(await server.put(`${path}/suspension`, { reason: 'spam' }, key))).toBe('not_found')
+    expect(code(await server.delete(`${path}/suspension`, key))).toBe('not_found')
+    expect(code(await server.patch(path, { displayName: 'Ada' }, key))).toBe('not_found')
+    expect((await server.get(path, key)).body).toMatchObject({ suspensionReason: '@deleted' })
+  })
+
+  test('takes them out of groups whose kind is configured no more, which pass on', async ({
+    api,
+    server,
+    serving,
+  }) => {
+    const [ada, bob] = [await signUp(api), await signUp(api)]
+    const group = await foundGroup(server, ada, [bob], { policy: 'public' })
+    const { pool } = serving.ctx
+    await pool.query(`update conversation set policy = 'gone' where conversation_id = $1`, [group])
+    expect((await server.delete(`/server/v1/users/${ada.userId}`, key)).status).toBe(204)
+    const members = await pool.query('select user_id, role from member where conversation_id = $1', [group])
+    expect(members.rows).toEqual([{ user_id: bob.userId, role: 'owner' }])
+  })
 })
 
 describe('sending from a server', () => {

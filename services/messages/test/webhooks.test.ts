@@ -17,6 +17,14 @@ const secret = newSecret()
 const { key, entry } = makeApiKey('hooks', ['webhooks:write', 'users:write'])
 const patient = { timeout: 20_000, interval: 50 }
 
+interface EndpointState {
+  endpointId: string
+  dead: number
+  pending: number
+  failingSince?: string
+  disabledReason?: string
+}
+
 /** Instances that tell receivers what happens, with waits a test can sit out. An endpoint is known for a file's life, so each has a name of its own. */
 const test = base.extend('telling', async ({ config }, { onCleanup }) => {
   const opened = new AsyncDisposableStack()
@@ -48,8 +56,7 @@ const test = base.extend('telling', async ({ config }, { onCleanup }) => {
     const server = createApi(service.serverApiUrl ?? '')
     const stateOf = async () => {
       const { body } = await server.get('/server/v1/webhooks', key)
-      const all: { endpointId: string; dead: number; pending: number; disabledReason?: string }[] =
-        body['endpoints'] ?? []
+      const all: EndpointState[] = body['endpoints'] ?? []
       return all.find((state) => state.endpointId === endpointId)
     }
     await vi.waitUntil(stateOf, patient)
@@ -123,6 +130,17 @@ describe('a webhook', () => {
     expect(of('user.suspended')).toEqual({ userId: bob.userId, reason: 'spam' })
     expect(of('session.ended')).toMatchObject({ reason: 'suspended', deviceId: 'phone', platform: 'ios' })
     expect(receiver.taken.some(({ type }) => type.startsWith('message.'))).toBe(false)
+  })
+
+  test('tells that a user was deleted who had been suspended before', async ({ telling }) => {
+    const { receiver, api, server } = await telling({ events: ['user.deleted', 'user.suspended'] })
+    const { userId } = await signUp(api)
+    await server.put(`/server/v1/users/${userId}/suspension`, { reason: 'spam' }, key)
+    await server.delete(`/server/v1/users/${userId}`, key)
+    await vi.waitUntil(() => receiver.taken.length === 2, patient)
+    const told = new Map(receiver.taken.map(({ type, data }) => [type, data]))
+    expect(told.get('user.suspended')).toEqual({ userId, reason: 'spam' })
+    expect(told.get('user.deleted')).toEqual({ userId })
   })
 
   const faults: [string, WebhookAnswer][] = [
@@ -214,6 +232,36 @@ describe('a webhook', () => {
       await vi.waitUntil(() => receiver.taken.length === 2, patient)
     },
   )
+
+  test('that was replayed is not given up by the attempt from before, which fails late', async ({
+    telling,
+  }) => {
+    const { receiver, api, server, endpointId, stateOf } = await telling({
+      events: ['message.created'],
+      attempts: 1,
+      timeoutMs: 20_000,
+    })
+    const { answer } = receiver
+    const held: Parameters<WebhookAnswer>[0][] = []
+    receiver.answer = (response) => void held.push(response)
+    const { conversationId } = await talk(api)
+    await vi.waitUntil(() => held.length === 1, patient)
+    receiver.answer = (response) => void response.writeHead(410).end()
+    await talk(api)
+    await vi.waitUntil(async () => (await stateOf())?.dead === 2, patient)
+    receiver.answer = (response, request, event) =>
+      event.id === `${conversationId}.1` ? void held.push(response) : answer(response, request, event)
+    await server.post(`/server/v1/webhooks/${endpointId}/enable`, {}, key)
+    await server.post(`/server/v1/webhooks/${endpointId}/replay`, {}, key)
+    await vi.waitUntil(async () => held.length === 2 && (await stateOf())?.pending === 1, patient)
+    held[0]?.writeHead(500).end()
+    await vi.waitUntil(async () => (await stateOf())?.failingSince, patient)
+    const { conversationId: later } = await talk(api)
+    await vi.waitUntil(() => idsIn(receiver).includes(`${later}.1`), patient)
+    expect(await stateOf()).toMatchObject({ pending: 1, dead: 0 })
+    held[1]?.writeHead(204).end()
+    await vi.waitUntil(async () => (await stateOf())?.pending === 0, patient)
+  })
 
   test('P10 an endpoint with too many waiting gets dead letters instead, and others what is theirs', async ({
     telling,

@@ -4,6 +4,8 @@ import * as rules from '../contacts/rules.ts'
 import * as contacts from '../contacts/store.ts'
 import type { Context } from '../context.ts'
 import { withdraw } from '../groups/leave.ts'
+import type { Policies } from '../policies/load-policies.ts'
+import { publicGroup } from '../policies/shipped.ts'
 import { erasedReason } from './erased.ts'
 import * as store from './store.ts'
 import { suspendAccount } from './suspend-account.ts'
@@ -18,8 +20,9 @@ const perPage = 200
  */
 export async function deleteAccount(ctx: Context, userId: UserId): Promise<void> {
   await suspendAccount(ctx, userId, { reason: erasedReason })
+  const leaving = { ...ctx, policies: await policiesOf(ctx, userId) }
   for (let page = await groupsOf(ctx, userId); page.length > 0; page = await groupsOf(ctx, userId)) {
-    for (const conversationId of page) await withdraw(ctx, userId, conversationId)
+    for (const conversationId of page) await withdraw(leaving, userId, conversationId)
   }
   await leaveContacts(ctx, userId)
   const directs = await store.listConversations(ctx.db, { userId, kinds: ['direct'], limit: null })
@@ -27,6 +30,15 @@ export async function deleteAccount(ctx: Context, userId: UserId): Promise<void>
     await ctx.db.transaction().execute((trx) => store.closeDirect(trx, conversationId, userId))
   }
   await ctx.db.transaction().execute((trx) => store.eraseAccount(trx, userId))
+}
+
+/** A group whose kind is configured no more is left by the rules of a public one: it passes on if it is owned. */
+async function policiesOf(
+  { db, policies }: Pick<Context, 'db' | 'policies'>,
+  userId: UserId,
+): Promise<Policies> {
+  const kinds = await store.listPolicies(db, userId)
+  return new Map([...kinds.map((id) => [id, publicGroup] as const), ...policies])
 }
 
 const groupsOf = async ({ db }: Pick<Context, 'db'>, userId: UserId) =>

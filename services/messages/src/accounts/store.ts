@@ -32,7 +32,10 @@ export async function updatePassword(
   await trx.updateTable('account').set({ passwordHash }).where('userId', '=', userId).execute()
 }
 
-/** False if there is no such account. A second suspension keeps the time of the first. */
+/**
+ * False if there is no such account, or it was deleted, which only a deletion may say again: nothing ends that, and no
+ * other reason takes its place. A second suspension keeps the time of the first.
+ */
 export async function setSuspension(
   trx: Transaction<Database>,
   userId: string,
@@ -45,6 +48,9 @@ export async function setSuspension(
       suspensionReason: suspension?.reason ?? null,
     }))
     .where('userId', '=', userId)
+    .$if(suspension?.reason !== erasedReason, (query) =>
+      query.where('suspensionReason', 'is distinct from', erasedReason),
+    )
     .executeTakeFirstOrThrow()
   return numUpdatedRows === 1n
 }
@@ -74,6 +80,18 @@ export async function listConversations(
     .$if(limit !== null, (query) => query.limit(limit ?? 0))
     .execute()
   return rows.map(({ conversationId }) => conversationId)
+}
+
+/** The kinds of the groups that the user is in. */
+export async function listPolicies(db: Kysely<Database>, userId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('member as m')
+    .innerJoin('conversation as c', 'c.conversationId', 'm.conversationId')
+    .select('c.policy')
+    .distinct()
+    .where('m.userId', '=', userId)
+    .execute()
+  return rows.flatMap(({ policy }) => policy ?? [])
 }
 
 /** Nobody writes there any more, since nobody reads it. */

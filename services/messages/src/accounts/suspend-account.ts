@@ -9,7 +9,7 @@ type SuspendContext = Pick<Context, 'db' | 'announcer' | 'log'>
 /**
  * Shuts a user out: every session ends, with its push tokens, and none begins, until the account is restored. It
  * holds from the commit on; sockets close by order, or by the gateways' own look if Redis loses that.
- * Error: `not_found`.
+ * Error: `not_found`, also of who was deleted.
  */
 export async function suspendAccount(
   ctx: SuspendContext,
@@ -28,7 +28,7 @@ export async function suspendAccount(
   await announceEnd(ctx, ended, { reason: 'suspended' })
 }
 
-/** Lets a suspended user log in again; the sessions from before stay ended. Error: `not_found`. */
+/** Lets a suspended user log in again; the sessions from before stay ended. Error: `not_found`, also of who was deleted. */
 export async function restoreAccount({ db }: Pick<Context, 'db'>, userId: string): Promise<void> {
   const known = await db.transaction().execute((trx) => store.setSuspension(trx, userId, undefined))
   if (!known) throw unknownUser()

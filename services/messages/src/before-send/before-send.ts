@@ -56,8 +56,11 @@ export function createBeforeSend({ config, log, db, registry }: BeforeSendOption
     const before = await answeredBefore(questions)
     const open = questions.filter((question) => !before.has(question))
     const verdicts = open.length > 0 ? await askHook(open) : []
-    await remember(open, verdicts)
     const said = new Map(open.map((question, i) => [question, verdicts[i] ?? unchecked()]))
+    // What was being stored when its repeat came may be stored by now.
+    for (const [question, answer] of await answeredBefore(open.filter((one) => isVeto(said.get(one)))))
+      said.set(question, answer)
+    await remember(said)
     return questions.map((question) => before.get(question) ?? said.get(question) ?? unchecked())
   }
 
@@ -98,10 +101,9 @@ export function createBeforeSend({ config, log, db, registry }: BeforeSendOption
   }
 
   /** Before anybody is told: the same send must hear the same. */
-  async function remember(questions: Question[], verdicts: (Verdict | AppError)[]): Promise<void> {
-    const vetoes = questions.flatMap((question, i) => {
-      const verdict = verdicts[i]
-      if (question.kind !== 'send' || !verdict || verdict instanceof AppError || verdict.allow) return []
+  async function remember(said: Map<Question, Verdict | AppError>): Promise<void> {
+    const vetoes = [...said].flatMap(([question, verdict]) => {
+      if (question.kind !== 'send' || !isVeto(verdict)) return []
       const { conversationId, senderId, clientMessageId } = question.send
       return [{ conversationId, senderId, clientMessageId, reason: verdict.reason ?? '' }]
     })
@@ -137,6 +139,9 @@ export function createBeforeSend({ config, log, db, registry }: BeforeSendOption
 }
 
 export type BeforeSend = ReturnType<typeof createBeforeSend>
+
+const isVeto = (verdict: Verdict | AppError | undefined): verdict is Extract<Verdict, { allow: false }> =>
+  verdict !== undefined && !(verdict instanceof AppError) && !verdict.allow
 
 /** What a hook is told: what others would see, and of whom. */
 function told(question: Question): object {

@@ -25,21 +25,25 @@ export async function findMessage(trx: Transaction<Database>, conversationId: st
     .executeTakeFirst()
 }
 
-/** Whether nobody in a conversation came after a message, cleared the log past it or deleted it for themselves. */
+/**
+ * Whether nobody in a conversation came after a message, cleared the log past it or deleted it for themselves. Members are not
+ * gone through, who may be very many: nobody can send while this is asked, and the highest floor speaks for all.
+ */
 export async function isSeenByAll(
   db: Kysely<Database>,
   conversationId: string,
   seq: number,
 ): Promise<boolean> {
   const { rows } = await sql<{ seenByAll: boolean }>`
-    select not exists (
-      select from member m
-      where m.conversation_id = ${conversationId} and (
-        greatest(m.joined_seq, m.cleared_seq) >= ${seq}
-        or m.hides_entries and exists (
-          select from hidden_entry h
-          where h.user_id = m.user_id and h.conversation_id = m.conversation_id and h.seq = ${seq}))
-    ) as seen_by_all`.execute(db)
+    select coalesce(${seq} > (
+        select greatest(joined_seq, cleared_seq) from member
+        where conversation_id = ${conversationId} and greatest(joined_seq, cleared_seq) > 0
+        order by greatest(joined_seq, cleared_seq) desc
+        limit 1
+      ), true)
+      and not exists (select from hidden_entry where conversation_id = ${conversationId} and seq = ${seq}) as seen_by_all`.execute(
+    db,
+  )
   return rows[0]?.seenByAll ?? false
 }
 

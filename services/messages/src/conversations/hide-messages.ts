@@ -18,7 +18,7 @@ export async function hideMessages(
     return seq
   })
   const alerted = await db.transaction().execute(async (trx) => {
-    if (!(await store.findMember(trx, conversationId, userId))) throw notAMember()
+    if (!(await store.holdMember(trx, conversationId, userId))) throw notAMember()
     const hidden = await store.hideEntries(trx, conversationId, userId, seqs)
     return endAlertsOf(trx, { conversationId, seqs: hidden, userId })
   })

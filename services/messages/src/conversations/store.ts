@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/schema.ts'
 import { type ChangedConversation, changedColumns } from '../log/changes-store.ts'
+import { isOffList } from '../log/off-list.ts'
 import { mayHaveUnread, unreadOf } from '../log/unread.ts'
 
 export type MemberStanding = NonNullable<Awaited<ReturnType<typeof findMember>>>
@@ -23,6 +24,22 @@ export async function findMember(db: Kysely<Database>, conversationId: string, u
     .executeTakeFirst()
 }
 
+/** Keeps a membership from ending until the transaction does; false if there is none. */
+export async function holdMember(
+  trx: Transaction<Database>,
+  conversationId: string,
+  userId: string,
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('member')
+    .select('userId')
+    .where('conversationId', '=', conversationId)
+    .where('userId', '=', userId)
+    .forKeyShare()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 export interface Arrangement {
   pinned: boolean
   hidden: boolean
@@ -42,14 +59,13 @@ export async function arrange(
   const { rows } = await sql<Arrangement>`
     update member m
     set pinned = coalesce(${pinned}::boolean, m.pinned),
-      hidden_at = case ${hidden}::boolean
-        when true then greatest(now(), c.last_at) when false then null else m.hidden_at end,
+      hidden_seq = case ${hidden}::boolean when true then c.shown_seq when false then null else m.hidden_seq end,
+      hidden_at = case ${hidden}::boolean when true then c.last_at when false then null else m.hidden_at end,
       cleared_seq = greatest(m.cleared_seq, least(${clearedSeq}::bigint, c.last_seq)),
       changed_xid = pg_current_xact_id()
     from conversation c
     where m.conversation_id = ${conversationId} and m.user_id = ${userId} and c.conversation_id = m.conversation_id
-    returning m.pinned, coalesce(m.hidden_at >= c.last_at, false) as hidden, m.delivered_seq, m.read_seq,
-      m.cleared_seq`.execute(db)
+    returning m.pinned, ${isOffList} as hidden, m.delivered_seq, m.read_seq, m.cleared_seq`.execute(db)
   return rows[0]
 }
 
@@ -96,7 +112,7 @@ export async function listConversations(
     select ${changedColumns}
     from member m
     join conversation c on c.conversation_id = m.conversation_id
-    where m.user_id = ${query.userId} and c.kind <> 'self' and (m.hidden_at is null or m.hidden_at < c.last_at)
+    where m.user_id = ${query.userId} and c.kind <> 'self' and not ${isOffList}
       and (${after === null} or (m.pinned, c.last_at, c.conversation_id) <
         (${after?.pinned ?? false}, ${after?.lastAt ?? null}::timestamptz, ${after?.conversationId ?? ''}))
     order by m.pinned desc, c.last_at desc, c.conversation_id desc

@@ -200,7 +200,9 @@ interface MemberTable {
   silencedUntil: Date | null
   /** May write while all are silenced. */
   speaksAlways: Generated<boolean>
-  /** Not in the user's list while nothing has happened since. */
+  /** Not in the user's list while it shows nothing after this number. */
+  hiddenSeq: number | null
+  /** The time of that, by which the release before hides; it knows no number. */
   hiddenAt: Date | null
   /** Whether this member has deleted entries for themselves (`hidden_entry`). */
   hidesEntries: Generated<boolean>

@@ -97,16 +97,16 @@ export async function setBadges(
 // Of a member `m`: alerts of what has been read or cleared, that were not taken back.
 const hasReadAlerts = sql.raw('least(m.alerted_seq, greatest(m.read_seq, m.cleared_seq)) > m.withdrawn_seq')
 
-/** Users with a device that can be told something, by id, after one. */
+/** Users with a token of one of these kinds, by id, after one. */
 export async function listReachable(
   db: Kysely<Database>,
-  { after, limit }: { after: string; limit: number },
+  { kinds, after, limit }: { kinds: PushTokenKind[]; after: string; limit: number },
 ): Promise<string[]> {
   const rows = await db
     .selectFrom('pushToken')
     .select('userId')
     .distinct()
-    .where('kind', 'in', quietKinds)
+    .where('kind', 'in', kinds)
     .where('userId', '>', after)
     .orderBy('userId')
     .limit(limit)
@@ -146,7 +146,7 @@ export async function listTokens(
 
 /**
  * How far users have read or cleared what they were alerted of, where the alerts have not been taken back; and
- * in `also`.
+ * in `also`, which comes first.
  */
 export async function listReadAlerts(
   db: Kysely<Database>,
@@ -161,6 +161,7 @@ export async function listReadAlerts(
       where m.user_id = u.user_id
         and (${hasReadAlerts}
           or (m.conversation_id = ${also} and greatest(m.read_seq, m.cleared_seq) > 0))
+      order by m.conversation_id is distinct from ${also}, m.conversation_id
       limit ${limitEach}
     ) r`.execute(db)
   return rows

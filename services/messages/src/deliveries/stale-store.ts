@@ -33,7 +33,10 @@ export async function endAlertsOf(
   return [...new Set(rows.map((row) => row.userId))]
 }
 
-/** The same for all that was told of a conversation: its members are leaving, or want to hear no more of it. */
+/**
+ * The same for all that was told of a conversation: its members are leaving, or want to hear no more of it. Members are held
+ * before their alerts, as by whoever marks or deletes a message, or each could wait for the other.
+ */
 export async function endAllAlerts(
   trx: Transaction<Database>,
   conversationId: string,
@@ -46,6 +49,7 @@ export async function endAllAlerts(
     where m.conversation_id = ${conversationId}
       and ${userIds === 'all' ? sql`true` : sql`m.user_id = any(${userIds})`}
       and m.alerted_seq > m.withdrawn_seq and ${hasDevice}
+    for update of m
     ${remember}
     returning user_id`.execute(trx)
   return rows.map((row) => row.userId)

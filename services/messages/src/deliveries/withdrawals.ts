@@ -7,6 +7,7 @@ import type { withdrawal } from '@parley/shared/queues'
 import type { Kysely } from 'kysely'
 import type { Context } from '../context.ts'
 import type { Database } from '../db/schema.ts'
+import { quietKinds } from './due-store.ts'
 import { toTarget } from './due.ts'
 import { forgetDead } from './report.ts'
 import * as store from './shown-store.ts'
@@ -50,7 +51,11 @@ export function createWithdrawals({ db, queue }: WithdrawalsOptions) {
   /** A page of all whose devices can be told something, another one each time. */
   async function sweep(): Promise<void> {
     await removeOldStale(db)
-    const userIds = await store.listReachable(db, { after: sweptTo, limit: usersPerRound })
+    const userIds = await store.listReachable(db, {
+      kinds: quietKinds,
+      after: sweptTo,
+      limit: usersPerRound,
+    })
     sweptTo = userIds.length < usersPerRound ? '' : (userIds.at(-1) ?? '')
     await enqueueOutdated(userIds)
   }

@@ -1,5 +1,5 @@
 import type { PushTokenKind } from '@parley/shared/protocol'
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database, PushKeys } from '../db/schema.ts'
 import type { TokenRow } from '../deliveries/due-store.ts'
 
@@ -36,6 +36,7 @@ export async function bindPushToken(
       .forShare()
       .executeTakeFirst()
     if (!session) return false
+    await holdBindings(trx, binding)
     await trx
       .deleteFrom('pushToken')
       .where('kind', '=', binding.kind)
@@ -64,6 +65,24 @@ export async function bindPushToken(
       .execute()
     return true
   })
+}
+
+/** What the device and the token are bound to now, always in one order: two devices may take each other's tokens at once. */
+async function holdBindings(
+  trx: Transaction<Database>,
+  { userId, deviceId, kind, token }: PushBinding,
+): Promise<void> {
+  await trx
+    .selectFrom('pushToken')
+    .select('token')
+    .where('kind', '=', kind)
+    .where((eb) =>
+      eb.or([eb('token', '=', token), eb.and([eb('userId', '=', userId), eb('deviceId', '=', deviceId)])]),
+    )
+    .orderBy('userId')
+    .orderBy('deviceId')
+    .forUpdate()
+    .execute()
 }
 
 /** Forgets a token the provider called dead, unless it was registered again after the provider learned so. */

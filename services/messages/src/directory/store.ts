@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
+import { erasedReason } from '../accounts/erased.ts'
 import type { MessagesFrom } from '../contacts/bars.ts'
 import type { Database, PresenceTo } from '../db/schema.ts'
 
@@ -20,7 +21,7 @@ export async function findProfile(db: Kysely<Database>, userId: string): Promise
   return db.selectFrom('account').select(ownColumns).where('userId', '=', userId).executeTakeFirst()
 }
 
-/** Holds it until the transaction ends, so that two changes at once are told in the order they hold. */
+/** Holds it until the transaction ends, so that two changes at once are told in the order they hold. None of who was deleted. */
 export async function lockProfile(
   trx: Transaction<Database>,
   userId: string,
@@ -29,6 +30,7 @@ export async function lockProfile(
     .selectFrom('account')
     .select(ownColumns)
     .where('userId', '=', userId)
+    .where('suspensionReason', 'is distinct from', erasedReason)
     .forNoKeyUpdate()
     .executeTakeFirst()
 }

@@ -3,12 +3,13 @@ import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
 import { notAllowed, notAMember, notTheirMember } from '../errors.ts'
 import { changeGroup } from './change-group.ts'
+import { silenceFormer } from './former-store.ts'
 import * as store from './store.ts'
 
 /** A date that every clock agrees is far away, and JSON can say. */
 const forEver = new Date('9999-12-31T00:00:00Z')
 
-/** Keeps one member from writing for a time. */
+/** Keeps one member from writing for a time; or one who was a member, and comes back as an ordinary one. */
 export async function silence(
   ctx: Context,
   actorId: UserId,
@@ -17,16 +18,19 @@ export async function silence(
   return changeGroup(ctx, { actorId, conversationId }, async (group) => {
     if (!group.role) throw notAMember()
     if (!group.policy.silence[group.role]) throw notAllowed()
-    const target = await store.findRole(group.trx, conversationId, userId)
-    if (!target) throw notTheirMember()
-    if (!group.mayTo('silence', target)) throw notAllowed()
-    const silencedUntil = seconds === null ? forEver : new Date(Date.now() + seconds * 1_000)
-    await store.updateMember(group.trx, conversationId, userId, {
-      silencedUntil: seconds === 0 ? null : silencedUntil,
-    })
-    const until = seconds === 0 ? {} : { until: silencedUntil.toISOString() }
+    const role = await store.findRole(group.trx, conversationId, userId)
+    if (!group.mayTo('silence', role ?? 'member')) throw notAllowed()
+    const silencedUntil = endOf(seconds)
+    if (role) await store.updateMember(group.trx, conversationId, userId, { silencedUntil })
+    else if (!(await silenceFormer(group.trx, conversationId, userId, silencedUntil))) throw notTheirMember()
+    const until = silencedUntil ? { until: silencedUntil.toISOString() } : {}
     return { result: {}, happened: [{ kind: 'silenced', content: { userIds: [userId], ...until } }] }
   })
+}
+
+function endOf(seconds: number | null): Date | null {
+  if (seconds === 0) return null
+  return seconds === null ? forEver : new Date(Date.now() + seconds * 1_000)
 }
 
 /** Keeps all ordinary members from writing, but for those exempt. */

@@ -1,6 +1,7 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database, JoinBy, Role } from '../db/schema.ts'
 import type { Policy } from '../policies/policy.ts'
+import { forgetFormer } from './former-store.ts'
 
 export interface NewGroup {
   conversationId: string
@@ -70,21 +71,6 @@ export async function insertMembers(
     .returning('userId')
     .execute()
   return rows.map(({ userId }) => userId)
-}
-
-/** Until when those of the users who were members before were silenced when they left. */
-async function forgetFormer(
-  trx: Transaction<Database>,
-  conversationId: string,
-  userIds: string[],
-): Promise<Map<string, Date | null>> {
-  const rows = await trx
-    .deleteFrom('formerMember')
-    .where('conversationId', '=', conversationId)
-    .where('userId', 'in', userIds)
-    .returning(['userId', 'silencedUntil'])
-    .execute()
-  return new Map(rows.map(({ userId, silencedUntil }) => [userId, silencedUntil]))
 }
 
 export type HeldConversation = NonNullable<Awaited<ReturnType<typeof lockConversation>>>

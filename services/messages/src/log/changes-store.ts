@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database, Role } from '../db/schema.ts'
 import type { ConversationFacts } from './entry.ts'
+import { isOffList } from './off-list.ts'
 import { entryColumns, isHidden, type ReadRow } from './store.ts'
 import { unreadOf } from './unread.ts'
 
@@ -24,7 +25,7 @@ export const changedColumns = sql`
   c.conversation_id, c.kind, c.policy, c.name, c.avatar_url, c.user_ids, c.last_seq, c.shown_seq,
   to_char(c.last_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_at,
   m.role, greatest(m.joined_seq, m.cleared_seq) as floor_seq, m.hides_entries, m.pinned,
-  coalesce(m.hidden_at >= c.last_at, false) as hidden, m.delivered_seq, m.read_seq, m.cleared_seq,
+  ${isOffList} as hidden, m.delivered_seq, m.read_seq, m.cleared_seq,
   ${unreadOf} as unread`
 
 export interface ChangesQuery {

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { isOffList } from './off-list.ts'
 
 /** Whether an entry `e` is one that member `m` has to read. */
 const isToRead = sql.raw(`(
@@ -13,7 +14,7 @@ const isToRead = sql.raw(`(
  * what was marked unread before it; and nothing while the list does not show the conversation: what cannot be seen
  * must not be on the badge. The one place that says what unread is.
  */
-export const unreadOf = sql<number>`case when m.hidden_at >= c.last_at then 0 else (
+export const unreadOf = sql<number>`case when ${isOffList} then 0 else (
   select count(*) from entry e where e.seq > m.read_seq and ${isToRead}
 ) + case when m.read_seqs is null and m.unread_seqs is null then 0 else (
   select coalesce(sum(k.adds), 0)

@@ -35,7 +35,6 @@ describe('a policy in which something goes wrong is refused with the story of it
     [{ quit: [], dissolve: [], transfer: [] }, /bound to it for ever/],
     [{ hasOwner: false }, /has no owner, but some of its rules name one/],
     [{ ...ownerless, transfer: ['admin'] }, /has no owner, but some of its rules name one/],
-    [{ readers: 'anyone' }, /Ben is kicked, and reads on/],
     [{ join: ['free'], kickedMayReturn: true }, /joins again at once/],
     [{ stores: false, counts: false }, /keeps nothing/],
     [{ answerRequests: [] }, /waits for ever/],

@@ -25,10 +25,6 @@ const rules: ((policy: Policy) => string | undefined)[] = [
       ? 'the group has no owner, but some of its rules name one: nobody can ever do what they allow'
       : undefined,
   (policy) =>
-    kicks(policy) && policy.readers === 'anyone'
-      ? 'Ben is kicked, and reads on: anyone may read, member or not'
-      : undefined,
-  (policy) =>
     kicks(policy) && policy.kickedMayReturn && policy.join.includes('free')
       ? 'Ben is kicked, joins again at once because anyone may, and reads on'
       : undefined,

@@ -37,10 +37,16 @@ test('A8.13 rules that cannot be kept stop the start with the story of what goes
   expect(() => loadPolicies(file)).toThrow(/trap: .*bound to it for ever/)
 })
 
+test('A8.13 a file that the release before reads too is taken', async ({ write }) => {
+  const policies = loadPolicies(await write([{ ...publicGroup, id: 'shared', readers: 'members' }]))
+  expect(policies.get('shared')?.id).toBe('shared')
+})
+
 test.for([
   ['what is no JSON', '{'],
   ['a rule that is none', [{ ...publicGroup, mayFly: true }]],
   ['a role nobody has', [{ ...publicGroup, quit: ['guest'] }]],
+  ['readers who are no members', [{ ...publicGroup, readers: 'anyone' }]],
   ['what is no list', publicGroup],
 ] as const)('A8.13 a file with %s is refused by its name', async ([, content], { write }) => {
   const file = await write(content)

@@ -33,8 +33,8 @@ export const Policy = z.strictObject({
   changeProfile: Roles,
   recallOthers: Over,
   mentionAll: Roles,
-  /** Who can read the log. */
-  readers: z.enum(['members', 'anyone']),
+  /** Asked for by the release before, which shares the file while a rollout lasts; members read, whatever it says. */
+  readers: z.literal('members').optional(),
   /** What a new member sees of it. */
   history: z.enum(['all', 'since-joining']),
   /** Whether messages are kept. */

@@ -21,7 +21,6 @@ const privateGroup: Policy = {
   changeProfile: ['owner', 'member'],
   recallOthers: { owner: ['member'] },
   mentionAll: ['owner', 'member'],
-  readers: 'members',
   history: 'since-joining',
   stores: true,
   counts: true,
@@ -31,7 +30,7 @@ const privateGroup: Policy = {
 }
 
 /** A community that is asked before one comes in. */
-const publicGroup: Policy = {
+export const publicGroup: Policy = {
   ...privateGroup,
   id: 'public',
   join: ['approval', 'free', 'invitation'],

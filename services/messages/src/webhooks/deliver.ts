@@ -29,7 +29,7 @@ export async function deliver(
   const { config, db, agent, metrics } = ctx
   const delivery = await store.findDelivery(db, queued)
   if (!delivery) return
-  if (delivery.disabledAt) return store.markDead(db, delivery.deliveryId, 'endpoint disabled')
+  if (delivery.disabledAt) return store.markDead(db, delivery, 'endpoint disabled')
   const endpoint = config.endpoints.find(({ id }) => id === delivery.endpointId)
   const data = await dataOf(db, delivery)
   // The conversation is gone, and with it what there was to tell.
@@ -48,11 +48,11 @@ export async function deliver(
 /** While a configuration is rolled out, not every instance knows every endpoint: that is no failure of the endpoint. */
 async function leaveToOthers(
   { config, db }: DeliverContext,
-  { deliveryId }: store.DueDelivery,
+  delivery: store.DueDelivery,
   { attempt }: Pick<JobInHand, 'attempt'>,
 ): Promise<void> {
   const failure = 'not configured here'
-  if (attempt >= config.attempts) return store.markDead(db, deliveryId, failure)
+  if (attempt >= config.attempts) return store.markDead(db, delivery, failure)
   throw new RetryLater(failure, rolloutMs)
 }
 
@@ -64,10 +64,11 @@ async function dataOf(db: Kysely<Database>, { conversationId, seq, data }: store
 
 async function giveUpOrRetry(
   { config, log, db }: DeliverContext,
-  { deliveryId, endpointId, eventId }: store.DueDelivery,
+  delivery: store.DueDelivery,
   { failure, gone, retryAfter }: Exclude<PostResult, { delivered: true }>,
   { attempt }: Pick<JobInHand, 'attempt'>,
 ): Promise<void> {
+  const { endpointId, eventId } = delivery
   const failingSince = await store.noteFailure(db, endpointId)
   log.warn({ endpointId, eventId, attempt, failure }, 'webhook was not delivered')
   if (gone || Date.now() - failingSince.getTime() >= config.disableAfterMs) {
@@ -75,7 +76,7 @@ async function giveUpOrRetry(
     log.error({ endpointId, failure }, 'webhook endpoint is disabled')
     return
   }
-  if (attempt >= config.attempts) return store.markDead(db, deliveryId, failure)
+  if (attempt >= config.attempts) return store.markDead(db, delivery, failure)
   const doubledMs = config.retryMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
   const askedMs = Number(retryAfter ?? 0) * 1_000 || 0
   throw new RetryLater(failure, Math.min(Math.max(doubledMs, askedMs), mostDelayMs))

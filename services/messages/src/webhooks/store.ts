@@ -142,6 +142,7 @@ export async function findDelivery(db: Kysely<Database>, { deliveryId, round }: 
     .innerJoin('webhookEndpoint as e', 'e.endpointId', 'd.endpointId')
     .select([
       'd.deliveryId',
+      'd.round',
       'd.endpointId',
       'd.eventId',
       'd.event',
@@ -199,11 +200,17 @@ export async function noteFailure(db: Kysely<Database>, endpointId: string): Pro
   return rows[0]?.failingSince ?? new Date()
 }
 
-export async function markDead(db: Kysely<Database>, deliveryId: number, failure: string): Promise<void> {
+/** What was replayed since is left as it is. */
+export async function markDead(
+  db: Kysely<Database>,
+  { deliveryId, round }: QueuedDelivery,
+  failure: string,
+): Promise<void> {
   await db
     .updateTable('webhookDelivery')
     .set({ state: 'dead', failure, failedAt: sql`now()` })
     .where('deliveryId', '=', deliveryId)
+    .where('round', '=', round)
     .execute()
 }
 

@@ -39,8 +39,6 @@ export function createPushContext({
     // Nothing is given up here.
     deadLetters: { async add() {} },
     lull: { hold: (work: () => Promise<unknown>) => work(), wait: () => step(async () => {}) },
-    // No provider here is slow.
-    late: { add() {} },
     tracing: undefined,
     metrics: { attempted() {}, withdrew() {} },
   } satisfies Record<keyof NotifyContext, unknown>

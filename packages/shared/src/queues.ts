@@ -38,7 +38,7 @@ export const withdrawal = jobKind({
 
 /**
  * Ring these people's devices for a call, or stop those that were rung. Its own queue, so that no amount of chat
- * stands before it, and quick attempts, until the call has rung out: each push has a few of its own. Whoever
+ * stands before it, and quick attempts, until the call has rung out: a ring has three of its own, a stop all there are. Whoever
  * signals calls adds it, push does it, and looks in `ringing.ts` whether the call still rings.
  */
 export const callPush = jobKind({

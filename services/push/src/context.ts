@@ -9,7 +9,6 @@ import { keepCredentials } from './credentials/keep-credentials.ts'
 import { type DeadLetters, openDeadLetters } from './dead-letters/dead-letters.ts'
 import { type MessagesClient, openMessagesClient } from './messages-client.ts'
 import { createPushMetrics, type PushMetrics } from './metrics.ts'
-import { createLateWork, type LateWork } from './notify/late-work.ts'
 import { createLull, type Lull } from './notify/lull.ts'
 import { openProviders, type Providers } from './providers/providers.ts'
 
@@ -28,7 +27,6 @@ export interface Context {
   callProviders: Providers
   deadLetters: DeadLetters
   lull: Lull
-  late: LateWork
   credentials: Awaited<ReturnType<typeof keepCredentials>>
 }
 
@@ -71,8 +69,6 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     observeQueues([callPush, chatPush, withdrawal], { connection: redis, registry: metrics.registry, log }),
   )
 
-  const late = opened.use(createLateWork(log))
-
   const owned = opened.move()
   return {
     log,
@@ -85,7 +81,6 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     callProviders,
     deadLetters: openDeadLetters(redis, metrics.registry),
     lull: createLull(reportWithinMs),
-    late,
     credentials,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

@@ -20,7 +20,7 @@ const reasons = new Set([
   'unknown-kind',
   'not-configured',
   'paused',
-  'slow',
+  'silent',
   'stale-unregistered',
   'too-many-dropped',
   'unavailable',

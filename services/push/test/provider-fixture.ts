@@ -3,8 +3,7 @@ import type { ConversationId, DeviceId } from '@parley/shared/ids'
 import { connectSoon, openRedis } from '@parley/shared/redis'
 import { test as base, inject } from 'vitest'
 import { readCredentialSet } from '../src/credentials/credential-set.ts'
-import type { OpenedSet, SetOptions } from '../src/providers/opened-set.ts'
-import { finalOf } from '../src/providers/patience.ts'
+import type { SetOptions } from '../src/providers/opened-set.ts'
 import type { AlertPush, CallPush, WithdrawalPush } from '../src/providers/provider.ts'
 import { delivery, log } from './fixture.ts'
 
@@ -17,20 +16,15 @@ export const test = base.extend('redis', { scope: 'file' }, async ({}, { onClean
   return redis
 })
 
-/** A set of credentials in use, as a worker would have it, but with all the patience there is. */
-export function openSet(raw: object, options: Pick<SetOptions, 'redis'> & Partial<SetOptions>): OpenedSet {
-  const opened = readCredentialSet('test', raw).open({
+/** A set of credentials in use, as a worker would have it. */
+export const openSet = (raw: object, options: Pick<SetOptions, 'redis'> & Partial<SetOptions>) =>
+  readCredentialSet('test', raw).open({
     log,
     minted: () => {},
     count: () => {},
     refused: () => {},
     ...options,
   })
-  return {
-    send: async (one, trace) => finalOf(await opened.send(one, trace)),
-    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
-  }
-}
 
 type Token = AlertPush['token']
 

@@ -42,11 +42,12 @@ export async function reportOutcomes(
   if (late.size > 0) await takeBack(withdrawalQueue, conversationId, [...late])
 }
 
-const unknownFates = new Set(['slow', 'unknown-timeout', 'unknown-reset', 'unknown-disconnected'])
+const unknownFates = new Set(['unknown-timeout', 'unknown-reset', 'unknown-disconnected'])
 
 /** It was sent, and no answer has come: when it is to be tried again it may not be due any more. */
-function mayBeShown({ result, reason = '' }: PushOutcome): boolean {
-  return result === 'retry' && unknownFates.has(reason)
+function mayBeShown({ result, reason = '', attempt }: PushOutcome): boolean {
+  // Without an attempt it waits behind one that was sent.
+  return attempt !== undefined && result === 'retry' && unknownFates.has(reason)
 }
 
 export async function forgetDead(

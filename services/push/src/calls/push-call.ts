@@ -8,11 +8,11 @@ import type { Context } from '../context.ts'
 import { forEachAtMost } from '../notify/for-each-at-most.ts'
 import { type Held, type Ledger, type LedgerEntry, openLedger, type Settled } from '../notify/ledger.ts'
 import { mayHaveArrived, send } from '../notify/push-delivery.ts'
-import type { Verdict } from '../providers/provider.ts'
+import { isUntried, type Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 
 type CallPushData = z.output<typeof callPush.data>
-type CallContext = Pick<Context, 'redis' | 'messages' | 'callProviders' | 'late' | 'metrics' | 'log'>
+type CallContext = Pick<Context, 'redis' | 'messages' | 'callProviders' | 'metrics' | 'log'>
 
 const devicesAtOnce = 256
 const retryMs = 400
@@ -42,42 +42,20 @@ export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInH
     const id = pushId(data, device)
     const held = heldOf(chosen.entries.get(id))
     if (!held || hasRungOut(data)) return
-    if (held.notBefore > Date.now()) {
-      open = true
-      return ledger.hold(id, held)
-    }
     const verdict = await sendTo(ctx, data, device, id)
     if (verdict.result === 'dropped-token') dead.push(deadTokenOf(device, verdict.since))
-    const attempts = held.attempts + 1
+    const attempts = held.attempts + (isUntried(verdict) ? 0 : 1)
     const maybeShown = held.maybeShown || mayHaveArrived(verdict)
     const mayTryAgain = !job.lastAttempt && (action === 'stop' || attempts < ringTries)
-    if (verdict.result === 'retry' && (mayTryAgain || verdict.late)) {
+    if (verdict.result === 'retry' && mayTryAgain) {
       open = true
-      const { late, afterMs = 0, reason } = verdict
-      ledger.hold(id, { attempts, notBefore: late ? Date.now() + afterMs : 0, reason, maybeShown })
-      if (late) ctx.late.add(keepLate(late, device, { ...held, attempts }))
+      ledger.hold(id, { attempts, notBefore: 0, reason: verdict.reason, maybeShown })
     } else ledger.settle(id, settledOf(verdict, maybeShown, device))
   })
   await ledger.flush()
   if (dead.length > 0) await ctx.messages.call('push-tokens/forget', call.callId, { tokens: dead })
   if (open && !job.lastAttempt && !hasRungOut(data)) {
     throw new RetryLater('some devices are still open', Math.min(retryMs * job.attempt, longestRetryMs))
-  }
-
-  /** What a slow provider has answered in the end. A ring that may have come then is not tried again. */
-  async function keepLate(late: Promise<Verdict>, device: PushTarget, held: Held): Promise<void> {
-    const id = pushId(data, device)
-    const verdict = await late
-    note(ctx, data, device, verdict)
-    const maybeShown = held.maybeShown || mayHaveArrived(verdict)
-    if (verdict.result === 'retry' && (action === 'stop' || !maybeShown))
-      ledger.hold(id, { ...held, notBefore: 0, reason: verdict.reason, maybeShown })
-    else ledger.settle(id, settledOf(verdict, maybeShown, device))
-    await ledger.flush()
-    if (verdict.result !== 'dropped-token') return
-    await ctx.messages.call('push-tokens/forget', call.callId, {
-      tokens: [deadTokenOf(device, verdict.since)],
-    })
   }
 }
 
@@ -111,18 +89,12 @@ async function toRing(
 ): Promise<Chosen> {
   const entries = await ledger.take(devices.map((device) => pushId(data, device)))
   const users = new Set(await listRung(redis, data.call.callId, data.userIds))
-  let open = false
   for (const device of devices) {
     const id = pushId(data, device)
     const held = heldOf(entries.get(id))
-    if (!held || users.has(device.userId)) continue
-    // Its answer is still to come, and a stop must not overtake it.
-    if (held.notBefore > Date.now()) {
-      open = true
-      ledger.hold(id, held)
-    } else ledger.settle(id, notRungAgain(held))
+    if (held && !users.has(device.userId)) ledger.settle(id, notRungAgain(held))
   }
-  return { due: devices.filter(({ userId }) => users.has(userId)), entries, open }
+  return { due: devices.filter(({ userId }) => users.has(userId)), entries, open: false }
 }
 
 /** The devices that were rung, or may have been. Those that were not are not rung any more after this. */
@@ -163,29 +135,18 @@ function settledOf({ result }: Verdict, maybeShown: boolean, { token }: PushTarg
 
 async function sendTo(
   ctx: CallContext,
-  data: CallPushData,
-  device: PushTarget,
+  { action, call }: CallPushData,
+  { userId, deviceId, token }: PushTarget,
   id: string,
 ): Promise<Verdict> {
-  const { action, call } = data
-  const { deviceId, token } = device
   const provider = ctx.callProviders.for(token.kind)
   const verdict = await send(ctx, provider, { kind: 'call', action, call, id, deviceId, token })
-  if (!(verdict.result === 'retry' && verdict.late)) note(ctx, data, device, verdict)
-  return verdict
-}
-
-function note(
-  ctx: CallContext,
-  { action, call: { callId, startedAt } }: CallPushData,
-  { userId, deviceId, token }: PushTarget,
-  verdict: Verdict,
-): void {
-  const provider = ctx.callProviders.for(token.kind).name
-  ctx.metrics.called(provider, action, verdict, startedAt)
+  ctx.metrics.called(provider.name, action, verdict, call.startedAt)
+  const { callId } = call
   const { result } = verdict
   const reason = 'reason' in verdict ? verdict.reason : undefined
-  ctx.log.info({ callId, userId, deviceId, provider, action, result, reason }, 'call push')
+  ctx.log.info({ callId, userId, deviceId, provider: provider.name, action, result, reason }, 'call push')
+  return verdict
 }
 
 function deadTokenOf({ userId, deviceId, token }: PushTarget, since: string): DeadToken {

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import { deliveriesOf } from '@parley/shared/delivery'
 import type { Context } from '../context.ts'
 import { send } from '../notify/push-delivery.ts'
-import { finalOf } from '../providers/patience.ts'
 import type { DeadLetter } from './dead-letters.ts'
 
 export interface Replayed {
@@ -40,7 +39,7 @@ async function replay(ctx: ReplayContext, letter: DeadLetter): Promise<Omit<Repl
   const { token, badge } = delivery
   const provider = ctx.providers.for(token.kind)
   const push = { kind: 'alert' as const, id: randomUUID(), conversationId, deviceId, token, badge, alert }
-  const verdict = await finalOf(await send(ctx, provider, push))
+  const verdict = await send(ctx, provider, push)
   ctx.metrics.attempted(provider.name, verdict, alert.sentAt)
   const reason = 'reason' in verdict ? { reason: verdict.reason } : {}
   const providerId =

@@ -89,9 +89,8 @@ export function openLedger(redis: RedisClient, scope: string, claim: string) {
   async function drain(): Promise<void> {
     try {
       while (waiting.length > 0) {
-        const latest = new Map(waiting.splice(0, idsPerCall).map((entry) => [entry.id, entry]))
-        // Nearly all say the same; and each is of another push, so their order does not matter.
-        const alike = Map.groupBy(latest.values(), ({ value, ttlMs }) => `${ttlMs} ${value}`)
+        // Nearly all say the same; and nothing is written twice in a run, so their order does not matter.
+        const alike = Map.groupBy(waiting.splice(0, idsPerCall), ({ value, ttlMs }) => `${ttlMs} ${value}`)
         await Promise.all(alike.values().map(writeAlike))
       }
     } catch (cause) {

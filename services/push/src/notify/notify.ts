@@ -18,7 +18,7 @@ const elsewhereAttempts = 3
 type ChatPush = z.output<typeof chatPush.data>
 type NotifyContext = Pick<
   Context,
-  'redis' | 'messages' | 'providers' | 'deadLetters' | 'lull' | 'late' | 'metrics' | 'tracing' | 'log'
+  'redis' | 'messages' | 'providers' | 'deadLetters' | 'lull' | 'metrics' | 'tracing' | 'log'
 >
 type Job = Pick<JobInHand, 'id' | 'claim' | 'attempt' | 'lastAttempt' | 'trace'>
 
@@ -41,7 +41,8 @@ export async function notify(ctx: NotifyContext, data: ChatPush, job: Job): Prom
     })
     if (!round) break
     const { asOf, more } = round.due
-    await ctx.lull.wait()
+    // A job that asked nobody makes room at once: its provider is silent, and others wait behind it.
+    if (round.outcomes.some(({ attempt }) => attempt)) await ctx.lull.wait()
     for (const outcomes of inReports(round.outcomes))
       await ctx.messages.call(
         'deliveries/report',

@@ -4,11 +4,16 @@ import { type ConversationId, uuidFrom } from '@parley/shared/ids'
 import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { knownReason } from '../metrics.ts'
-import { finalOf } from '../providers/patience.ts'
-import type { Push, PushProvider, TraceStep, Verdict } from '../providers/provider.ts'
+import {
+  isUntried,
+  type Push,
+  type PushProvider,
+  type TraceStep,
+  type Verdict,
+} from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 import { maxAttempts, nextTryAt } from './attempts.ts'
-import type { Held, Ledger, LedgerEntry, Settled } from './ledger.ts'
+import type { Ledger, LedgerEntry, Settled } from './ledger.ts'
 import type { BeginRequest } from './trace-requests.ts'
 
 export interface DeliveryResult {
@@ -29,8 +34,6 @@ interface PushDeliveryOptions {
   entries: ReadonlyMap<string, LedgerEntry>
   /** Whether no other device of the user has sounded for these alerts. */
   maySound: boolean
-  /** Told when a sound that was counted as heard turns out never to have been sent. */
-  unsounded: () => void
   lastAttempt: boolean
   begin: BeginRequest | undefined
 }
@@ -51,8 +54,8 @@ export function pushId(
  * token, or a provider that wants patience, decides the rest of them too, without asking again.
  */
 export async function pushDelivery(
-  ctx: Pick<Context, 'providers' | 'late' | 'metrics' | 'log'>,
-  { conversationId, delivery, ledger, entries, maySound, unsounded, lastAttempt, begin }: PushDeliveryOptions,
+  ctx: Pick<Context, 'providers' | 'metrics' | 'log'>,
+  { conversationId, delivery, ledger, entries, maySound, lastAttempt, begin }: PushDeliveryOptions,
 ): Promise<DeliveryResult> {
   const { deviceId, token, badge } = delivery
   const provider = ctx.providers.for(token.kind)
@@ -85,21 +88,9 @@ export async function pushDelivery(
     if (verdict.result === 'accepted' || verdict.result === 'refused') {
       const push = { id, conversationId, deviceId, token, badge, alert: { ...alert, audible } }
       verdict = await sendTraced(ctx, provider, { kind: 'alert', ...push }, begin?.(provider.name))
-      const attempts = (held?.attempts ?? 0) + 1
-      // Nothing comes after the last try, so it is waited for however slow its provider is.
-      if (lastAttempt || attempts >= maxAttempts) verdict = await finalOf(verdict)
-      if (verdict.result === 'retry' && verdict.late) {
-        ctx.late.add(
-          verdict.late.then((answer) => {
-            ctx.metrics.attempted(provider.name, answer, alert.sentAt)
-            if (audible && !mayHaveArrived(answer)) unsounded()
-            keep(ledger, answer, { id, token: token.value, attempts, held })
-            return ledger.flush()
-          }),
-        )
-      } else ctx.metrics.attempted(provider.name, verdict, alert.sentAt)
+      ctx.metrics.attempted(provider.name, verdict, alert.sentAt)
       if (audible && mayHaveArrived(verdict)) done.sounded = true
-      attempt = attemptOf(verdict, { audible, badge })
+      attempt = isUntried(verdict) ? undefined : attemptOf(verdict, { audible, badge })
     }
     const attempts = (held?.attempts ?? 0) + (attempt ? 1 : 0)
     const final = settledOf(verdict, token.value, lastAttempt || attempts >= maxAttempts)
@@ -116,22 +107,6 @@ export async function pushDelivery(
     })
   }
   return done
-}
-
-interface TriedPush {
-  id: string
-  token: string
-  attempts: number
-  held: Held | undefined
-}
-
-/** Keeps what a slow provider has answered in the end, for the job to find when it comes back. */
-function keep(ledger: Ledger, answer: Verdict, { id, token, attempts, held }: TriedPush): void {
-  const final = settledOf(answer, token, false)
-  if (final) return ledger.settle(id, final)
-  const maybeShown = held?.maybeShown === true || mayHaveArrived(answer)
-  const notBefore = nextTryAt(answer, attempts)
-  ledger.hold(id, { attempts, notBefore, reason: reasonOf(answer), maybeShown })
 }
 
 /** What was accepted stays so; a failure is the old token's alone. */

@@ -36,7 +36,7 @@ export function ledgerIds(devices: Delivery[]): string[] {
  * or come back when the ledger has forgotten how far it came.
  */
 export async function pushUser(
-  ctx: Pick<Context, 'providers' | 'late' | 'metrics' | 'log'>,
+  ctx: Pick<Context, 'providers' | 'metrics' | 'log'>,
   { devices, entries, ledger, ...options }: PushUserOptions,
 ): Promise<UserResult> {
   const sound = soundOf(devices)
@@ -45,14 +45,8 @@ export async function pushUser(
   let maySound = sound !== undefined && (!again || held?.maybeShown === false)
   const all: UserResult = { outcomes: [], elsewhere: false }
 
-  function holdSound(notBefore: number): void {
-    if (!sound) return
-    ledger.hold(soundId(sound, devices), { attempts: 0, notBefore, reason: '', maybeShown: false })
-  }
-
   for (const delivery of devices) {
-    const unsounded = () => holdSound(Date.now())
-    const result = await pushDelivery(ctx, { ...options, delivery, entries, ledger, maySound, unsounded })
+    const result = await pushDelivery(ctx, { ...options, delivery, entries, ledger, maySound })
     all.outcomes.push(...result.outcomes)
     all.elsewhere ||= result.elsewhere
     if (result.nextTryAt !== undefined) all.nextTryAt = Math.min(all.nextTryAt ?? Infinity, result.nextTryAt)
@@ -60,7 +54,10 @@ export async function pushUser(
     maySound = false
     if (held) ledger.settle(soundId(sound, devices), { result: 'accepted' })
   }
-  if (maySound && all.nextTryAt !== undefined) holdSound(all.nextTryAt)
+  if (sound && maySound && all.nextTryAt !== undefined) {
+    const notYet = { attempts: 0, notBefore: all.nextTryAt, reason: '', maybeShown: false }
+    ledger.hold(soundId(sound, devices), notYet)
+  }
   return all
 }
 

@@ -49,10 +49,13 @@ export type Verdict =
   /** Trying again as it is cannot help. */
   | { result: 'refused'; reason: string }
   /**
-   * Worth trying again, no sooner than after `afterMs` if that is given. `maybeShown`: it may have arrived. `late`: its
-   * provider is slow, and this is what it will have answered.
+   * Worth trying again, no sooner than after `afterMs` if that is given. `maybeShown`: it may have arrived. `untried`: the
+   * provider was not asked, so this does not count as a try.
    */
-  | { result: 'retry'; reason: string; afterMs?: number; maybeShown?: true; late?: Promise<Verdict> }
+  | { result: 'retry'; reason: string; afterMs?: number; maybeShown?: true; untried?: true }
+
+/** Whether its provider was not even asked. */
+export const isUntried = (verdict: Verdict): boolean => verdict.result === 'retry' && verdict.untried === true
 
 /** What happened on the way of a push, for an operator who wants to see it. */
 export type TraceStep =

@@ -4,10 +4,10 @@ import type { SharedToken } from '../credentials/shared-token.ts'
 import type { Http2Answer, Http2Result } from '../http2/request.ts'
 import type { Action, Reading } from './action.ts'
 import { createDropBreaker } from './drop-breaker.ts'
-import { createPatience } from './patience.ts'
 import { createPause } from './pause.ts'
-import type { Push, SendPush, TraceStep, Verdict } from './provider.ts'
+import type { Push, SendPush, Verdict } from './provider.ts'
 import { retryAfterMs } from './retry-after.ts'
+import { createSilence } from './silence.ts'
 import { tokenHash } from './token-hash.ts'
 import { verdictUnanswered } from './unanswered.ts'
 
@@ -24,6 +24,8 @@ export interface Dialect<Request> {
   check?(push: Push): Verdict | undefined
   /** `authorization` is empty for a provider without a shared one. */
   compose(push: Push, authorization: string): Request | Promise<Request>
+  /** Whom it asks, where one set of credentials is for several. */
+  peerOf?(push: Push): string
   read(answer: Http2Answer): Reading
 }
 
@@ -38,11 +40,12 @@ interface SenderOptions<Request> {
 }
 
 const breakerRestMs = 60_000
+const askAgainAfter = (silentMs: number): number => Math.min(Math.max(silentMs, 5_000), 60_000)
 
 /**
  * Sends with one set of credentials: authorizes, sends, judges the answer, and sends once more what only a stale
- * authorization or connection stood in the way of. It keeps the rest a provider asks for, a breaker for tokens, and
- * how slow the provider is; sets share none of it.
+ * authorization or connection stood in the way of. It keeps the rest a provider asks for, a breaker for
+ * tokens, and who has fallen silent; sets share none of it.
  */
 export function createSender<Request>({
   dialect,
@@ -53,7 +56,7 @@ export function createSender<Request>({
 }: SenderOptions<Request>): SendPush {
   const pause = createPause()
   const breaker = createDropBreaker()
-  const patience = createPatience()
+  const silence = createSilence()
 
   function judge(
     push: Push,
@@ -118,11 +121,16 @@ export function createSender<Request>({
     }
   }
 
-  async function deliver(push: Push, trace: (step: TraceStep) => void): Promise<Verdict> {
+  return async (push, trace = () => {}) => {
     const unfit = dialect.check?.(push)
     if (unfit) return unfit
     const restMs = pause.remainingMs()
     if (restMs > 0) return { result: 'retry', reason: 'paused', afterMs: restMs }
+    const peer = dialect.peerOf?.(push) ?? ''
+    const silentMs = silence.silentMs(peer)
+    if (silentMs > 0)
+      return { result: 'retry', reason: 'silent', afterMs: askAgainAfter(silentMs), untried: true }
+    using listening = silence.listen(peer)
 
     const first = await authorize()
     if (first === undefined) {
@@ -136,7 +144,7 @@ export function createSender<Request>({
         trace({ step: 'unanswered', kind: answer.kind, reason: answer.reason })
         return verdictUnanswered(answer)
       }
-      patience.answered(askedAt)
+      listening.heard()
       const reading = dialect.read(answer)
       trace({ step: 'answered', status: answer.status, ...describe(reading) })
       if (reading.result === 'accepted') {
@@ -153,8 +161,6 @@ export function createSender<Request>({
       token = next
     }
   }
-
-  return (push, trace = () => {}) => patience.within(deliver(push, trace))
 }
 
 export function headerOf({ headers }: Http2Answer, name: string): string | undefined {

@@ -3,7 +3,6 @@ import type { PushTarget } from '@parley/shared/delivery'
 import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import type { Context } from '../context.ts'
 import { send } from '../notify/push-delivery.ts'
-import { finalOf } from '../providers/patience.ts'
 import type { TraceStep, Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 
@@ -65,7 +64,7 @@ async function sendTo(
   const tested = describe(target, 'send')
   const startedAt = Date.now()
   const messageId = `test.${randomUUID()}`
-  const sent = await send(
+  const verdict = await send(
     ctx,
     ctx.providers.for(target.token.kind),
     {
@@ -79,7 +78,6 @@ async function sendTo(
     },
     (step) => tested.steps.push(step),
   )
-  const verdict = await finalOf(sent)
   const { result } = verdict
   return {
     ...tested,

@@ -42,6 +42,8 @@ export const webpush = defineProvider({
       (privateNetwork || mayAsk(hostname)) && (hosts?.some((one) => isHost(hostname, one)) ?? true)
     const dialect: Dialect<HttpsRequest> = {
       check: (push) => check(push, allowed),
+      // Clients say where their browsers get pushes.
+      peerOf: (push) => new URL(push.token.value).origin,
       compose: async (push) => webPushRequest(push, await vapid.authorizationFor(push.token.value)),
       read: readAnswer,
     }

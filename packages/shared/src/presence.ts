@@ -10,7 +10,7 @@ const keptMs = 300_000
 
 /** Gateways by the time their lease ends. */
 const gatewaysKey = 'parley:gateways'
-/** Stands among them while some may not have noticed yet that Redis has lost its memory. */
+/** Stands among them while some may not have noticed yet that Redis has lost its memory, or was away. */
 const amnesia = '?'
 /**
  * A gateway's users, each with the number of their sockets there, followed by `f` if the app is in front on one of
@@ -44,6 +44,7 @@ export function createPresenceLease(
   let hasRenewed = false
   /** Whether Redis may hold something else than was said last: a write has failed. */
   let isInDoubt = false
+  let isReleased = false
 
   async function orDoubt<T>(writes: Promise<T>): Promise<T> {
     try {
@@ -77,8 +78,9 @@ export function createPresenceLease(
   }
 
   return {
-    /** All that is said in one turn goes together. Resolves when Redis knows. */
+    /** All that is said in one turn goes together. Resolves when Redis knows. Once released nothing is left to say. */
     set(userId: UserId, here: UserAtGateway): Promise<void> {
+      if (isReleased) return Promise.resolve()
       fresh.set(userId, here)
       telling ??= new Promise((resolve) => setImmediate(() => resolve(tell())))
       return telling
@@ -90,15 +92,16 @@ export function createPresenceLease(
      */
     async renew(): Promise<void> {
       await telling
-      const [held, gateways] = await Promise.all([
+      const [held, [, lastWordEndsAt = 0]] = await Promise.all([
         redis.pexpire(key, keptMs),
-        redis.zcard(gatewaysKey),
+        redis.zrevrange(gatewaysKey, 0, 0, 'WITHSCORES'),
         redis.pexpire(counted, keptMs),
         redis.zremrangebyscore(gatewaysKey, 0, Date.now() - keptMs),
       ])
       const now = Date.now()
-      // The first that notices speaks for itself alone. Within this time the others have noticed, too.
-      const notice = hasRenewed && gateways === 0 ? [now + holdsMs / 3, amnesia] : []
+      // The first after everybody's word was lost, or has ended with nobody able to renew it, speaks for itself alone.
+      // Within this time the others have spoken, too.
+      const notice = hasRenewed && Number(lastWordEndsAt) < now ? [now + holdsMs / 3, amnesia] : []
       await redis.zadd(gatewaysKey, ...notice, now + holdsMs, gatewayId)
       hasRenewed = true
       const told = tellings
@@ -118,6 +121,7 @@ export function createPresenceLease(
     },
 
     async release(): Promise<void> {
+      isReleased = true
       await telling
       await forgetGateway(redis, gatewayId)
     },
@@ -128,8 +132,8 @@ const textOf = ({ sockets, foreground }: UserAtGateway) => `${sockets}${foregrou
 
 /**
  * Which of these users have a socket on a gateway that is alive, and whether the app is in front on any of their
- * devices. One round trip to find the gateways, one to ask them. Undefined where Redis has just lost its memory, and
- * nothing can be said of anybody.
+ * devices. One round trip to find the gateways, one to ask them. Undefined where Redis has just lost its memory, or is
+ * just back, and nothing can be said of anybody.
  */
 export async function findReach(
   redis: RedisClient,

@@ -1,4 +1,4 @@
-import { AppError } from '@parley/shared/errors'
+import { AppError, type ErrorCode } from '@parley/shared/errors'
 import { closeCodes } from '@parley/shared/protocol'
 
 export const unknownEvent = () => new AppError('unknown_event', 'there is no such event')
@@ -33,10 +33,17 @@ export const tooManyWatched = (most: number) =>
   new AppError('too_large', `a connection watches at most ${most} users`)
 export const tokenExpired = () => new AppError('token_expired', 'access token has expired')
 
+/** Where a connection is closed with one of these its session is over, and what that session is told. */
+const endings: ReadonlyMap<number | undefined, ErrorCode> = new Map([
+  [closeCodes.replaced, 'session_replaced'],
+  [closeCodes.forbidden, 'account_suspended'],
+  [closeCodes.tokenExpired, 'unauthenticated'],
+])
+
+export const isSessionOver = (closeCode: number | undefined) => endings.has(closeCode)
+
 /** What is said to a session that is over, by the code that its connection is closed with; undefined where it may come back as it is. */
 export function sessionOver(closeCode: number | undefined, reason: string): AppError | undefined {
-  if (closeCode === closeCodes.replaced) return new AppError('session_replaced', reason)
-  if (closeCode === closeCodes.forbidden) return new AppError('account_suspended', reason)
-  if (closeCode === closeCodes.tokenExpired) return new AppError('unauthenticated', reason)
-  return undefined
+  const code = endings.get(closeCode)
+  return code && new AppError(code, reason)
 }

@@ -1,8 +1,9 @@
 import { randomUUID as uuid } from 'node:crypto'
 import type { UserId } from '@parley/shared/ids'
 import { createLogger } from '@parley/shared/log'
-import { createPresenceLease, findReach } from '@parley/shared/presence'
-import { openRedis } from '@parley/shared/redis'
+import { createPresenceLease, findReach, listGateways } from '@parley/shared/presence'
+import { openRedis, type RedisClient } from '@parley/shared/redis'
+import type { RedisServer } from '@parley/testing/redis'
 import { expect, vi } from 'vitest'
 import { test } from './fixture.ts'
 
@@ -36,27 +37,38 @@ test('P6 what could not be told of users while Redis was away is told when it is
   own.disconnect()
 })
 
-test('P6 after a Redis has lost everything nobody counts as away before all gateways have said who is there', async ({
-  ownRedis,
-}) => {
-  const redis = openRedis({ url: ownRedis.url }, createLogger('test', { level: 'silent' }))
-  await redis.connect()
-  const [ann, ben] = [uuid() as UserId, uuid() as UserId]
-  const [first, second] = [ann, ben].map((userId) =>
-    createPresenceLease(redis, userId, () => [[userId, { sockets: 1, foreground: true }]], 6_000),
-  )
-  const everybody = new Map([ann, ben].map((userId) => [userId, 'foreground']))
-  await first?.renew()
-  await second?.renew()
-  expect(await findReach(redis, [ann, ben])).toEqual(everybody)
-  await ownRedis.wipe()
-  await first?.renew()
-  expect(await findReach(redis, [ann, ben])).toBeUndefined()
-  await second?.renew()
-  await vi.waitUntil(async () => (await findReach(redis, [ann, ben])) !== undefined)
-  expect(await findReach(redis, [ann, ben])).toEqual(everybody)
-  redis.disconnect()
-})
+const losses = [
+  { what: 'a Redis has lost everything', lose: (_: RedisClient, { wipe }: RedisServer) => wipe() },
+  { what: 'a Redis was away for longer than any word holds', lose: endAllWords },
+]
+
+async function endAllWords(redis: RedisClient): Promise<void> {
+  for (const { gatewayId } of await listGateways(redis))
+    await redis.zadd('parley:gateways', Date.now() - 1, gatewayId)
+}
+
+test.for(losses)(
+  'P6 after $what nobody counts as away before all gateways have said who is there',
+  async ({ lose }, { ownRedis }) => {
+    const redis = openRedis({ url: ownRedis.url }, createLogger('test', { level: 'silent' }))
+    await redis.connect()
+    const [ann, ben] = [uuid() as UserId, uuid() as UserId]
+    const [first, second] = [ann, ben].map((userId) =>
+      createPresenceLease(redis, userId, () => [[userId, { sockets: 1, foreground: true }]], 6_000),
+    )
+    const everybody = new Map([ann, ben].map((userId) => [userId, 'foreground']))
+    await first?.renew()
+    await second?.renew()
+    expect(await findReach(redis, [ann, ben])).toEqual(everybody)
+    await lose(redis, ownRedis)
+    await first?.renew()
+    expect(await findReach(redis, [ann, ben])).toBeUndefined()
+    await second?.renew()
+    await vi.waitUntil(async () => (await findReach(redis, [ann, ben])) !== undefined)
+    expect(await findReach(redis, [ann, ben])).toEqual(everybody)
+    redis.disconnect()
+  },
+)
 
 test('P6 what a Redis that took over had not heard of is told again, also where it knows as many users', async ({
   redis,
@@ -85,4 +97,20 @@ test('P6 what a Redis that took over had not heard of is told again, also where 
   expect(await findReach(redis, [leaving, coming])).toEqual(new Map([[coming, 'background']]))
   await lease.release()
   expect(await keys()).toEqual([])
+})
+
+test('P10 what is told of users by a gateway that has taken its leave stays nowhere', async ({ redis }) => {
+  const gatewayId = `lease-${uuid()}`
+  const [leaving, staying] = [uuid() as UserId, uuid() as UserId]
+  const lease = createPresenceLease(redis, gatewayId, () => [])
+  const tell = () =>
+    Promise.all([
+      lease.set(leaving, { sockets: 0, foreground: false }),
+      lease.set(staying, { sockets: 1, foreground: true }),
+    ])
+  await lease.renew()
+  await tell()
+  await lease.release()
+  await tell()
+  expect((await redis.keys('*')).filter((name) => name.includes(gatewayId))).toEqual([])
 })

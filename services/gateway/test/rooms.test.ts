@@ -228,6 +228,23 @@ test('P9 when orders may have been lost, sockets are put into the rooms of their
   expect(await hears(phone, groupId)).toBe(false)
 })
 
+test('P9 a session that was found ended when messages went away is closed as soon as messages is back', async ({
+  a,
+  issuer,
+  messages,
+}) => {
+  await using gone = await connectClient(a.url, issuer)
+  messages.ended.add(gone.sessionId)
+  const closed = Promise.withResolvers<SessionId[]>()
+  const closeEnded = vi
+    .fn<(sessionIds: SessionId[]) => Promise<void>>(async (sessionIds) => closed.resolve(sessionIds))
+    .mockRejectedValueOnce(new AppError('unavailable', 'restarting'))
+  await using renewal = startRoomRenewal({ ...a.ctx, closeEnded })
+  renewal.all()
+  expect(await closed.promise).toEqual([gone.sessionId])
+  expect(closeEnded).toHaveBeenCalledTimes(2)
+})
+
 test('P9 a group whose order to leave was lost is not heard any more, also where messages was away when Redis was back', async ({
   start,
   issuer,

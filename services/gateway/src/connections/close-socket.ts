@@ -1,4 +1,4 @@
-import { sessionOver } from '../errors.ts'
+import { isSessionOver } from '../errors.ts'
 import type { ChatSocket } from '../realtime.ts'
 
 /** How long the notice before a close may take to be written; a client that does not read is closed without it. */
@@ -17,7 +17,7 @@ export function closeSocket(
 ): void {
   const { conn } = socket
   // What refuses the requests of a session that is over stays, also where the node drains meanwhile.
-  if (!sessionOver(socket.data.closeCode, '')) socket.data.closeCode = code
+  if (!isSessionOver(socket.data.closeCode)) socket.data.closeCode = code
   socket.emit('session:closing', { code, reason })
   if (forGood) socket.disconnect()
   onceWritten(conn, () => {

@@ -1,13 +1,8 @@
 import type { UserId } from '@parley/shared/ids'
-import type { TokenBucket } from '@parley/shared/token-bucket'
 import type { Config } from '../config.ts'
+import type { Buckets } from './user-rates.ts'
 
 const maxKept = 50_000
-
-/** What a user may do so often. */
-export type Rate = 'sends' | 'requests' | 'typing'
-/** Those that were drawn on: who only listens has none. */
-export type Buckets = { [R in Rate]?: TokenBucket }
 
 /**
  * What users who have left drew on, until all of it would be full again: who connects anew goes on with it, and gains

@@ -4,7 +4,8 @@ import { createTokenBucket } from '@parley/shared/token-bucket'
 import type { Identity } from '@parley/shared/tokens'
 import type { Config } from '../config.ts'
 import type { ChatSocket } from '../realtime.ts'
-import { type Buckets, createLeftBuckets, type Rate } from './left-buckets.ts'
+import { createLeftBuckets } from './left-buckets.ts'
+import type { Buckets, Rate } from './user-rates.ts'
 
 export interface UserHere {
   /** Seldom more than one, for which an array takes a third of the memory of a set. */

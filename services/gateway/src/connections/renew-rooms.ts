@@ -21,8 +21,8 @@ export function startRoomRenewal({ log, registry, roomChanges, messages, closeEn
   const inDoubt = new Set<ChatSocket>()
   let lostUntil = -Infinity
 
-  /** The session, if it has ended. */
-  async function renew(socket: ChatSocket): Promise<SessionId | undefined> {
+  /** The socket, if its session has ended. */
+  async function renew(socket: ChatSocket): Promise<ChatSocket | undefined> {
     // Before messages is asked: orders that are lost after that put it back.
     inDoubt.delete(socket)
     if (!socket.connected) return undefined
@@ -32,8 +32,18 @@ export function startRoomRenewal({ log, registry, roomChanges, messages, closeEn
       if (socket.connected) settleRooms(socket.nsp.adapter, socket.id, changes.addTo(conversationIds))
       return undefined
     } catch (cause) {
-      if (hasEnded(cause)) return socket.data.identity.sessionId
+      if (hasEnded(cause)) return socket
       inDoubt.add(socket)
+      throw cause
+    }
+  }
+
+  async function close(ended: ChatSocket[]): Promise<void> {
+    if (ended.length === 0) return
+    try {
+      await closeEnded(ended.map(({ data }) => data.identity.sessionId))
+    } catch (cause) {
+      for (const socket of ended) inDoubt.add(socket)
       throw cause
     }
   }
@@ -43,11 +53,11 @@ export function startRoomRenewal({ log, registry, roomChanges, messages, closeEn
     let failure: PromiseRejectedResult | undefined
     for (let i = 0; i < all.length; i += pageSize) {
       const outcomes = await Promise.allSettled(all.slice(i, i + pageSize).map(renew))
-      failure ??= outcomes.find((outcome) => outcome.status === 'rejected')
       const ended = outcomes.flatMap((outcome) =>
         outcome.status === 'fulfilled' ? (outcome.value ?? []) : [],
       )
-      if (ended.length > 0) await closeEnded(ended)
+      const closed = await Promise.allSettled([close(ended)])
+      failure ??= [...outcomes, ...closed].find((outcome) => outcome.status === 'rejected')
     }
     if (failure) throw failure.reason
   })

@@ -13,8 +13,8 @@ import type { TraceSpan, Tracing } from '@parley/shared/tracing'
 import type { Registry as Metrics } from 'prom-client'
 import { z } from 'zod'
 import { closeSocket } from '../connections/close-socket.ts'
-import type { Rate } from '../connections/left-buckets.ts'
 import type { Registry } from '../connections/registry.ts'
+import type { Rate } from '../connections/user-rates.ts'
 import {
   ackRequired,
   malformed,

@@ -6,8 +6,9 @@ import type { News } from './news.ts'
 interface BurialOptions {
   redis: RedisClient
   leaseMs: number
-  news: News
-  lastSeen: LastSeen
+  news: Pick<News, 'add'>
+  lastSeen: Pick<LastSeen, 'add'>
+  now?: () => number
 }
 
 interface Word {
@@ -21,8 +22,16 @@ interface Word {
  * renewed last. One of the others does it; should that one die on the way, another does it again, which harms nobody.
  * To be called several times in a lease: clocks differ, and who still renews is alive, whenever that lease may end.
  */
-export function createBurial({ redis, leaseMs, news, lastSeen }: BurialOptions): () => Promise<void> {
+export function createBurial({
+  redis,
+  leaseMs,
+  news,
+  lastSeen,
+  now = () => performance.now(),
+}: BurialOptions): () => Promise<void> {
+  const patienceMs = leaseMs * 0.6
   let words = new Map<string, Word>()
+  let lookedAt = now()
 
   async function bury(gatewayId: string, leaseEndedAt: number): Promise<void> {
     if (!(await claimGateway(redis, gatewayId))) return
@@ -35,15 +44,19 @@ export function createBurial({ redis, leaseMs, news, lastSeen }: BurialOptions):
   }
 
   return async () => {
-    const now = performance.now()
-    const before = words
+    const gateways = await listGateways(redis)
+    const heardAt = now()
+    // While Redis was away, or this process, nobody could be heard: silence counts from now on.
+    const before = heardAt - lookedAt > patienceMs ? new Map<string, Word>() : words
+    lookedAt = heardAt
     words = new Map(
-      (await listGateways(redis)).map(({ gatewayId, leaseEndsAt }) => {
+      gateways.map(({ gatewayId, leaseEndsAt }) => {
         const known = before.get(gatewayId)
-        return [gatewayId, known?.leaseEndsAt === leaseEndsAt ? known : { leaseEndsAt, heardAt: now }]
+        return [gatewayId, known?.leaseEndsAt === leaseEndsAt ? known : { leaseEndsAt, heardAt }]
       }),
     )
-    for (const [gatewayId, { leaseEndsAt, heardAt }] of words)
-      if (leaseEndsAt < Date.now() && now - heardAt > leaseMs * 0.6) await bury(gatewayId, leaseEndsAt)
+    for (const [gatewayId, word] of words)
+      if (word.leaseEndsAt < Date.now() && heardAt - word.heardAt > patienceMs)
+        await bury(gatewayId, word.leaseEndsAt)
   }
 }

@@ -1,7 +1,4 @@
-import { promises as fs } from 'node:fs'
-import path from 'node:path'
 import { CamelCasePlugin, Kysely, PostgresDialect } from 'kysely'
-import { FileMigrationProvider, Migrator } from 'kysely/migration'
 import { Pool, TypeOverrides, types } from 'pg'
 import type { Logger } from './log.ts'
 import { PreparingClient } from './preparing-client.ts'
@@ -66,37 +63,5 @@ export function queryBuilder<Database>(pool: Pool): Kysely<Database> {
     dialect: new PostgresDialect({ pool }),
     // Without this option the plugin also renames keys inside jsonb values.
     plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })],
-  })
-}
-
-export interface Migrations {
-  folder: string
-  schema: string
-}
-
-/** Brings a schema to its newest version, or throws with the database as it was. Safe to run from many places at once. */
-export async function migrateToLatest(pool: Pool, migrations: Migrations): Promise<string[]> {
-  const { error, results } = await migratorOf(pool, migrations).migrateToLatest()
-  if (error) throw new Error('migration failed', { cause: error })
-  return (results ?? []).map(({ migrationName }) => migrationName)
-}
-
-/** The same up to one migration, for tests of what a later one does to an earlier release. */
-export async function migrateTo(pool: Pool, migrations: Migrations, name: string): Promise<void> {
-  const { error } = await migratorOf(pool, migrations).migrateTo(name)
-  if (error) throw new Error('migration failed', { cause: error })
-}
-
-/** The names of the migrations that this release has and the database has not. Changes nothing. */
-export async function listPendingMigrations(pool: Pool, migrations: Migrations): Promise<string[]> {
-  const all = await migratorOf(pool, migrations).getMigrations()
-  return all.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name)
-}
-
-function migratorOf(pool: Pool, { folder, schema }: Migrations): Migrator {
-  return new Migrator({
-    db: new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }),
-    provider: new FileMigrationProvider({ fs, path, migrationFolder: folder }),
-    migrationTableSchema: schema,
   })
 }

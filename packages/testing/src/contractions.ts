@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Migrations, migrateTo } from '@parley/shared/postgres'
+import { type Migrations, migrateTo } from '@parley/shared/migrations'
 import type { Pool } from 'pg'
 
 interface Column {

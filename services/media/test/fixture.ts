@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { SessionId } from '@parley/shared/ids'
 import { createLogger } from '@parley/shared/log'
-import { openPool } from '@parley/shared/postgres'
 import { openRpc } from '@parley/shared/rpc-client'
 import { startInternalPeer } from '@parley/testing/internal-peer'
 import { createDatabase } from '@parley/testing/postgres'
@@ -12,7 +11,7 @@ import { startPrivateRedis } from '@parley/testing/redis'
 import { startTokenIssuer } from '@parley/testing/token-issuer'
 import { test as base, inject } from 'vitest'
 import { type Config, loadConfig } from '../src/config.ts'
-import { migrateToLatest } from '../src/db/database.ts'
+import { migrate } from '../src/db/database.ts'
 import { startMedia } from '../src/service.ts'
 import { createClient } from './client.ts'
 
@@ -87,7 +86,7 @@ export const test = base
       STORAGE_FS_PATH: directory,
       LINK_SECRET: randomUUID(),
     })
-    await migrate(config)
+    await migrate(config.database, createLogger('media', { level: 'silent' }))
     return config
   })
   .extend('service', { scope: 'file' }, async ({ config }, { onCleanup }) => {
@@ -107,9 +106,3 @@ export const test = base
     onCleanup(() => rpc[Symbol.asyncDispose]())
     return rpc
   })
-
-export async function migrate(config: Config): Promise<void> {
-  const pool = openPool(config.database, createLogger('media', { level: 'silent' }))
-  await migrateToLatest(pool)
-  await pool.end()
-}

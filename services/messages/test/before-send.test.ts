@@ -83,6 +83,32 @@ const test = base.extend('asking', async ({ config }, { onCleanup }) => {
   }
 })
 
+/** Keeps messages of a conversation from being committed. */
+async function holdCommits({ ctx }: Awaited<ReturnType<typeof startMessages>>, conversationId: unknown) {
+  const client = await ctx.pool.connect()
+  await client.query('begin')
+  await client.query('select from conversation where conversation_id = $1 for update', [conversationId])
+  return {
+    untilOneWaits: () =>
+      vi.waitUntil(async () => {
+        const { rows } = await client.query(
+          `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+        )
+        return rows.length > 0
+      }),
+    release: () => client.query('commit'),
+    // Before the service is closed, which waits for its connections.
+    async [Symbol.asyncDispose]() {
+      client.release(true)
+    },
+  }
+}
+
+async function countVerdicts({ ctx }: Awaited<ReturnType<typeof startMessages>>, verdict: string) {
+  const metric = await ctx.metrics.getSingleMetric('parley_before_send_verdicts_total')?.get()
+  return metric?.values.find(({ labels }) => labels['verdict'] === verdict)?.value ?? 0
+}
+
 const logOf = async (api: Api, who: Person, id: unknown) =>
   (await api.get(`/v1/conversations/${String(id)}/entries`, who.token)).body['entries'] as unknown as Entry[]
 
@@ -158,37 +184,80 @@ describe('a before-send hook', () => {
     expect(hook.requests.length).toBe(asked)
   })
 
-  test('P2 a repeat that is asked about while the first is being stored is that message, whatever is said of it', async ({
+  test('P2 a repeat that comes while the first is being stored is that message, and is not asked about', async ({
     asking,
   }) => {
-    const { hook, service, say } = await asking('closed', { deadlineMs: 20_000 })
+    const { hook, service, api, ada, say } = await asking('closed')
     const { body } = await say('opens the conversation')
-    const client = await service.ctx.pool.connect()
-    // Before the service is closed, which waits for its connections.
-    using _ = { [Symbol.dispose]: () => client.release(true) }
-    await client.query('begin')
-    await client.query('select from conversation where conversation_id = $1 for update', [
-      body['conversationId'],
+    await using held = await holdCommits(service, body['conversationId'])
+    const draft = { clientMessageId: uuid() }
+    hook.answer = vetoBad
+    const storing = say('good', draft)
+    await held.untilOneWaits()
+    const asked = hook.requests.length
+    const repeating = say('bad', draft)
+    await vi.waitUntil(async () => (await countVerdicts(service, 'known')) === 1)
+    await held.release()
+    const stored = await storing
+    expect(stored.status).toBe(201)
+    expect((await repeating).body).toEqual(stored.body)
+    expect(hook.requests.length).toBe(asked)
+    expect((await logOf(api, ada, body['conversationId'])).map(({ content }) => content['text'])).toEqual([
+      'opens the conversation',
+      'good',
     ])
+  })
+
+  test('P2 a repeat that another instance asks about while the first is being stored is that message, whatever is said of it', async ({
+    asking,
+    config,
+  }) => {
+    const { hook, service, ada, bob, say } = await asking('closed')
+    const { body } = await say('opens the conversation')
+    await using other = await startMessages({
+      ...config,
+      beforeSend: { url: hook.url, secrets: [secret], failure: 'closed', deadlineMs: 20_000, concurrency: 4 },
+    })
+    await using held = await holdCommits(service, body['conversationId'])
     const draft = { clientMessageId: uuid() }
     const storing = say('good', draft)
-    await vi.waitUntil(async () => {
-      const { rows } = await client.query(
-        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      )
-      return rows.length > 0
-    })
+    await held.untilOneWaits()
     let veto: (() => void) | undefined
     hook.answer = (_, response) => {
       veto = () => void response.end(JSON.stringify({ verdicts: [{ allow: false }] }))
     }
-    const repeating = say('good', draft)
+    const message = { ...draft, to: { userId: bob.userId }, type: 'text', content: { text: 'good' } }
+    const repeating = createApi(other.url).post('/v1/messages', message, ada.token)
     await vi.waitUntil(() => veto, { timeout: 10_000 })
-    await client.query('commit')
+    await held.release()
     const stored = await storing
     veto?.()
     expect(await repeating).toMatchObject({ status: 201, body: stored.body })
     expect((await say('good', draft)).body).toEqual(stored.body)
+    expect([await countVerdicts(other, 'vetoed'), await countVerdicts(other, 'known')]).toEqual([1, 0])
+  })
+
+  test('P2 a send and its repeat in one question are one message where one of them is allowed', async ({
+    asking,
+  }) => {
+    const { hook, api, ada, say } = await asking('closed')
+    let release: (() => void) | undefined
+    hook.answer = (_, response) => {
+      hook.answer = (messages) => messages.map((_message, i) => ({ allow: i === 1 }))
+      release = () => void response.end(JSON.stringify({ verdicts: [{ allow: true }] }))
+    }
+    const opening = say('opens the conversation')
+    await vi.waitUntil(() => release, { timeout: 10_000 })
+    const draft = { clientMessageId: uuid() }
+    const both = [say('good', draft), say('good', draft)]
+    // A read that is answered after them has come in after them.
+    await Promise.all([api.get('/v1/me', ada.token), api.get('/v1/me', ada.token)])
+    release?.()
+    expect((await opening).status).toBe(201)
+    const [one, another] = await Promise.all(both)
+    expect(hook.requests.map(({ messages }) => messages.length)).toEqual([1, 2])
+    expect(one?.status).toBe(201)
+    expect(another?.body).toEqual(one?.body)
   })
 
   test('puts its own ext in the place of the sender’s', async ({ asking }) => {

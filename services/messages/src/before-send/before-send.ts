@@ -12,6 +12,7 @@ import type { PreparedSend } from '../messages/prepared-send.ts'
 import { openHook } from './ask-hook.ts'
 import { createBreaker } from './breaker.ts'
 import { createHookMetrics } from './hook-metrics.ts'
+import { createSendings, type Sending } from './sendings.ts'
 import * as store from './store.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -28,7 +29,7 @@ export interface AskedEdit {
   content: Record<string, unknown>
 }
 
-type Question = { kind: 'send'; send: PreparedSend } | { kind: 'edit'; edit: AskedEdit }
+type Question = { kind: 'send'; send: PreparedSend; sending: Sending } | { kind: 'edit'; edit: AskedEdit }
 
 interface BeforeSendOptions {
   config: NonNullable<Config['beforeSend']>
@@ -41,23 +42,29 @@ interface BeforeSendOptions {
  * Asks the operator's hook before a message is stored (ADR 20). Nothing is held meanwhile, no lock, transaction or
  * lane of the committer. Questions of a conversation go one after the other, many of them in one request, so messages
  * keep their order; conversations share a bounded number of requests. A send that was stored, or refused, gets that
- * answer again without a question.
+ * answer again without a question, and what is being stored is not asked about once more.
  */
 export function createBeforeSend({ config, log, db, registry }: BeforeSendOptions) {
   const opened = new AsyncDisposableStack()
   const hook = opened.use(openHook({ ...config, connections: config.concurrency }))
   const breaker = createBreaker()
   const metrics = createHookMetrics(registry, breaker)
+  const share = createSendings()
   const lanes = Array.from({ length: config.concurrency }, () =>
     createBatcher<Question, Verdict>({ maxBatch, maxQueued: maxQueuedPerLane, run: judge }),
   )
 
   async function judge(questions: Question[]): Promise<(Verdict | AppError)[]> {
-    const before = await answeredBefore(questions)
+    const repeats = questions.filter(isAllowed)
+    const before = await answeredBefore(questions.filter((question) => !isAllowed(question)))
+    for (const question of repeats) before.set(question, { allow: true })
+    metrics.verdicts.inc({ verdict: 'known' }, before.size)
     const open = questions.filter((question) => !before.has(question))
     const verdicts = open.length > 0 ? await askHook(open) : []
     const said = new Map(open.map((question, i) => [question, verdicts[i] ?? unchecked()]))
-    // What was being stored when its repeat came may be stored by now.
+    for (const [question, verdict] of said) noteAllowed(question, verdict)
+    for (const question of open.filter(isAllowed)) said.set(question, { allow: true })
+    // What another instance was storing when its repeat came may be stored by now.
     for (const [question, answer] of await answeredBefore(open.filter((one) => isVeto(said.get(one)))))
       said.set(question, answer)
     await remember(said)
@@ -77,7 +84,6 @@ export function createBeforeSend({ config, log, db, registry }: BeforeSendOption
       if (sent) known.set(question, { allow: true })
       else if (reason !== null) known.set(question, { allow: false, reason })
     }
-    metrics.verdicts.inc({ verdict: 'known' }, known.size)
     return known
   }
 
@@ -110,12 +116,11 @@ export function createBeforeSend({ config, log, db, registry }: BeforeSendOption
     if (vetoes.length > 0) await store.insertVetoes(db, vetoes)
   }
 
-  async function ask(conversationId: string, question: Question): Promise<Extract<Verdict, { allow: true }>> {
+  async function ask(conversationId: string, question: Question): Promise<void> {
     const lane = lanes[laneOf(conversationId, lanes.length)]
     if (!lane) throw new Error('there are no lanes')
     const verdict = await lane.add(question)
     if (!verdict.allow) throw vetoed(verdict.reason)
-    return verdict
   }
 
   opened.use(
@@ -125,15 +130,18 @@ export function createBeforeSend({ config, log, db, registry }: BeforeSendOption
   )
 
   return {
-    /** The send as it may be stored. Errors: `vetoed`; `unavailable` where no verdict means no; `overloaded`. */
-    async checkSend(send: PreparedSend): Promise<PreparedSend> {
-      const { ext } = await ask(send.conversationId, { kind: 'send', send })
-      return ext ? { ...send, ext } : send
+    /**
+     * What `commit` makes of the send as it may be stored: a repeat commits what was allowed, whatever it says itself.
+     * Errors: `vetoed`; `unavailable` where no verdict means no; `overloaded`.
+     */
+    storeIfAllowed<T>(send: PreparedSend, commit: (allowed: PreparedSend) => Promise<T>): Promise<T> {
+      return share(send, async (sending) => {
+        await ask(send.conversationId, { kind: 'send', send, sending })
+        return commit(sending.allowed ? { ...sending.allowed, span: send.span } : send)
+      })
     },
     /** Errors: the same. */
-    async checkEdit(edit: AskedEdit): Promise<void> {
-      await ask(edit.conversationId, { kind: 'edit', edit })
-    },
+    checkEdit: (edit: AskedEdit): Promise<void> => ask(edit.conversationId, { kind: 'edit', edit }),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
@@ -142,6 +150,14 @@ export type BeforeSend = ReturnType<typeof createBeforeSend>
 
 const isVeto = (verdict: Verdict | AppError | undefined): verdict is Extract<Verdict, { allow: false }> =>
   verdict !== undefined && !(verdict instanceof AppError) && !verdict.allow
+
+const isAllowed = (question: Question) => question.kind === 'send' && question.sending.allowed !== undefined
+
+function noteAllowed(question: Question, verdict: Verdict | AppError): void {
+  if (question.kind === 'edit' || verdict instanceof AppError || !verdict.allow) return
+  const { send, sending } = question
+  sending.allowed ??= verdict.ext ? { ...send, ext: verdict.ext } : send
+}
 
 /** What a hook is told: what others would see, and of whom. */
 function told(question: Question): object {

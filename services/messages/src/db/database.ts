@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { Logger } from '@parley/shared/log'
-import { listPendingMigrations, migrateToLatest, openPool, queryBuilder } from '@parley/shared/postgres'
+import { listPendingMigrations, migrateToLatest } from '@parley/shared/migrations'
+import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { sql } from 'kysely'
 import type { Pool } from 'pg'
 
@@ -10,7 +11,7 @@ const migrations = { folder: path.join(import.meta.dirname, 'migrations'), schem
 
 /** Brings the schema to the newest version; the names of the migrations that were applied. */
 export function migrate(database: { url: string }, log: Logger): Promise<string[]> {
-  return withPool(database, log, (pool) => migrateToLatest(pool, migrations))
+  return migrateToLatest(database, migrations, log)
 }
 
 /** The names of the migrations that are still to be applied. */

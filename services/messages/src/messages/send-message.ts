@@ -49,7 +49,8 @@ export async function sendMessage(
   }
   const { beforeSend } = ctx
   // What the operator's own back end sends, it need not be asked about.
-  return ctx.committer.commit(beforeSend && !byOperator ? await beforeSend.checkSend(send) : send)
+  if (!beforeSend || byOperator) return ctx.committer.commit(send)
+  return beforeSend.storeIfAllowed(send, ctx.committer.commit)
 }
 
 /** Each send by itself: one that fails leaves the others alone. Those that ask nobody keep the order in which they are here. */

@@ -2,7 +2,8 @@ import { type Kysely, sql } from 'kysely'
 
 /**
  * Who came late or cleared a log, and who deleted what for themselves, by conversation: an edit asks for one of them while
- * nobody can send. Neither index has anything of most members, and no receipt changes what they are made of.
+ * nobody can send. The first has hardly anybody of groups that show newcomers everything, and nearly everybody of those that show
+ * what came since they joined. No receipt changes what either is made of.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`

@@ -23,16 +23,24 @@ export const uploadLengthRequired = () =>
   new AppError('invalid_request', 'upload-length must say how many bytes there will be')
 export const uploadBusy = () =>
   new AppError('unavailable', 'another request still writes to this upload', { retryAfterMs: 1_000 })
+export const offsetDiffers = () =>
+  new AppError('conflict', 'these bytes do not begin where the upload stands; ask where that is')
 export const quotaExceeded = (quotaBytes: number) =>
   new AppError('too_large', `all your uploads together hold at most ${quotaBytes} bytes`)
 export const tooManyForms = () =>
-  new AppError('overloaded', 'too many forms arrive at once; ask for a ticket, or come back', {
+  new AppError(
+    'overloaded',
+    'too many forms arrive at once, or too many of yours; ask for a ticket, or come back',
+    {
+      retryAfterMs: 2_000,
+    },
+  )
+export const tooManyWrites = () =>
+  new AppError('overloaded', 'too many resumable uploads arrive at once, or too many of yours', {
     retryAfterMs: 2_000,
   })
-export const tooManyWrites = () =>
-  new AppError('overloaded', 'too many resumable uploads arrive at once', { retryAfterMs: 2_000 })
 export const formBroken = (cause: unknown) =>
-  new AppError('invalid_request', 'the form cannot be read, or broke off', { cause })
+  new AppError('invalid_request', 'the form cannot be read, has too many fields, or broke off', { cause })
 export const noFile = () => new AppError('invalid_request', 'a form with one file in it is asked for')
 export const oneFileOnly = () =>
   new AppError('invalid_request', 'a form brings one file; send each in a form of its own')

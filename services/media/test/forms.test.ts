@@ -63,13 +63,50 @@ test('a form with two files is refused as a whole, and nothing of it is kept', a
   expect(rows).toHaveLength(0)
 })
 
-test('a file in a form may be followed by fields', async ({ post }) => {
+const head = '--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+const nothing = () => new File([], '')
+const many = (count: number) => Array.from({ length: count }, (_, i) => [`field ${i}`, 'hello'] as const)
+
+test.for([
+  { what: 'many fields', late: many(60) },
+  { what: 'an input that was left empty', late: [['more', nothing()] as const] },
+  { what: 'a field of any name', late: [['constructor', 'hello'] as const] },
+])('a file in a form may be followed by $what', async ({ late }, { post }) => {
   const form = formOf(Buffer.from('hello'), 'text/plain', 'a.txt')
-  form.append('caption', 'hello')
-  expect((await post(form)).status).toBe(201)
+  for (const [name, value] of late) form.append(name, value)
+  const { status, body } = await post(form)
+  expect(status).toBe(201)
+  expect(body).toMatchObject({ fileName: 'a.txt', sizeBytes: 5 })
 })
 
-const head = '--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+test.for([
+  { what: 'broken', json: '{"a":' },
+  { what: 'long', json: JSON.stringify('x'.repeat(2_000)) },
+])(
+  'a file in a form may be followed by JSON that is $what, as nobody reads it',
+  async ({ json }, { post }) => {
+    const field = `Content-Disposition: form-data; name="j"\r\nContent-Type: application/json\r\n\r\n${json}`
+    const type = { 'content-type': 'multipart/form-data; boundary=B' }
+    expect((await post(`${head}hello\r\n--B\r\n${field}\r\n--B--\r\n`, type)).status).toBe(201)
+  },
+)
+
+test('a file in a form may come behind an input that was left empty', async ({ post }) => {
+  const form = new FormData()
+  form.append('first', nothing())
+  form.append('second', new Blob(['hello']), 'a.txt')
+  const { status, body } = await post(form)
+  expect(status).toBe(201)
+  expect(body).toMatchObject({ fileName: 'a.txt', sizeBytes: 5 })
+})
+
+test('a form with more fields than anybody needs is refused with invalid_request', async ({ post }) => {
+  const form = formOf(Buffer.from('hello'), 'text/plain', 'a.txt')
+  for (const [name, value] of many(65)) form.append(name, value)
+  const { status, body } = await post(form)
+  expect(status).toBe(400)
+  expect(body).toMatchObject({ error: { code: 'invalid_request', message: expect.stringContaining('form') } })
+})
 
 test.for([
   {

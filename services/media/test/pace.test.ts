@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect } from 'vitest'
-import { demandPace } from '../src/uploads/resumable/demand-pace.ts'
+import { demandPace } from '../src/uploads/demand-pace.ts'
 import { test as base } from './fixture.ts'
 
 const pace = { everyMs: 50, leastBytes: 10_000 }

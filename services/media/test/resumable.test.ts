@@ -4,21 +4,21 @@ import { request } from 'node:http'
 import path from 'node:path'
 import { Readable } from 'node:stream'
 import type { MediaId } from '@parley/shared/ids'
-import { Upload as StoredUpload } from '@tus/server'
 import { sql } from 'kysely'
 import { Upload } from 'tus-js-client'
 import { describe, expect } from 'vitest'
 import type { Config } from '../src/config.ts'
 import { findMedia } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
-import { newKey } from '../src/storage/storage.ts'
+import { storePatience } from '../src/storage/s3-client.ts'
 import { requestDeadlineMs } from '../src/uploads/request-deadline.ts'
-import { boundWrites } from '../src/uploads/resumable/bound-writes.ts'
 import { createClient } from './client.ts'
 import { test as base } from './fixture.ts'
 import { phonePhoto } from './images.ts'
 
 const chunkSize = 4_096
+/** A request begins, and then the store may be asked three times to put an upload together. */
+const lastWriteMs = requestDeadlineMs + 3 * storePatience.copySilentMs
 
 type Client = ReturnType<typeof createClient>
 
@@ -89,14 +89,10 @@ function create(endpoint: string, ann: Client, length: number, filetype = 'text/
   return ask('POST', endpoint, ann, { 'upload-length': length, 'upload-metadata': metadata })
 }
 
+const offsetBytes = { 'content-type': 'application/offset+octet-stream' }
+
 const patch = (url: string, ann: Client, offset: number, bytes: Buffer) =>
-  ask(
-    'PATCH',
-    url,
-    ann,
-    { 'upload-offset': offset, 'content-type': 'application/offset+octet-stream' },
-    bytes,
-  )
+  ask('PATCH', url, ann, { 'upload-offset': offset, ...offsetBytes }, bytes)
 
 describe('P8 a resumable upload', () => {
   test('A6.4 is taken up where it broke off, after a restart of the service too, and ends as any other', async ({
@@ -135,6 +131,16 @@ describe('P8 a resumable upload', () => {
     expect(head.headers.get('upload-offset')).toBe('5')
     expect((await ann.look(mediaIdIn(url))).body.status).toBe('ready')
     expect((await ann.download(mediaIdIn(url))).bytes.toString()).toBe('hello')
+  })
+
+  test('is complete when it was created with all of its bytes', async ({ run }) => {
+    await using service = await run()
+    const { ann, endpoint } = service
+    const headers = { 'upload-length': 5, ...offsetBytes }
+    const created = await ask('POST', endpoint, ann, headers, Buffer.from('hello'))
+    expect(created.status).toBe(201)
+    const mediaId = mediaIdIn(created.headers.get('location') ?? '')
+    expect((await ann.download(mediaId)).bytes.toString()).toBe('hello')
   })
 
   test('is refused at its end when its content is not what was declared', async ({ run }) => {
@@ -220,6 +226,38 @@ describe('of a resumable upload', () => {
     },
   )
 
+  test('P8 that was to be created with bytes and broke off among them no ticket stays, and with none of them it does', async ({
+    run,
+  }) => {
+    await using service = await run()
+    const { ann, endpoint, ctx } = service
+    const whole = await ask('POST', endpoint, ann, { 'upload-length': 5, ...offsetBytes }, Buffer.from('he'))
+    expect(whole.headers.get('upload-offset')).toBe('2')
+    const broken = request(endpoint, {
+      method: 'POST',
+      headers: {
+        ...bearer(ann),
+        ...offsetBytes,
+        'tus-resumable': '1.0.0',
+        'upload-length': 10,
+        'content-length': 10,
+      },
+    })
+    broken.on('error', () => {}).write('hello')
+    const left = async () => {
+      const { rows } = await sql<{ incomingKey: string; sizeBytes: string }>`
+        select incoming_key, size_bytes from media where owner_id = ${ann.userId} order by size_bytes`.execute(
+        ctx.db,
+      )
+      return rows
+    }
+    const store = ctx.storage.resumable(60)
+    const arrived = async () => (await store.getUpload((await left())[1]?.incomingKey ?? '')).offset
+    await expect.poll(() => arrived().catch(() => undefined)).toBe(5)
+    broken.destroy()
+    await expect.poll(async () => (await left()).map(({ sizeBytes }) => Number(sizeBytes))).toEqual([5])
+  })
+
   test('metadata that is none, a length that comes later and an offset that is wrong are refused', async ({
     run,
   }) => {
@@ -257,24 +295,42 @@ describe('of a resumable upload', () => {
     })
   })
 
-  test('P8 bytes come for a few at once, and the next one is told to come back', async ({ run }) => {
-    await using service = await run()
-    const store = boundWrites(service.ctx.storage.resumable(60), 2)
+  test('P8 bytes come for a few of one user at once, the next one is told to come back, and others have their own', async ({
+    run,
+    config,
+    signIn,
+  }) => {
+    await using service = await run({ uploads: { ...config.uploads, maxPending: 20 } })
+    const { ann, endpoint, ctx } = service
     const start = async () => {
-      const [id, bytes] = [newKey('tus'), new Readable({ read() {} })]
-      await store.create(new StoredUpload({ id, size: 10, offset: 0 }))
-      return { bytes, written: store.write(bytes, id, 0) }
+      const { headers } = await create(endpoint, ann, 10)
+      const url = `${endpoint}/${mediaIdIn(headers.get('location') ?? '')}`
+      const key = (await findMedia(ctx.db, mediaIdIn(url) as MediaId))?.incomingKey ?? ''
+      return { url, key }
     }
-    const [first, second] = [await start(), await start()]
-    await expect((await start()).written).rejects.toMatchObject({ code: 'overloaded', retryAfterMs: 2_000 })
-    first.bytes.push('hello')
-    first.bytes.push(null)
-    expect(await first.written).toBe(5)
-    const next = await start()
-    for (const { bytes, written } of [second, next]) {
-      bytes.push(null)
-      expect(await written).toBe(0)
+    const store = ctx.storage.resumable(60)
+    const sending = []
+    for (let i = 0; i < 8; i++) {
+      const { url, key } = await start()
+      const headers = { 'tus-resumable': '1.0.0', 'upload-offset': 0, 'content-length': 10 }
+      const sent = request(url, { method: 'PATCH', headers: { ...bearer(ann), ...offsetBytes, ...headers } })
+      sent.on('error', () => {}).write('hello')
+      sending.push({ sent, url })
+      await expect.poll(async () => (await store.getUpload(key)).offset).toBe(5)
     }
+    const { url } = await start()
+    const refused = await patch(url, ann, 0, Buffer.from('hello'))
+    expect(refused.status).toBe(503)
+    expect(await refused.json()).toMatchObject({ error: { code: 'overloaded', retryAfterMs: 2_000 } })
+    const atOnce = { 'upload-length': 5, ...offsetBytes }
+    expect((await ask('POST', endpoint, ann, atOnce, Buffer.from('hello'))).status).toBe(503)
+    expect((await create(endpoint, ann, 5)).status).toBe(201)
+    const bob = await signIn()
+    expect((await ask('POST', endpoint, bob, atOnce, Buffer.from('hello'))).status).toBe(201)
+
+    sending[0]?.sent.end(' you!')
+    await expect.poll(async () => (await patch(url, ann, 0, Buffer.from('hello'))).status).toBe(204)
+    for (const { sent } of sending) sent.destroy()
   })
 
   test('P9 somebody else’s and none at all are answered alike, and nobody without a token', async ({
@@ -321,9 +377,9 @@ describe('of a resumable upload', () => {
           ctx.db,
         )
       }
-      // A request that brings bytes may still be under way.
+      // A request that brings bytes may still be under way, and then the store may put them together.
       const kept = await sql`
-        select 1 from doomed_object where key = ${key} and due_at > now() + ${requestDeadlineMs} * interval '1 ms'`.execute(
+        select 1 from doomed_object where key = ${key} and due_at > now() + ${lastWriteMs} * interval '1 ms'`.execute(
         ctx.db,
       )
       expect(kept.rows).toHaveLength(1)

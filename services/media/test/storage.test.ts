@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import { testDownloadLinks } from './storage/download-links.ts'
 import { onFs, onS3 } from './storage/drivers.ts'
 import { testStoreFaults } from './storage/faults.ts'
+import { testLostLockOnS3 } from './storage/lost-lock-on-s3.ts'
 import { testObjects } from './storage/objects.ts'
 import { testServiceOnS3 } from './storage/on-s3.ts'
 import { testPieces } from './storage/pieces.ts'
@@ -22,6 +23,7 @@ describe.for([
 describe('the service on S3', () => {
   testServiceOnS3()
   testResumableOnS3(onS3)
+  testLostLockOnS3(onS3)
 })
 
 describe('while the store fails', () => {

@@ -53,3 +53,9 @@ export function s3ClientConfig(
 export function statusOf(cause: unknown): number | undefined {
   return (cause as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
 }
+
+/** What the store would say again to the same request. One that is away, slow or failing comes back. */
+export function isRefusal(cause: unknown): boolean {
+  const status = statusOf(cause)
+  return status !== undefined && status < 500 && status !== 429
+}

@@ -101,4 +101,17 @@ export function createS3Parts({
   }
 }
 
+/** Of what was put side by side one part may be missing. */
+export const hasHole = (parts: Part[]) => parts.some(({ PartNumber }, i) => PartNumber !== i + 1)
+
+export const bytesIn = (parts: Part[]) => parts.reduce((sum, { Size = 0 }) => sum + Size, 0)
+
+/**
+ * What the object of a rest says: behind how many parts its bytes belong. Whoever has lost the lock of an upload may put
+ * a rest while another puts the part that belongs there. A rest of an earlier release says nothing.
+ */
+export const tailBehind = (count: number) => ({ behind: String(count) })
+export const isBehind = (metadata: Record<string, string> | undefined, count: number) =>
+  (metadata?.['behind'] ?? String(count)) === String(count)
+
 export type S3Parts = ReturnType<typeof createS3Parts>

@@ -4,7 +4,7 @@ import { ERRORS } from '@tus/server'
 import { mediaNotFound } from '../errors.ts'
 import { createS3Appender } from './s3-append.ts'
 import { statusOf } from './s3-client.ts'
-import type { S3Parts } from './s3-parts.ts'
+import { hasHole, isBehind, type S3Parts } from './s3-parts.ts'
 import { resumableExtensions } from './storage.ts'
 
 const maxRemembered = 1_000
@@ -20,7 +20,7 @@ interface ResumableOptions {
 /** Gathers resumable uploads as multipart uploads, with what is known of each beside it, under `<key>.info`. */
 export function openResumable({ client, parts, bucket, config, ttlSeconds }: ResumableOptions): S3Store {
   const cache = createBoundedCache()
-  const store = new S3Store({
+  const store = new GatheringStore({
     // Older stores refuse tags; the sweep removes what was given up.
     useTags: false,
     expirationPeriodInMilliseconds: ttlSeconds * 1_000,
@@ -56,6 +56,26 @@ export function openResumable({ client, parts, bucket, config, ttlSeconds }: Res
     return reached
   }
   return store
+}
+
+class GatheringStore extends S3Store {
+  /** With a hole an upload counts as gone: what comes next would be taken for what belongs there. */
+  protected override async retrieveParts(id: string, after?: string) {
+    const parts = await super.retrieveParts(id, after)
+    if (after === undefined && hasHole(parts)) throw mediaNotFound()
+    return parts
+  }
+
+  protected override async getIncompletePartSize(id: string) {
+    const tail = new HeadObjectCommand({ Bucket: this.bucket, Key: `${id}.part` })
+    const found = await this.client.send(tail).catch((cause: unknown) => {
+      if (statusOf(cause) === 404) return undefined
+      throw cause
+    })
+    if (!found) return undefined
+    const { length } = await this.retrieveParts(id)
+    return isBehind(found.Metadata, length) ? found.ContentLength : undefined
+  }
 }
 
 /** The store forgets an upload only when it is complete; the oldest of those that were given up must go too. */

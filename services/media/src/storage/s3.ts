@@ -12,9 +12,10 @@ import {
 } from '@aws-sdk/client-s3'
 import { createPresignedPost } from '@aws-sdk/s3-presigned-post'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
+import { AppError } from '@parley/shared/errors'
 import type { S3Config } from '../config.ts'
 import { storageUnavailable } from '../errors.ts'
-import { openS3Client, s3ClientConfig, statusOf, storePatience } from './s3-client.ts'
+import { isRefusal, openS3Client, s3ClientConfig, statusOf, storePatience } from './s3-client.ts'
 import { createS3Parts } from './s3-parts.ts'
 import { openResumable } from './s3-resumable.ts'
 import { type FormLink, isIn, type Storage, type UploadTerms } from './storage.ts'
@@ -193,9 +194,7 @@ async function optional<T>(sent: Promise<T>): Promise<T | 'absent' | 'empty'> {
   }
 }
 
-/** A store that is away, slow or failing comes back; a refusal of what we asked is a defect and stays one. */
+/** A refusal of what we asked is a defect and stays one; and what was already said in our words stays as it is. */
 function asUnavailable(cause: unknown): never {
-  const status = statusOf(cause)
-  if (status === undefined || status >= 500 || status === 429) throw storageUnavailable(cause)
-  throw cause
+  throw cause instanceof AppError || isRefusal(cause) ? cause : storageUnavailable(cause)
 }

@@ -6,8 +6,8 @@ import { removePending } from '../media/store.ts'
 import { isIn } from '../storage/storage.ts'
 import { requestDeadlineMs } from './request-deadline.ts'
 
-/** Longer than a request that is under way still writes: until its end, and then what it has. */
-const lastWriteMs = requestDeadlineMs + 5 * 60_000
+/** Longer than a request that is under way still writes: until its end, then what it has, and then it has the store put all together. */
+const lastWriteMs = requestDeadlineMs + 3_600_000
 
 /** Gives a ticket back that was not completed. What has arrived is removed, once nobody can write there any more. */
 export async function abandonUpload(

@@ -14,37 +14,42 @@ import type { Context } from '../context.ts'
 import { formBroken, noFile, oneFileOnly, tooManyForms, uploadTooLarge } from '../errors.ts'
 import { mediaObject } from '../media/media-object.ts'
 import { completeUpload } from './complete-upload.ts'
+import { demandPace } from './demand-pace.ts'
 import { openTicket } from './open-ticket.ts'
+import { createPlaces } from './places.ts'
 import { requestDeadlineMs } from './request-deadline.ts'
 import { withdrawTicket } from './withdraw-ticket.ts'
 
 /** Each may hold as many bytes in the temporary directory as an upload may have. */
-const maxAtOnce = 16
+const forms = { inAll: 16, ofOne: 8 }
+const maxFields = 64
 
 /** Ticket, bytes and completion in one request, for clients that can send a form and nothing more. */
 export function formRoutes(app: HttpApp, ctx: Context): void {
   const { maxBytes } = ctx.config.uploads
   app.server.requestTimeout = requestDeadlineMs
-  let arriving = 0
+  const places = createPlaces(forms, tooManyForms)
 
   void app.register(async (scope) => {
     await scope.register(multipart, {
-      limits: { files: 1, fields: 4, parts: 5, fieldSize: 1_024, headerPairs: 16, fileSize: maxBytes },
+      limits: {
+        fields: maxFields,
+        parts: maxFields + 1,
+        fieldSize: 1_024,
+        headerPairs: 16,
+        fileSize: maxBytes,
+      },
       throwFileSizeLimit: false,
     })
     scope.post('/v1/media/files', { schema: { response: { 201: MediaObject } } }, async (request, reply) => {
       // A refusal leaves the body unread, and Node would read it to its end to keep the connection.
       reply.header('connection', 'close')
       const { userId: ownerId } = await authenticate(ctx, request)
-      if (arriving >= maxAtOnce) throw tooManyForms()
-      arriving += 1
-      try {
-        if (!request.isMultipart()) throw noFile()
-        const media = await receive(request.files(), ownerId, spanOf(request)?.traceparent)
-        return await reply.removeHeader('connection').status(201).send(mediaObject(media))
-      } finally {
-        arriving -= 1
-      }
+      using _place = places.take(ownerId)
+      if (!request.isMultipart()) throw noFile()
+      demandPace(request.raw, reply.raw)
+      const media = await receive(request.files(), ownerId, spanOf(request)?.traceparent)
+      return await reply.removeHeader('connection').status(201).send(mediaObject(media))
     })
   })
 
@@ -53,15 +58,9 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
     ownerId: UserId,
     trace: string | undefined,
   ) {
-    const part = await nextOf(files)
-    // What has a type and no name is handed over as a file too.
-    if (part?.filename === undefined) throw noFile()
     await using directory = await mkdtempDisposable(path.join(tmpdir(), 'parley-form-'))
     const file = path.join(directory.path, 'file')
-    const signal = AbortSignal.timeout(requestDeadlineMs)
-    await pipeline(part.file, createWriteStream(file), { signal }).catch(asBroken)
-    if (part.file.truncated) throw uploadTooLarge(maxBytes)
-    if (await nextOf(files)) throw oneFileOnly()
+    const part = await readOne(files, file)
     const { size: sizeBytes } = await stat(file)
     if (sizeBytes === 0) throw noFile()
     const contentType = /^[\w.+-]+\/[\w.+-]+$/.test(part.mimetype) ? part.mimetype : unknownType
@@ -77,18 +76,47 @@ export function formRoutes(app: HttpApp, ctx: Context): void {
       throw cause
     }
   }
+
+  /** Reads a form to its end. What is in it beside one file is not looked at, and of several files none is taken. */
+  async function readOne(files: AsyncIterableIterator<MultipartFile>, file: string): Promise<MultipartFile> {
+    let found: MultipartFile | undefined
+    for (let part = await nextOf(files); part; part = await nextOf(files)) {
+      // What has a type and no name is handed over as a file too.
+      if (found || part.filename === undefined) {
+        if (await isLeftEmpty(part)) continue
+        throw found ? oneFileOnly() : noFile()
+      }
+      const signal = AbortSignal.timeout(requestDeadlineMs)
+      await pipeline(part.file, createWriteStream(file), { signal }).catch(asBroken)
+      if (part.file.truncated) throw uploadTooLarge(maxBytes)
+      found = part
+    }
+    if (!found) throw noFile()
+    return found
+  }
+}
+
+/** An input of a browser that nobody put a file into is sent as a file without a name and without bytes. */
+async function isLeftEmpty({ filename, file }: MultipartFile): Promise<boolean> {
+  if (filename) return false
+  const first = await file[Symbol.asyncIterator]().next().catch(asBroken)
+  return first.done === true
 }
 
 async function nextOf(files: AsyncIterableIterator<MultipartFile>): Promise<MultipartFile | undefined> {
   const { value } = await files.next().catch((cause: { code?: string }) => {
-    if (cause.code === 'FST_FILES_LIMIT') throw oneFileOnly()
+    // Told when the form has been read to its end.
+    if (cause.code !== undefined && aboutFields.has(cause.code)) return { value: undefined }
     return asBroken(cause)
   })
   return value
 }
 
+/** Of fields whose names or values would harm whoever read them, and nobody does. */
+const aboutFields = new Set(['FST_PROTO_VIOLATION', 'FST_INVALID_JSON_FIELD_ERROR'])
+
 /** What cannot be read, or is not read to its end, is the client's to mend; a disk that cannot be written is not. */
 function asBroken(cause: unknown): never {
-  const { statusCode = 500, syscall = 'read' } = cause as { statusCode?: number; syscall?: string }
-  throw statusCode < 500 || syscall !== 'read' ? cause : formBroken(cause)
+  const { syscall = 'read' } = cause as { syscall?: string }
+  throw syscall === 'read' ? formBroken(cause) : cause
 }

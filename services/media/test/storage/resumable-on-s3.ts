@@ -1,31 +1,20 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import path from 'node:path'
 import { Readable } from 'node:stream'
+import { ListMultipartUploadsCommand, UploadPartCommand } from '@aws-sdk/client-s3'
 import type { MediaId } from '@parley/shared/ids'
 import type { StoreFault } from '@parley/testing/s3-fault-proxy'
-import { type DataStore, Upload } from '@tus/server'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { findMedia } from '../../src/media/store.ts'
+import { openS3Client } from '../../src/storage/s3-client.ts'
 import { openS3Storage } from '../../src/storage/s3.ts'
-import { newKey } from '../../src/storage/storage.ts'
 import type { onS3 } from './drivers.ts'
+import { begin, bytes, isPart, mega, pieces } from './gathered.ts'
 
-/** Three parts of the store and a rest. */
-const bytes = randomBytes(26_000_000)
-
-async function begin(store: DataStore, size: number): Promise<string> {
-  const key = newKey('tus')
-  await store.create(new Upload({ id: key, size, offset: 0 }))
-  return key
-}
-
-const isPart =
-  (number: number) =>
-  ({ method, url }: IncomingMessage) =>
-    method === 'PUT' && new RegExp(`[?&]partNumber=${number}&`).test(url ?? '')
+const isTail = ({ method, url }: IncomingMessage) => method === 'PUT' && (url ?? '').includes('.part?')
 
 /** What one client or one failure of the store does to an upload that is gathered there, and not to others. */
 export function testResumableOnS3(test: typeof onS3): void {
@@ -37,9 +26,10 @@ export function testResumableOnS3(test: typeof onS3): void {
       await using storage = openS3Storage({ ...s3, endpoint: proxy.endpoint }, patience)
       const store = storage.resumable(60)
       const key = await begin(store, bytes.length)
-      proxy.fault = { kind, when: isPart(2), times: 1 }
+      // As often as it is tried.
+      proxy.fault = { kind, when: isPart(2), times: 3 }
       await expect(store.write(Readable.from(pieces(bytes)), key, 0)).rejects.toBeInstanceOf(Error)
-      expect(proxy.befell).toBe(1)
+      expect(proxy.befell).toBe(3)
       const { offset } = await store.getUpload(key)
       expect(await store.write(Readable.from(pieces(bytes.subarray(offset))), key, offset)).toBe(bytes.length)
       const file = path.join(directory, randomUUID())
@@ -47,6 +37,49 @@ export function testResumableOnS3(test: typeof onS3): void {
       expect((await readFile(file)).equals(bytes)).toBe(true)
     },
   )
+
+  test.for([
+    { what: 'a part', when: isPart(2), more: 6 * mega },
+    { what: 'a rest', when: isTail, more: 1_000 },
+  ])(
+    'P8 of an upload nothing is lost when $what meets a connection that breaks, and is sent again',
+    { timeout: 120_000 },
+    async ({ when, more }, { s3, proxy }) => {
+      await using storage = openS3Storage({ ...s3, endpoint: proxy.endpoint })
+      const store = storage.resumable(60)
+      const key = await begin(store, bytes.length)
+      const there = 9 * mega
+      expect(await store.write(Readable.from(pieces(bytes.subarray(0, there))), key, 0)).toBe(there)
+      proxy.fault = { kind: 'reset', when, times: 2 }
+      const next = bytes.subarray(there, there + more)
+      expect(await store.write(Readable.from(pieces(next)), key, there)).toBe(there + more)
+      expect(proxy.befell).toBe(2)
+      expect((await store.getUpload(key)).offset).toBe(there + more)
+    },
+  )
+
+  test('an upload with a hole between its parts is none, so that its client begins anew', async ({
+    s3,
+    storage,
+  }) => {
+    const store = storage.resumable(60)
+    const size = 10 * mega
+    const key = await begin(store, size)
+    const client = openS3Client(s3)
+    const place = { Bucket: s3.bucket, Key: key }
+    const open = await client.send(new ListMultipartUploadsCommand({ Bucket: s3.bucket, Prefix: key }))
+    const UploadId = open.Uploads?.[0]?.UploadId
+    for (const PartNumber of [1, 3]) {
+      const Body = bytes.subarray(0, 5 * mega)
+      await client.send(new UploadPartCommand({ ...place, UploadId, PartNumber, Body }))
+    }
+    client.destroy()
+    await expect(store.getUpload(key)).rejects.toMatchObject({ code: 'not_found' })
+    const written = store.write(Readable.from([bytes.subarray(0, 1_000)]), key, size)
+    await expect(written).rejects.toMatchObject({ code: 'not_found' })
+    await expect(storage.finishResumable(key, size)).rejects.toMatchObject({ code: 'not_found' })
+    expect(await storage.peek(key, 1)).toBeUndefined()
+  })
 
   test(
     'P8 an upload goes on beside any number of others whose bytes do not come',
@@ -109,9 +142,4 @@ export function testResumableOnS3(test: typeof onS3): void {
       await expect.poll(() => storage.peek(tail, 1)).toBeUndefined()
     },
   )
-}
-
-/** As a socket brings them. */
-function* pieces(all: Buffer): Generator<Buffer> {
-  for (let at = 0; at < all.length; at += 65_536) yield all.subarray(at, at + 65_536)
 }

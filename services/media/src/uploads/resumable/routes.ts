@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { checkBounds } from '@parley/shared/bounds'
 import { AppError } from '@parley/shared/errors'
 import type { HttpApp } from '@parley/shared/http'
@@ -9,15 +10,15 @@ import { authenticate } from '../../authenticate.ts'
 import { unknownType } from '../../content-type/accepted.ts'
 import type { Context } from '../../context.ts'
 import type { Media } from '../../db/schema.ts'
-import { mediaNotFound, metadataUnreadable, uploadLengthRequired } from '../../errors.ts'
+import { mediaNotFound, metadataUnreadable, tooManyWrites, uploadLengthRequired } from '../../errors.ts'
 import { findMedia } from '../../media/store.ts'
 import { abandonUpload } from '../abandon-upload.ts'
 import { completeUpload } from '../complete-upload.ts'
+import { demandPace } from '../demand-pace.ts'
 import { openTicket } from '../open-ticket.ts'
+import { createPlaces } from '../places.ts'
 import { UploadBody } from '../routes.ts'
 import { withdrawTicket } from '../withdraw-ticket.ts'
-import { boundWrites } from './bound-writes.ts'
-import { demandPace } from './demand-pace.ts'
 import { tusError } from './tus-error.ts'
 
 const path = '/v1/media/tus'
@@ -26,8 +27,12 @@ const path = '/v1/media/tus'
  * a 423 alone; after any other failure, a 503 too, it begins a new upload from its first byte.
  */
 const locked = 423
-/** On one instance. With `s3` each may hold 8 MB in the temporary directory. */
-const maxWritesAtOnce = 64
+const bytesType = 'application/offset+octet-stream'
+/**
+ * For requests that bring bytes, on one instance. Each asks Redis four times a second whether it still has its lock, and
+ * with `s3` holds 8 MB in the temporary directory and, now and then, one of 200 connections to the store.
+ */
+const writes = { inAll: 128, ofOne: 8 }
 const Params = z.object({ mediaId: MediaId })
 type Open = Pick<Media, 'ownerId' | 'incomingKey' | 'sizeBytes'> & { mediaId: MediaId }
 type OwnRequest = FastifyRequest<{ Params: z.output<typeof Params> }>
@@ -39,6 +44,7 @@ type TusRequest = Parameters<NonNullable<ConstructorParameters<typeof Server>[0]
  */
 export function resumableRoutes(app: HttpApp, ctx: Context): void {
   const { storage, locker, config, log } = ctx
+  const places = createPlaces(writes, tooManyWrites)
   // What this service knows of a request before the protocol sees it.
   const known = new WeakMap<object, Open>()
   const openOf = (request: TusRequest): Open => {
@@ -48,15 +54,17 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
   }
   const tus = new Server({
     path,
-    datastore: boundWrites(storage.resumable(config.uploads.resumableTtlSeconds), maxWritesAtOnce),
+    datastore: storage.resumable(config.uploads.resumableTtlSeconds),
     locker,
     // As of every other answer; those of the protocol pass by the framework.
     allowedOrigins: (origin) => config.http.allowedOrigins.includes(origin),
     namingFunction: (request) => openOf(request).incomingKey,
     getFileIdFromRequest: (request) => openOf(request).incomingKey,
     generateUrl: (request) => `${path}/${openOf(request).mediaId}`,
-    async onUploadFinish(request) {
+    async onUploadFinish(request, upload) {
       await finish(openOf(request))
+      // It expires no more; and when it would, the protocol would ask a store that does not have it any more.
+      upload.creation_date = undefined
       return {}
     },
     onResponseError({ method }, cause) {
@@ -78,13 +86,16 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
     scope.post(path, async (request, reply) => {
       const { userId: ownerId } = await authenticate(ctx, request)
       const body = readMetadata(request)
+      using _place = request.headers['content-type'] === bytesType ? places.take(ownerId) : undefined
       const ttlSeconds = config.uploads.resumableTtlSeconds
       const ticket = await openTicket(ctx, { ownerId, ...body }, { area: 'tus', ttlSeconds })
       try {
         await pass(request, reply, { ...ticket, ownerId })
       } finally {
-        // Any other answer, of the store or of the protocol, tells nobody where the upload is.
-        if (reply.raw.statusCode !== 201) await withdrawTicket(ctx, { ownerId, mediaId: ticket.mediaId })
+        // Any other answer, of the store or of the protocol, tells nobody where the upload is; nor does one that is
+        // given to a line that broke among the bytes.
+        const isTold = reply.raw.statusCode === 201 && !isCutOff(request.raw)
+        if (!isTold) await withdrawTicket(ctx, { ownerId, mediaId: ticket.mediaId })
       }
     })
     scope.head(`${path}/:mediaId`, { schema: { params: Params } }, async (request: OwnRequest, reply) => {
@@ -105,7 +116,8 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
     scope.patch(`${path}/:mediaId`, { schema: { params: Params } }, async (request: OwnRequest, reply) => {
       const { open, pending } = await findOwn(request, request.params.mediaId)
       if (!pending) throw mediaNotFound()
-      return pass(request, reply, open)
+      using _place = places.take(open.ownerId)
+      return await pass(request, reply, open)
     })
     scope.delete(`${path}/:mediaId`, { schema: { params: Params } }, async (request: OwnRequest, reply) => {
       const { userId: ownerId } = await authenticate(ctx, request)
@@ -159,6 +171,8 @@ export function resumableRoutes(app: HttpApp, ctx: Context): void {
     await completeUpload(ctx, { ownerId, mediaId })
   }
 }
+
+const isCutOff = ({ destroyed, complete }: IncomingMessage) => destroyed && !complete
 
 /** `filename` and `filetype` are the names that tus clients send them under; who says neither sends a file. */
 function readMetadata(request: FastifyRequest): z.output<typeof UploadBody> {

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 const usual = { everyMs: 60_000, leastBytes: 60_000 }
 
 /**
- * Breaks the line of a client that trickles, because it keeps its place from others. What has arrived stays, and the
- * client goes on behind it.
+ * Breaks the line of a client that trickles, because it keeps its place from others. What has arrived of an upload that
+ * can be taken up again stays, and the client goes on behind it; one it was not told of yet, and a form, are begun anew.
  */
 export function demandPace(
   request: IncomingMessage,

@@ -6,12 +6,12 @@ import { connectClient, test as base } from './fixture.ts'
 const test = base.extend('hold', ({ messages: { handlers } }, { onCleanup }) => {
   const stock = { ...handlers }
   onCleanup(() => void Object.assign(handlers, stock))
-  /** Holds back what messages says until it is let go. */
-  return (method: 'sessions/open' | 'messages/send') => {
+  /** Holds back what messages says until it is let go. `asked` resolves with the first question that has these words. */
+  return (method: 'sessions/open' | 'messages/send', words = '') => {
     const answer = stock[method] as (request: unknown) => unknown
     const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const held = async (request: unknown) => {
-      asked.resolve()
+      if (JSON.stringify(request).includes(words)) asked.resolve()
       await gate.promise
       return answer(request)
     }
@@ -68,7 +68,8 @@ test.for(['websocket', 'polling'] as const)(
   async (transport, { start, issuer, hold }) => {
     const node = await start(`late-${transport}`)
     await using first = await connectClient(node.url, issuer)
-    const [sends, sessions] = [hold('messages/send'), hold('sessions/open')]
+    // A node asks for those who are here too, once it hears orders.
+    const [sends, sessions] = [hold('messages/send'), hold('sessions/open', '"late"')]
     const reply = first.ask('message:send', lastWords)
     await sends.asked
     const late = io(node.url, {

@@ -30,4 +30,9 @@ test('P7 a provider that answers nothing does not keep pushes from another, howe
   const isTold = () => providers.apns.received().some((one) => one.token === token)
   // Each answer of FCM is waited for for ten seconds.
   await expect.poll(isTold, { timeout: 25_000 }).toBe(true)
+  const silent = [...messages.asked.values()]
+    .flatMap(({ reports }) => reports.flat())
+    .filter(({ reason }) => reason === 'silent')
+  expect(silent).not.toHaveLength(0)
+  expect(silent.filter(({ attempt }) => attempt !== undefined)).toEqual([])
 })

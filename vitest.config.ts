@@ -1,65 +1,38 @@
 import { defineConfig } from 'vitest/config'
 
-const setupFiles = ['./packages/testing/src/fail-on-console.ts']
-const withServers = [...setupFiles, './packages/testing/src/wait-patiently.ts']
 /** What runs it in production, looked at without running it: no server is needed. */
 const deployment = ['infra/{kubernetes,observability}/test/**/*.test.ts']
 /** The product as `npm start` runs it, and what speaks to that: it brings its own servers. */
 const local = ['infra/{cli,load,local}/test/**/*.test.ts']
-const servers = ['./packages/testing/src/vitest-setup.ts']
 
 export default defineConfig({
   test: {
     // Half of what tests do is to wait for servers, so two cores have work for three.
     maxWorkers: 3,
     reporters: ['default', './packages/testing/src/plain-reporter.ts'],
+    setupFiles: ['./packages/testing/src/fail-on-console.ts', './packages/testing/src/wait-patiently.ts'],
+    // Bounds of what never ends, not of what takes long: a busy machine fails no test that would pass on another.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    teardownTimeout: 60_000,
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       {
-        test: {
-          name: 'unit',
-          include: ['{packages,services,infra}/*/src/**/*.test.ts'],
-          setupFiles,
-        },
+        extends: true,
+        test: { name: 'unit', include: ['{packages,services,infra}/*/src/**/*.test.ts'] },
       },
       {
+        extends: true,
         test: {
           name: 'service',
           include: ['{packages,services,infra}/*/test/**/*.test.ts'],
           exclude: [...deployment, ...local],
-          setupFiles: withServers,
-          globalSetup: servers,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          globalSetup: ['./packages/testing/src/vitest-setup.ts'],
         },
       },
-      {
-        test: {
-          name: 'local',
-          include: local,
-          setupFiles: withServers,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'deployment',
-          include: deployment,
-          setupFiles,
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-        },
-      },
-      {
-        test: {
-          name: 'system',
-          include: ['system/**/*.test.ts'],
-          setupFiles: withServers,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          fileParallelism: false,
-        },
-      },
+      { extends: true, test: { name: 'local', include: local } },
+      { extends: true, test: { name: 'deployment', include: deployment } },
+      { extends: true, test: { name: 'system', include: ['system/**/*.test.ts'], fileParallelism: false } },
     ],
   },
 })

@@ -14,12 +14,12 @@ test('A4.2 a request made through one gateway reaches the other person on anothe
   expect(
     (await api.post('/v1/contacts/requests', { userId: ben.userId, greeting: 'hi' }, ann.token)).status,
   ).toBe(200)
-  await vi.waitUntil(() => benClient.lastSeq(ownLogOf(ben)) === 1, { timeout: 10_000 })
+  await vi.waitUntil(() => benClient.lastSeq(ownLogOf(ben)) === 1)
   await benClient[Symbol.asyncDispose]()
   await api.post(`/v1/contacts/${ann.userId}/accept`, {}, ben.token)
-  await vi.waitUntil(() => annClient.lastSeq(ownLogOf(ann)) === 2, { timeout: 10_000 })
+  await vi.waitUntil(() => annClient.lastSeq(ownLogOf(ann)) === 2)
   const back = await connect(ben, stack.urls.gateways[0])
-  await vi.waitUntil(() => back.lastSeq(ownLogOf(ben)) === 2, { timeout: 10_000 })
+  await vi.waitUntil(() => back.lastSeq(ownLogOf(ben)) === 2)
   for (const [client, who] of [
     [annClient, ann],
     [back, ben],

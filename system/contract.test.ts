@@ -267,7 +267,7 @@ async function theOtherRoutes({
   await vi.waitUntil(
     async () =>
       (await good('GET', `/v1/media/${ticket.mediaId}?format=json`, { as: ann }))['status'] === 'ready',
-    { timeout: 60_000, interval: 200 },
+    { interval: 200 },
   )
   await good('GET', `/v1/media/${ticket.mediaId}`, { as: ann })
   await good('GET', `/v1/media/${ticket.mediaId}/thumbnail`, { as: ann })
@@ -410,7 +410,6 @@ const isAnotherRoute = (why: string, target: string, bad: Request) =>
 async function settled(database: Client): Promise<Record<string, string>> {
   const unfinished = `select from messages.dispatch union all select from media.media where status = 'processing'`
   await vi.waitUntil(async () => (await database.query(unfinished)).rowCount === 0, {
-    timeout: 30_000,
     interval: 200,
   })
   const { rows: tables } = await database.query<{ name: string }>(

@@ -64,8 +64,7 @@ const test = base.extend('people', async ({ stack }, { onCleanup }) => {
   return people
 })
 
-const hears = (listener: Listener, last: string) =>
-  vi.waitUntil(() => listener.heard.includes(last), { timeout: 20_000 })
+const hears = (listener: Listener, last: string) => vi.waitUntil(() => listener.heard.includes(last))
 
 const say = (by: Listener, conversationId: string) =>
   by.ask('message:send', {

@@ -36,7 +36,7 @@ describe('two people on two gateways', () => {
       const { conversationId, seq } = await annClient.send({ userId: ben.userId }, 'text', {
         text: `after wipe ${i}`,
       })
-      await vi.waitUntil(() => benClient.lastSeq(conversationId) >= seq, { timeout: 20_000 })
+      await vi.waitUntil(() => benClient.lastSeq(conversationId) >= seq)
     }
     expect(benClient.socket.id).toBe(before)
   })
@@ -53,7 +53,7 @@ describe('two people on two gateways', () => {
       const { conversationId, seq } = await client.send({ userId: first?.userId ?? '' }, 'text', {
         text: 'by polling',
       })
-      await vi.waitUntil(() => clients[0]?.lastSeq(conversationId) === seq, { timeout: 10_000 })
+      await vi.waitUntil(() => clients[0]?.lastSeq(conversationId) === seq)
     }
   })
 
@@ -65,10 +65,9 @@ describe('two people on two gateways', () => {
     const { conversationId } = body['summary'] as unknown as { conversationId: string }
     await vi.waitUntil(
       () => benClient.lastSeq(conversationId) === 1 || annClient.lastSeq(conversationId) === 1,
-      { timeout: 10_000 },
     )
     await annClient.send({ conversationId }, 'text', { text: 'hello team' })
-    await vi.waitUntil(() => benClient.lastSeq(conversationId) === 2, { timeout: 10_000 })
+    await vi.waitUntil(() => benClient.lastSeq(conversationId) === 2)
   })
 
   test('P9 a logout closes the socket on whatever gateway it is, and the token opens nothing more', async ({
@@ -98,7 +97,7 @@ describe('somebody who is away', () => {
     const sent = []
     for (let i = 1; i <= 3; i++)
       sent.push(await annClient.send({ userId: ben.userId }, 'text', { text: `message ${i}` }))
-    await vi.waitUntil(async () => (await pushesTo(token)).length >= 3, { timeout: 30_000 })
+    await vi.waitUntil(async () => (await pushesTo(token)).length >= 3)
     const pushes = await pushesTo(token)
     expect(new Set(pushes.map(({ headers }) => headers['apns-id'])).size).toBe(3)
     // Each message is a job of its own, and one job may overtake another: the newest message's push knows of all three.
@@ -127,7 +126,7 @@ describe('somebody who is away', () => {
     await api.put('/v1/devices/current/push', { kind: 'fcm', token }, ben.token)
     await benClient[Symbol.asyncDispose]()
     await annClient.send({ userId: ben.userId }, 'text', { text: 'to Android' })
-    await vi.waitUntil(async () => (await pushesTo(token)).length === 1, { timeout: 30_000 })
+    await vi.waitUntil(async () => (await pushesTo(token)).length === 1)
   })
 
   test('P6 a device that is connected but acknowledges nothing is pushed after a wait', async ({
@@ -142,7 +141,7 @@ describe('somebody who is away', () => {
     const socket = io(stack.urls.gateways[1], { transports: ['websocket'], auth: { token: silent.token } })
     await new Promise((resolve) => socket.once('connect', () => resolve(undefined)))
     await annClient.send({ userId: silent.userId }, 'text', { text: 'are you there?' })
-    await vi.waitUntil(async () => (await pushesTo(token)).length === 1, { timeout: 30_000 })
+    await vi.waitUntil(async () => (await pushesTo(token)).length === 1)
     socket.disconnect()
   })
 })

@@ -308,7 +308,7 @@ async function startRun(stack: Stack) {
         const { expected, actual } = shown(index)
         return isSame(expected, actual)
       }
-      await vi.waitUntil(agrees, { timeout: 10_000, interval: 10 }).catch(() => undefined)
+      await vi.waitUntil(agrees, { interval: 10 }).catch(() => undefined)
       const { expected, actual } = shown(index)
       expect(actual, `device ${index}`).toEqual(expected)
     }

@@ -19,18 +19,17 @@ test('A7.10 what arrives in the conversation on screen is read on all devices, a
   tablet.socket.on('receipt:moved', (mark: (typeof moved)[number]) => moved.push(mark))
   const unread = async () => (await api.get('/v1/unread', ben.token)).body['total']
   const { conversationId } = await annClient.send({ userId: ben.userId }, 'text', { text: 'closed' })
-  await vi.waitUntil(async () => Number(await unread()) > 0, { timeout: 10_000 })
+  await vi.waitUntil(async () => Number(await unread()) > 0)
   const state = { state: 'foreground', activeConversationId: conversationId }
   expect(await benClient.ask('app:state', state)).toMatchObject({ ok: true })
   const { seq } = await annClient.send({ userId: ben.userId }, 'text', { text: 'open' })
-  await vi.waitUntil(
-    () => moved.some((mark) => mark.kind === 'read' && mark.seq === seq && mark.userId === ben.userId),
-    { timeout: 10_000 },
+  await vi.waitUntil(() =>
+    moved.some((mark) => mark.kind === 'read' && mark.seq === seq && mark.userId === ben.userId),
   )
   expect(await unread()).toBe(0)
   await benClient.ask('app:state', { state: 'background', activeConversationId: conversationId })
   await annClient.send({ userId: ben.userId }, 'text', { text: 'pocket' })
-  await vi.waitUntil(async () => Number(await unread()) === 1, { timeout: 10_000 })
+  await vi.waitUntil(async () => Number(await unread()) === 1)
 })
 
 test('A4.6 A9.2 contacts on two gateways see each other come, and a stranger or a blocked one sees nobody', async ({
@@ -52,12 +51,12 @@ test('A4.6 A9.2 contacts on two gateways see each other come, and a stranger or 
   for (const client of [annClient, stranger])
     expect((await client.ask('presence:watch', watching)) as Result<unknown>).toMatchObject(absent)
   await connect(cas, stack.urls.gateways[1])
-  await vi.waitUntil(() => heard.length > 0, { timeout: 15_000 })
+  await vi.waitUntil(() => heard.length > 0)
   expect((await api.get(`/v1/presence?ids=${cas.userId}`, ann.token)).body).toMatchObject({
     states: [{ userId: cas.userId, online: true }],
   })
   await api.put(`/v1/contacts/${ann.userId}/block`, {}, cas.token)
-  await vi.waitUntil(() => heard.length > 1, { timeout: 15_000 })
+  await vi.waitUntil(() => heard.length > 1)
   expect(heard).toEqual([`ann ${cas.userId} true`, `ann ${cas.userId} false`])
 })
 
@@ -70,7 +69,7 @@ test('typing reaches the other person on another gateway, and nobody who was blo
   benClient.socket.on('typing:changed', (news: object) => heard.push(news))
   const type = () => annClient.ask('typing:set', { conversationId, typing: true })
   expect(await type()).toMatchObject({ ok: true, data: { relayed: true } })
-  await vi.waitUntil(() => heard.length === 1, { timeout: 10_000 })
+  await vi.waitUntil(() => heard.length === 1)
   expect(heard).toMatchObject([{ conversationId, userId: ann.userId, typing: true }])
   await api.put(`/v1/contacts/${ann.userId}/block`, {}, ben.token)
   await vi.waitUntil(
@@ -78,6 +77,6 @@ test('typing reaches the other person on another gateway, and nobody who was blo
       const result = await type()
       return !result.ok && result.error.code === 'forbidden'
     },
-    { timeout: 10_000, interval: 600 },
+    { interval: 600 },
   )
 })

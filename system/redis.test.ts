@@ -12,7 +12,7 @@ import { type OtherRedis, startOtherRedis } from './other-redis.ts'
 
 const picture = path.join(import.meta.dirname, '../infra/local/assets/seeding.jpg')
 const channelOf = ({ userId }: Person) => roomChannel(userRoom(userId as never))
-const patience = { timeout: 30_000, interval: 50 }
+const patience = { interval: 50 }
 
 const payloadsOf = <T>(client: ChatClient, event: string) =>
   client.events.filter(({ name }) => name === event).map(({ payload }) => payload as T)

@@ -84,7 +84,7 @@ test(
       const { userId } = peerOf(i).person
       const { conversationId } = await client.send({ userId }, 'text', { text: 'first' })
       for (const known of [client, peerOf(i).client])
-        await vi.waitUntil(() => known.lastSeq(conversationId) > 0, { timeout: 30_000 })
+        await vi.waitUntil(() => known.lastSeq(conversationId) > 0)
     }
 
     let rolling = true
@@ -132,8 +132,7 @@ test(
     expect(acked.size).toBeGreaterThan(talkers * rounds * 50)
     // The sender has the answer before the doorbell of the same message.
     for (const { from, to, conversationId, seq } of acked.values())
-      for (const { client } of [from, to])
-        await vi.waitUntil(() => client.lastSeq(conversationId) >= seq, { timeout: 30_000 })
+      for (const { client } of [from, to]) await vi.waitUntil(() => client.lastSeq(conversationId) >= seq)
     for (const [id, { conversationId, seq, from, to }] of acked) {
       for (const { client } of [from, to]) {
         const log = client.entries(conversationId)

@@ -81,8 +81,8 @@ test(`P11 ${sockets} sockets that lose their gateway at once are all back with a
     sender?.token,
   )
   expect(missed.status).toBe(201)
-  await vi.waitUntil(() => returns.length === clients.length, { timeout: 60_000 })
-  await vi.waitUntil(() => clients.every(({ synced }) => synced), { timeout: 60_000 })
+  await vi.waitUntil(() => returns.length === clients.length)
+  await vi.waitUntil(() => clients.every(({ synced }) => synced))
   const after = await countStatements(stack.logFile('postgres'))
   // What the services ask by themselves in as much time belongs to nobody who came back.
   await wait(performance.now() - droppedAt)
@@ -90,7 +90,7 @@ test(`P11 ${sockets} sockets that lose their gateway at once are all back with a
   const statements = after - before - ofTheirOwn
 
   const { conversationId } = missed.body as unknown as { conversationId: string }
-  await vi.waitUntil(() => clients[1]?.lastSeq(conversationId) === 1, { timeout: 20_000 })
+  await vi.waitUntil(() => clients[1]?.lastSeq(conversationId) === 1)
   expect(statements).toBeLessThanOrEqual(2 * sockets + ofTheMessage)
   // Nobody sooner than told, and those told to come fill the window from end to end.
   for (const { promisedMs, backAfterMs } of returns)

@@ -65,7 +65,7 @@ test('P12 logs at level debug and traces of a whole journey hold no text, passwo
   await say(fetch(upload.url, { ...upload, body: png }))
   await say(api.post(`/v1/media/uploads/${mediaId}/complete`, {}, accessToken))
   const look = () => api.get(`/v1/media/${mediaId}?format=json`, accessToken)
-  await vi.waitUntil(async () => String((await look()).body['status']) === 'ready', { timeout: 30_000 })
+  await vi.waitUntil(async () => String((await look()).body['status']) === 'ready')
   const { headers } = await say(api.get(`/v1/media/${mediaId}`, accessToken))
   const link = new URL(headers.get('location') ?? '', stack.urls.app)
   await say(fetch(link))
@@ -74,7 +74,7 @@ test('P12 logs at level debug and traces of a whole journey hold no text, passwo
 
   await benClient[Symbol.asyncDispose]()
   const { conversationId, messageId } = await annClient.send({ userId: ben.userId }, 'text', { text })
-  await vi.waitUntil(() => collector.spans.some(({ name }) => name === 'apns'), { timeout: 30_000 })
+  await vi.waitUntil(() => collector.spans.some(({ name }) => name === 'apns'))
   const to = { conversationId }
   const replies = [
     await annClient.ask('message:edit', { conversationId, messageId, content: { text: edited } }),

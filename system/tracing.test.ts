@@ -35,7 +35,7 @@ test('one message is one trace, from the socket event over the commit to the soc
   await vi.waitUntil(() => tablet.lastSeq(conversationId) === seq)
 
   const last = by('push', 'deliveries/report')
-  await vi.waitUntil(() => collector.spans.some(last), { timeout: 30_000 })
+  await vi.waitUntil(() => collector.spans.some(last))
   const sent = collector.spans.find(by('gateway', 'message:send'))
   const spans = collector.spans.filter(({ traceId }) => traceId === sent?.traceId)
   const one = (service: string, name: string): CollectedSpan => {
@@ -99,7 +99,7 @@ test('what a gateway passes on is a trace as far as the answer', async ({
 }) => {
   expect(await annClient.ask('unread:count', {})).toMatchObject({ ok: true })
   const answered = ({ attributes }: CollectedSpan) => attributes['parley.event'] === 'unread:count'
-  await vi.waitUntil(() => collector.spans.some(answered), { timeout: 10_000 })
+  await vi.waitUntil(() => collector.spans.some(answered))
   const { traceId } = collector.spans.find(answered) ?? {}
   await vi.waitUntil(() => collector.spans.some((span) => span.traceId === traceId && !span.parentSpanId))
   const named = collector.spans
@@ -136,7 +136,6 @@ test('sends that share a commit keep their own traces, and the commit is linked 
       fresh().filter(by('messages', 'messages/send')).length === 40 &&
       fresh().some(by('messages', 'POST /v1/messages')) &&
       fresh().filter(by('messages', 'doorbell')).length === 41,
-    { timeout: 20_000 },
   )
   const sends = fresh().filter(by('messages', 'messages/send'))
   expect(new Set(sends.map(({ traceId }) => traceId)).size).toBe(40)
@@ -172,6 +171,6 @@ test('a collector that is away or holds every export back holds up no message', 
     Array.from({ length: 500 }, (_, i) => sender.send({ userId: fay.userId }, 'text', { text: `${i}` })),
   )
   const conversationId = (await sender.send({ userId: fay.userId }, 'text', { text: 'last' })).conversationId
-  await vi.waitUntil(() => receiver.lastSeq(conversationId) === 501, { timeout: 20_000 })
+  await vi.waitUntil(() => receiver.lastSeq(conversationId) === 501)
   collector.answer = taken
 })

@@ -91,7 +91,7 @@ test('P4 the same random history comes entry by entry through a socket, short po
   for (const kind of ['message', 'edit', 'recall', 'reaction']) expect(kinds).toContain(kind)
 
   for (const { reader, end } of [short, held, ...streams]) {
-    await vi.waitFor(() => expect(reader.story()).toEqual(expected), { timeout: 20_000, interval: 100 })
+    await vi.waitFor(() => expect(reader.story()).toEqual(expected), { interval: 100 })
     await end()
   }
 })
@@ -184,7 +184,7 @@ function stream(url: string, person: Person, reader: Reader) {
       expect(events.status).toBe(200)
       const breakAfter = 1 + Math.floor(Math.random() * 5)
       for (let taken = 0; taken < breakAfter && !over; taken++) {
-        await vi.waitUntil(() => over || events.named('sync').length > taken, { timeout: 60_000 })
+        await vi.waitUntil(() => over || events.named('sync').length > taken)
         const next = events.named('sync')[taken]
         if (!next) break
         await reader.take(next.data as never)

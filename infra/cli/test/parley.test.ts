@@ -123,7 +123,7 @@ test('a job that failed for good is shown with its reason, and goes back to work
   await queue.add([{ id: 'broken', data: { mediaId: 7 as never } }])
   const failed = async () =>
     (await parley('failed', 'media-process')).data as { id: string; reason: string }[]
-  await vi.waitUntil(async () => (await failed()).length > 0, { timeout: 10_000 })
+  await vi.waitUntil(async () => (await failed()).length > 0)
   const [dead] = await failed()
   expect(dead).toMatchObject({ id: 'broken', reason: expect.stringContaining('mediaId') })
   expect((await parley('retry', 'media-process', 'broken')).data).toEqual({ retried: 1 })

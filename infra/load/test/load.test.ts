@@ -21,7 +21,6 @@ const test = base.extend('stack', { scope: 'file' }, async ({}, { onCleanup }) =
 
 test.for(Object.keys(scenarios) as ScenarioName[])(
   'the load scenario %s makes traffic, every answer says ok, and the report says so',
-  { timeout: 180_000 },
   async (name, { stack }) => {
     const result = await runScenario(name, stack.urls.app, { perSecond: 3, seconds: 2 })
     expect(result.faults).toEqual([])
@@ -41,4 +40,4 @@ test('a run in which somebody did not come to their end, or nothing was heard, i
   expect(result.faults).toContain('0 of 1 people came to their end')
   expect(result.faults).toContain('parley.entries_heard stayed 0')
   expect(toMarkdown([result], 'here')).toContain('not good')
-}, 60_000)
+})

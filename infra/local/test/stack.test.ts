@@ -36,7 +36,7 @@ async function handshake(url: string): Promise<number> {
   return response.status
 }
 
-describe('a running stack', { timeout: 120_000 }, () => {
+describe('a running stack', () => {
   test('gets every part back that is killed, with the data it had', async ({ dir, ports }) => {
     await using stack = await startStack({ stateDir: dir, ports })
     const { app } = stack.urls
@@ -47,8 +47,8 @@ describe('a running stack', { timeout: 120_000 }, () => {
       await stack.whenReady(name)
       expect([name, stack.pid(name) === pid]).toEqual([name, false])
     }
-    await expect.poll(() => createAccount(app, 'alice'), { timeout: 10_000 }).toBe(409)
-    await expect.poll(() => handshake(app), { timeout: 10_000 }).toBe(200)
+    await expect.poll(() => createAccount(app, 'alice')).toBe(409)
+    await expect.poll(() => handshake(app)).toBe(200)
   })
 
   test('takes new connections with one gateway, and serves pages of the simulators', async ({
@@ -106,7 +106,7 @@ function start(dir: string, ports: Ports): Started & AsyncDisposable {
 /** Waits until it runs; one that ended instead is shown with what it said. */
 async function runs({ child, output }: Started): Promise<void> {
   const state = () => (child.exitCode === null ? output().includes('Parley runs') : output())
-  await expect.poll(state, { timeout: 60_000 }).toBe(true)
+  await expect.poll(state).toBe(true)
 }
 
 async function exitCode({ child }: Started): Promise<number | null> {
@@ -121,7 +121,7 @@ function pids(dir: string): number[] {
 
 const alive = (numbers: number[]) => numbers.filter((pid) => processIdentity(pid) !== undefined)
 
-describe('npm start', { timeout: 120_000 }, () => {
+describe('npm start', () => {
   test('stops everything within ten seconds of a signal and keeps the data', async ({ dir, ports }) => {
     const url = `http://127.0.0.1:${ports.app}`
     {

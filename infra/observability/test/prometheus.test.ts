@@ -162,7 +162,6 @@ test('what may be without data is a panel', () => {
 
 test('a real Prometheus reaches every process', async ({ prometheus }) => {
   await vi.waitUntil(async () => (await prometheus.query('up == 1')).length === 5, {
-    timeout: 30_000,
     interval: 200,
   })
 })
@@ -173,7 +172,7 @@ test.for(dashboards.flatMap(({ title, panels }) => panels.map((panel) => ({ dash
     for (const { expr } of queries) {
       const shown = async () => (await prometheus.query(expr)).length > 0
       if (quiet.has(title)) await shown()
-      else await vi.waitUntil(shown, { timeout: 20_000, interval: 200 })
+      else await vi.waitUntil(shown, { interval: 200 })
     }
   },
 )
@@ -186,11 +185,10 @@ test('every rule is evaluated by it, and no alert fires on a product that is wel
     return data.groups.flatMap((group) => group.rules)
   }
   await vi.waitUntil(async () => (await rules()).every(({ health }) => health !== 'unknown'), {
-    timeout: 20_000,
     interval: 200,
   })
   expect((await rules()).filter(({ health }) => health !== 'ok')).toEqual([])
   const ratio = 'parley:slo_deliveries:bad_ratio_rate5m'
-  await vi.waitUntil(async () => (await prometheus.query(`${ratio} >= 0`)).length > 0, { timeout: 20_000 })
+  await vi.waitUntil(async () => (await prometheus.query(`${ratio} >= 0`)).length > 0)
   expect(await prometheus.query('ALERTS{alertstate="firing"}')).toEqual([])
 })

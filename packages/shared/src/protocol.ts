@@ -202,7 +202,9 @@ export const clientEvents = {
 export const serverEvents = {
   'entry:new': z
     .object({ entry: Entry, summary: ConversationSummary })
-    .describe('A doorbell: an entry was stored. Fetch what a jump in `seq` leaves out with `log:read`.'),
+    .describe(
+      'A doorbell: an entry was stored. Fetch what a jump in `seq` leaves out with `log:read`. What is heard while such a page is under way may be newer than that page: then fetch once more.',
+    ),
   'message:passed': z
     .object({
       conversationId: z.string(),

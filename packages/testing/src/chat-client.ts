@@ -45,6 +45,7 @@ export class ChatClient implements AsyncDisposable {
   #cursor: string | undefined
   #unacknowledged = new Set<string>()
   #mending = new Map<string, Promise<void>>()
+  #mendAgain = new Set<string>()
   #syncedAs: string | undefined
   #returnTicket: string | undefined
   #ended = false
@@ -96,7 +97,7 @@ export class ChatClient implements AsyncDisposable {
   }
 
   /** Asks once. A refusal is returned; no answer in time is thrown. */
-  ask<T>(event: string, payload: unknown, timeoutMs = 10_000): Promise<Result<T>> {
+  ask<T>(event: string, payload: unknown, timeoutMs = 30_000): Promise<Result<T>> {
     return this.socket.timeout(timeoutMs).emitWithAck(event, payload) as Promise<Result<T>>
   }
 
@@ -207,7 +208,11 @@ export class ChatClient implements AsyncDisposable {
   /** Fetches what lies between what it has and the end of the log; one fetch at a time for each conversation. */
   #mend(conversationId: string): Promise<void> {
     const running = this.#mending.get(conversationId)
-    if (running) return running
+    if (running) {
+      // What was heard just now may have been stored after the page that is under way was read.
+      this.#mendAgain.add(conversationId)
+      return running
+    }
     const mending = this.#fetchOn(conversationId).finally(() => this.#mending.delete(conversationId))
     this.#mending.set(conversationId, mending)
     return mending
@@ -215,11 +220,12 @@ export class ChatClient implements AsyncDisposable {
 
   async #fetchOn(conversationId: string): Promise<void> {
     for (;;) {
+      this.#mendAgain.delete(conversationId)
       const page = await this.#retry(() =>
         this.ask<LogPage>('log:read', { conversationId, after: this.lastSeq(conversationId), limit: 200 }),
       )
       for (const entry of page.entries) this.#apply(entry)
-      if (page.complete || this.#ended) return
+      if ((page.complete && !this.#mendAgain.has(conversationId)) || this.#ended) return
     }
   }
 

@@ -56,6 +56,8 @@ export function isRunning(child: ChildProcess): boolean {
   return child.pid !== undefined && child.exitCode === null && child.signalCode === null
 }
 
+const readyWithinMs = 90_000
+
 /**
  * Resolves when `ready` does, asking again until then; throws when the process ends first or time runs out.
  * Failures of `ready` are what waiting looks like, so only the last is told.
@@ -64,9 +66,8 @@ export async function waitUntilReady(
   name: string,
   started: Pick<OwnedProcess, 'child' | 'output'>,
   ready: () => Promise<void>,
-  deadlineMs = 30_000,
 ): Promise<void> {
-  const deadline = Date.now() + deadlineMs
+  const deadline = Date.now() + readyWithinMs
   for (;;) {
     try {
       return await ready()

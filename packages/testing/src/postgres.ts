@@ -58,26 +58,62 @@ export interface TestDatabase extends AsyncDisposable {
   url: string
 }
 
+/** What databases start with: filled once a run, and copied for whoever asks for one. */
+export interface Template {
+  name: string
+  fill(url: string): Promise<unknown>
+}
+
 /** A database nobody else sees, dropped when the caller lets go of it. */
-export async function createDatabase(serverUrl: string, template?: string): Promise<TestDatabase> {
+export async function createDatabase(serverUrl: string, template?: Template): Promise<TestDatabase> {
+  const source = template && (await prepareTemplate(serverUrl, template))
   const name = `test_${randomUUID().replaceAll('-', '')}`
-  const url = new URL(serverUrl)
-  url.pathname = name
-  await run(serverUrl, `create database ${name}${template ? ` template ${template}` : ''}`)
+  await using server = await connect(serverUrl)
+  await server.query(`create database ${name}${source ? ` template ${source}` : ''}`)
   return {
-    url: url.href,
+    url: urlOf(serverUrl, name),
     async [Symbol.asyncDispose]() {
-      await run(serverUrl, `drop database ${name} with (force)`)
+      await using server = await connect(serverUrl)
+      await server.query(`drop database ${name} with (force)`)
     },
   }
 }
 
-async function run(url: string, statement: string): Promise<void> {
-  const client = new Client({ connectionString: url })
+/** Whose templates these are: a server of your own may still have those of another run, whose migrations were others. */
+const templatesOfRun = () => `template_${process.env['PARLEY_TEST_RUN'] ?? process.pid}_`
+
+async function prepareTemplate(serverUrl: string, template: Template): Promise<string> {
+  const whole = `${templatesOfRun()}${template.name}`
+  await using server = await connect(serverUrl)
+  // Until this connection ends: files that run at once ask for the same one.
+  await server.query('select pg_advisory_lock(hashtextextended($1, 0))', [whole])
+  const { rowCount } = await server.query('select from pg_database where datname = $1', [whole])
+  if (rowCount) return whole
+  const unfinished = `${whole}_unfinished`
+  await server.query(`drop database if exists ${unfinished} with (force)`)
+  await server.query(`create database ${unfinished}`)
+  await template.fill(urlOf(serverUrl, unfinished))
+  await server.query(`alter database ${unfinished} rename to ${whole}`)
+  return whole
+}
+
+export async function dropTemplates(serverUrl: string): Promise<void> {
+  await using server = await connect(serverUrl)
+  const { rows } = await server.query<{ datname: string }>(
+    'select datname from pg_database where starts_with(datname, $1)',
+    [templatesOfRun()],
+  )
+  for (const { datname } of rows) await server.query(`drop database ${datname} with (force)`)
+}
+
+function urlOf(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl)
+  url.pathname = database
+  return url.href
+}
+
+async function connect(connectionString: string): Promise<Client & AsyncDisposable> {
+  const client = new Client({ connectionString })
   await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
-  }
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() })
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 
 /** Asks again until the answer is yes. What it throws meanwhile is told only when time runs out. */
-export async function until(isSo: () => Promise<boolean>, deadlineMs = 30_000): Promise<void> {
+export async function until(isSo: () => Promise<boolean>, deadlineMs = 60_000): Promise<void> {
   const deadline = Date.now() + deadlineMs
   for (;;) {
     let failure: unknown

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
-import { startPostgres } from './postgres.ts'
+import { dropTemplates, startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { chooseServers } from './server-choice.ts'
 
@@ -14,8 +15,10 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Decided once: the workers inherit it, so a private Redis is of the same kind as the shared one.
   process.env['PARLEY_TEST_SERVERS'] ??= await chooseServers()
+  process.env['PARLEY_TEST_RUN'] = randomUUID().replaceAll('-', '')
   await using started = new AsyncDisposableStack()
   const postgres = started.use(await startPostgres())
+  started.defer(() => dropTemplates(postgres.url))
   const redis = started.use(await startRedis())
   project.provide('postgresUrl', postgres.url)
   project.provide('redisUrl', redis.url)

@@ -19,19 +19,40 @@ test('the server is PostgreSQL 18', async () => {
   expect(row).toEqual({ server_version_num: expect.stringMatching(/^18/) })
 })
 
-test('a database starts as a copy of its template and is gone when let go of', async () => {
+test('databases start as copies of a template that is filled once, and are gone when let go of', async () => {
   const server = inject('postgresUrl')
-  await using template = await createDatabase(server)
-  await rows(template.url, 'create table thing as select 1 as id')
-  const name = new URL(template.url).pathname.slice(1)
-  let copy: string
-  {
-    await using database = await createDatabase(server, name)
-    copy = new URL(database.url).pathname.slice(1)
-    await rows(database.url, 'insert into thing values (2)')
-    expect(await rows(template.url, 'select id from thing')).toEqual([{ id: 1 }])
+  let filled = 0
+  const name = `thing_${process.pid}`
+  const template = {
+    name,
+    fill: async (url: string) => {
+      filled++
+      await rows(url, 'create table thing as select 1 as id')
+    },
   }
-  expect(await rows(server, `select 1 from pg_database where datname = '${copy}'`)).toEqual([])
+  let copies: string[]
+  {
+    await using opened = new AsyncDisposableStack()
+    const made = await Promise.all([1, 2, 3].map(() => createDatabase(server, template)))
+    const [first, second] = made.map((database) => opened.use(database).url)
+    copies = made.map(({ url }) => new URL(url).pathname.slice(1))
+    await rows(first ?? '', 'insert into thing values (2)')
+    expect(await rows(second ?? '', 'select id from thing')).toEqual([{ id: 1 }])
+  }
+  expect(filled).toBe(1)
+  expect(await rows(server, `select from pg_database where datname in ('${copies.join("','")}')`)).toEqual([])
+})
+
+test('a template whose filling failed is filled anew', async () => {
+  const server = inject('postgresUrl')
+  const name = `doomed_${process.pid}`
+  const fail = () => Promise.reject(new Error('no'))
+  await expect(createDatabase(server, { name, fill: fail })).rejects.toThrow('no')
+  await using database = await createDatabase(server, {
+    name,
+    fill: (url) => rows(url, 'create table thing as select 1 as id'),
+  })
+  expect(await rows(database.url, 'select id from thing')).toEqual([{ id: 1 }])
 })
 
 test('nothing published on the shared Redis is heard on a private one', async () => {

@@ -311,9 +311,7 @@ describe('presence', () => {
   test('a wiped Redis learns again who is here', async ({ a, issuer, redis }) => {
     await using phone = await connectClient(a.url, issuer, { userId: 'sticky' })
     await redis.flushall()
-    await vi.waitUntil(async () => (await findConnected(redis, [phone.userId])).size === 1, {
-      timeout: 15_000,
-    })
+    await vi.waitUntil(async () => (await findConnected(redis, [phone.userId])).size === 1)
   })
 })
 

@@ -167,7 +167,7 @@ export async function connectClient(
     heard: (event) => first.get(event) ?? Promise.reject(new Error(`${event} was not listened for`)),
     userId: userId as UserId,
     sessionId: sessionId as SessionId,
-    ask: (event, ...args) => socket.timeout(10_000).emitWithAck(event, ...args),
+    ask: (event, ...args) => socket.timeout(30_000).emitWithAck(event, ...args),
     async [Symbol.asyncDispose]() {
       socket.disconnect()
     },

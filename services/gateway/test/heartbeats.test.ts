@@ -128,7 +128,7 @@ describe('heartbeats', () => {
     })
     await once(silent.raw, 'close')
     expect(silent.pings()).toBe(3)
-    await vi.waitUntil(() => late.pings() >= 6, { timeout: 15_000 })
+    await vi.waitUntil(() => late.pings() >= 6)
     expect(late.raw.readyState).toBe(WebSocket.OPEN)
     const [missed, dead] = ['missed', 'deaths']
     expect(
@@ -151,7 +151,7 @@ describe('heartbeats', () => {
       await using phone = await connectClient(meter.url, issuer, { transports: [transport] })
       const readings: number[] = []
       phone.socket.io.on('ping', () => readings.push(meter.bytes()))
-      await vi.waitUntil(() => readings.length === 4, { timeout: 15_000 })
+      await vi.waitUntil(() => readings.length === 4)
       const [, first = 0, , last = 0] = readings
       const bytesPerBeat = (last - first) / 2
       expect(bytesPerBeat).toBeGreaterThanOrEqual(least)

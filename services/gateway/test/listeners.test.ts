@@ -335,7 +335,7 @@ describe('server-sent events', () => {
     await vi.waitUntil(() => rooms.get(conversationRoom(leftId))?.size === 2)
     messages.groups.set(person.userId, [joinedId])
     await cluster.moveSlot(gatewayOrders)
-    await vi.waitUntil(() => rooms.get(conversationRoom(joinedId))?.size === 2, { timeout: 20_000 })
+    await vi.waitUntil(() => rooms.get(conversationRoom(joinedId))?.size === 2)
     expect(rooms.has(conversationRoom(leftId))).toBe(false)
     stream[Symbol.dispose]()
     await node[Symbol.asyncDispose]()
@@ -356,7 +356,7 @@ describe('server-sent events', () => {
     await vi.waitUntil(() => revoked.events.length + expired.events.length === 2)
     const by = { deviceId: 'other', platform: 'web', at: new Date().toISOString() }
     await announcer.order({ kind: 'end-sessions', sessionIds: [person.sessionId], reason: 'replaced', by })
-    await vi.waitUntil(() => revoked.isOver() && expired.isOver(), { timeout: 10_000 })
+    await vi.waitUntil(() => revoked.isOver() && expired.isOver())
     expect(revoked.events.slice(1)).toMatchObject([
       { event: 'session:replaced', data: { by } },
       { event: 'session:closing', data: { code: 4409 } },
@@ -376,7 +376,7 @@ describe('server-sent events', () => {
     await vi.waitUntil(() => stream.events.length === 1)
     messages.ended.add(person.sessionId)
     await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
-    await vi.waitUntil(() => stream.isOver(), { timeout: 15_000 })
+    await vi.waitUntil(() => stream.isOver())
     expect(stream.events.at(-1)).toMatchObject({ event: 'session:closing', data: { code: 4401 } })
   })
 
@@ -401,14 +401,12 @@ describe('server-sent events', () => {
     }
     while (await isFed()) expect(log.seen.syncs).toBeLessThan(200)
     vi.advanceTimersByTime(60_000)
-    await vi.waitUntil(() => !a.io.of('/').adapter.rooms.has(userRoom(person.userId as UserId)), {
-      timeout: 10_000,
-    })
+    await vi.waitUntil(() => !a.io.of('/').adapter.rooms.has(userRoom(person.userId as UserId)))
     expect(await a.ctx.metrics.metrics()).toMatch(
       /^parley_gateway_slow_consumers_total\{reason="stream",.*\} 1$/m,
     )
     using again = await openEvents(`${a.url}/v1/events`, { ...person.headers, 'last-event-id': cursor })
-    await vi.waitUntil(() => again.events.length === 1, { timeout: 10_000 })
+    await vi.waitUntil(() => again.events.length === 1)
     expect(seqsOf(again.events[0]?.data as never)[0]).toBe(1)
   })
 

@@ -69,13 +69,10 @@ function heardOf({ socket }: TestClient, userId: string): string[] {
 }
 
 async function watchUntilOnline(client: TestClient, userId: string): Promise<void> {
-  await vi.waitUntil(
-    async () => {
-      const { data } = await watch(client, userId)
-      return (data?.['states'] as unknown as PresenceState[] | undefined)?.[0]?.online
-    },
-    { timeout: 15_000 },
-  )
+  await vi.waitUntil(async () => {
+    const { data } = await watch(client, userId)
+    return (data?.['states'] as unknown as PresenceState[] | undefined)?.[0]?.online
+  })
 }
 
 /** Somebody else comes and goes on the other node, and their news are heard: whatever was to be heard before has been. */
@@ -84,7 +81,7 @@ async function heardAfter(watcher: TestClient, come: () => Promise<TestClient>):
   const heard = heardOf(watcher, marker.userId)
   await watchUntilOnline(watcher, marker.userId)
   await marker[Symbol.asyncDispose]()
-  await vi.waitUntil(() => heard.includes('offline'), { timeout: 15_000 })
+  await vi.waitUntil(() => heard.includes('offline'))
 }
 
 describe('presence', () => {
@@ -105,7 +102,7 @@ describe('presence', () => {
       })
     const phone = await connectClient(one.url, issuer, { userId: 'cas' })
     const tablet = await connectClient(two.url, issuer, { userId: 'cas' })
-    await vi.waitUntil(() => byAnn?.length === 1 && byBen?.length === 1, { timeout: 10_000 })
+    await vi.waitUntil(() => byAnn?.length === 1 && byBen?.length === 1)
     expect(await watch(stranger, 'cas')).toMatchObject({
       data: { states: [{ userId: 'cas', online: true }] },
     })
@@ -113,9 +110,9 @@ describe('presence', () => {
     await phone[Symbol.asyncDispose]()
     await heardAfter(ann, () => connectClient(two.url, issuer))
     await tablet[Symbol.asyncDispose]()
-    await vi.waitUntil(() => byAnn?.length === 2 && byBen?.length === 2, { timeout: 10_000 })
+    await vi.waitUntil(() => byAnn?.length === 2 && byBen?.length === 2)
     expect([byAnn, byBen, byStranger]).toEqual([['online', 'offline'], ['online', 'offline'], []])
-    await vi.waitUntil(() => messages.seen.left.some(({ userId }) => userId === 'cas'), { timeout: 10_000 })
+    await vi.waitUntil(() => messages.seen.left.some(({ userId }) => userId === 'cas'))
     const last = await watch(ann, 'cas')
     expect(last).toMatchObject({ data: { states: [{ online: false, lastSeenAt: expect.any(String) }] } })
   })
@@ -134,9 +131,9 @@ describe('presence', () => {
     await heardAfter(ann, () => connectClient(two.url, issuer))
     expect(heard).toEqual([])
     await dan.ask('app:state', { state: 'background' })
-    await vi.waitUntil(() => heard.length === 1, { timeout: 10_000 })
+    await vi.waitUntil(() => heard.length === 1)
     await dan.ask('app:state', { state: 'foreground' })
-    await vi.waitUntil(() => heard.length === 2, { timeout: 10_000 })
+    await vi.waitUntil(() => heard.length === 2)
     expect(heard).toEqual(['away', 'online'])
   })
 
@@ -177,8 +174,8 @@ describe('presence', () => {
     const [byAnn, byBen] = [heardOf(ann, userId), heardOf(ben, userId)]
     for (const client of [ann, ben])
       expect(await watch(client, userId)).toMatchObject({ data: { states: [{ online: true }] } })
-    await vi.waitUntil(() => byAnn.length === 1 && byBen.length === 1, { timeout: 15_000 })
-    await vi.waitUntil(() => messages.seen.left.some((left) => left.userId === userId), { timeout: 10_000 })
+    await vi.waitUntil(() => byAnn.length === 1 && byBen.length === 1)
+    await vi.waitUntil(() => messages.seen.left.some((left) => left.userId === userId))
     await heardAfter(ann, () => connectClient(two.url, issuer))
     expect([byAnn, byBen]).toEqual([['offline'], ['offline']])
     expect(messages.seen.left.filter((left) => left.userId === userId)).toHaveLength(1)
@@ -198,7 +195,7 @@ describe('presence', () => {
     await late.renew()
     await using _ = startLoop({ log: one.ctx.log, name: 'late', everyMs: 100 }, () => late.renew())
     await leaseOf('stopped', orphan).renew()
-    await vi.waitUntil(() => left(orphan), { timeout: 10_000 })
+    await vi.waitUntil(() => left(orphan))
     expect(await redis.hlen('parley:presence:late')).toBe(1)
     expect(left(living)).toBe(false)
   })
@@ -434,13 +431,13 @@ describe('presence', () => {
     load = { lagMs: 100_000, memoryPercent: 0 }
     await vi.waitUntil(() => node.ctx.load.isHigh())
     await using hal = await connectClient(two.url, issuer, { userId: 'hal' })
-    await vi.waitUntil(() => byBen.length === 1, { timeout: 10_000 })
+    await vi.waitUntil(() => byBen.length === 1)
     const draft = { clientMessageId: uuid(), to: { userId: 'bob' }, type: 'text', content: { text: 'hi' } }
     expect(await ann.ask('message:send', draft)).toMatchObject({ ok: true })
     expect(await watch(ann, 'ida')).toMatchObject({ error: { code: 'overloaded', retryable: true } })
     expect(byAnn).toEqual([])
     load = { lagMs: 0, memoryPercent: 0 }
-    await vi.waitUntil(() => byAnn.length === 1, { timeout: 15_000 })
+    await vi.waitUntil(() => byAnn.length === 1)
     expect([byAnn, byBen]).toEqual([['online'], ['online']])
     expect(hal.socket.connected).toBe(true)
   })

@@ -264,7 +264,7 @@ test('P9 a group whose order to leave was lost is not heard any more, also where
   // More often than one who asks is patient.
   refuseSessions(6)
   await loseSubscriptions(ownRedis.url)
-  await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)), { timeout: 25_000 })
+  await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)))
   expect(phone.socket.connected).toBe(true)
 })
 
@@ -292,7 +292,7 @@ test('P9 a group whose order to leave was lost while its user came in is not hea
   letGo()
   await using phone = await coming
   const { rooms } = node.io.of('/').adapter
-  await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)), { timeout: 10_000 })
+  await vi.waitUntil(() => !rooms.has(conversationRoom(groupId)))
   expect(phone.socket.connected).toBe(true)
 })
 
@@ -320,6 +320,6 @@ test('P9 a session whose end was lost while its user came in does not stay', asy
   await using phone = await coming
   const closed = closeCodeOf(phone)
   // Sooner than by the round that asks about all sessions.
-  await vi.waitUntil(() => !phone.socket.connected, { timeout: 10_000 })
+  await vi.waitUntil(() => !phone.socket.connected)
   expect(await closed).toBe(4401)
 })

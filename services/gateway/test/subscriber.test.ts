@@ -33,7 +33,7 @@ async function listen(url: string) {
           await Promise.allSettled(unheard.map((channel) => publisher.spublish(channel, word)))
           return unheard.length === 0
         },
-        { timeout: 20_000, interval: 50 },
+        { interval: 50 },
       )
     },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
@@ -85,9 +85,9 @@ test('P4 what a connection was asked when it ended is waited for by nobody', asy
   await using it = await listen(`redis://127.0.0.1:${node.port}`)
   node.hang()
   // The audit is what ends it: nothing else is asked, and nothing comes.
-  await vi.waitUntil(() => !it.subscriber.hears(channels[0] ?? ''), { timeout: 25_000 })
+  await vi.waitUntil(() => !it.subscriber.hears(channels[0] ?? ''))
   node.resume()
-  await vi.waitUntil(() => it.subscriber.hears(channels[0] ?? ''), { timeout: 25_000 })
+  await vi.waitUntil(() => it.subscriber.hears(channels[0] ?? ''))
   await it.expectHeard('back')
   expect(new Set(it.healed.flatMap((some) => [...some]))).toEqual(new Set(channels))
   // Its closing waits for the round in hand.
@@ -96,7 +96,6 @@ test('P4 what a connection was asked when it ended is waited for by nobody', asy
 
 test.for(['kill', 'hang'] as const)(
   'P4 a subscriber follows the sentinels after the %s of a primary, and says that it may have missed something anywhere',
-  { timeout: 120_000 },
   async (end) => {
     await using sentinels = await startRedisSentinels()
     await using it = await listen(sentinels.url)

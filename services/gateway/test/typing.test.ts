@@ -163,7 +163,7 @@ describe('typing', () => {
     expect(await type(dan)).toMatchObject({ data: { relayed: false } })
 
     load = { lagMs: 0, memoryPercent: 0 }
-    await vi.waitUntil(() => !node.ctx.load.isHigh(), { timeout: 10_000 })
+    await vi.waitUntil(() => !node.ctx.load.isHigh())
     await type(eve)
     await vi.waitUntil(() => byDan.length === 2)
   })

@@ -123,7 +123,7 @@ const ways = [
 ] as const
 
 describe.for(ways)('the lines of docs/media.md for browsers, $driver, page of its $from origin', (way) => {
-  test('do what they say in chromium, typed as written', { timeout: 180_000 }, async ({ start, photo }) => {
+  test('do what they say in chromium, typed as written', async ({ start, photo }) => {
     const { ann, tab, run, said, url } = await start(way.driver, way.from)
     // Of another origin, an app says where the service is; nothing else changes.
     const there = (lines: string) =>

@@ -86,7 +86,7 @@ export function createClient({ url, publicUrl, token, userId, sessionId }: Clien
         const { body } = await client.look(mediaId)
         return body.status === 'ready' || body.status === 'failed' ? body : undefined
       }
-      return vi.waitUntil(decided, { timeout: 20_000, interval: 30 })
+      return vi.waitUntil(decided, { interval: 30 })
     },
 
     async ready(contentType: string, bytes: Buffer, fileName?: string): Promise<MediaObject> {

@@ -41,7 +41,7 @@ async function untilSwept({ db }: Context): Promise<void> {
     )
     return Number(rows[0]?.count)
   }
-  await expect.poll(left, { timeout: 20_000, interval: 20 }).toBe(0)
+  await expect.poll(left, { interval: 20 }).toBe(0)
 }
 
 describe('P9 media that is referred to', () => {

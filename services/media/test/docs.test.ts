@@ -22,7 +22,6 @@ test.for([
   { driver: 's3' as const, completed: 5 },
 ])(
   'the shell lines of docs/media.md do what they say on $driver, typed as written',
-  { timeout: 180_000 },
   async ({ driver, completed }, { config, s3, issuer }) => {
     const port = await findFreePort()
     const origin = `http://127.0.0.1:${port}`

@@ -27,6 +27,9 @@ export interface Peer {
   asked: string[]
 }
 
+const log = createLogger('migrate', { level: 'silent' })
+const migrated = { name: 'media', fill: (url: string) => migrate({ url }, log) }
+
 /** The origin that browsers may ask from. */
 export const webApp = 'https://chat.example'
 
@@ -65,7 +68,7 @@ export const test = base
   .extend('config', { scope: 'file' }, async ({ issuer, messagesUrl }, { onCleanup }): Promise<Config> => {
     const owned = new AsyncDisposableStack()
     onCleanup(() => owned.disposeAsync())
-    const database = owned.use(await createDatabase(inject('postgresUrl')))
+    const database = owned.use(await createDatabase(inject('postgresUrl'), migrated))
     // The queue has a fixed name, so files that ran at once on one server would take each other's jobs.
     const redis = owned.use(await startPrivateRedis())
     const directory = await mkdtemp(path.join(tmpdir(), 'parley-media-test-'))
@@ -86,7 +89,6 @@ export const test = base
       STORAGE_FS_PATH: directory,
       LINK_SECRET: randomUUID(),
     })
-    await migrate(config.database, createLogger('media', { level: 'silent' }))
     return config
   })
   .extend('service', { scope: 'file' }, async ({ config }, { onCleanup }) => {

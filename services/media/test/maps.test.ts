@@ -92,7 +92,7 @@ describe('a map of a place', () => {
       // Both have drawn it before either has stored it.
       await sql`lock table map_picture in share mode`.execute(trx)
       const asked = [ann.ask('GET', berlin), beside.ask('GET', berlin)]
-      await expect.poll(waiting, { timeout: 15_000 }).toBe(2)
+      await expect.poll(waiting).toBe(2)
       return { asked: Promise.all(asked) }
     })
     expect((await answers.asked).map(({ status }) => status)).toEqual([302, 302])
@@ -147,17 +147,13 @@ describe('a map of a place', () => {
   })
 })
 
-test(
-  'a provider that says nothing is given up, and its address is in no error',
-  { timeout: 20_000 },
-  async ({ provider }) => {
-    provider.fault = 'silent'
-    const failed = await fetchMap(provider.template, { latitude: 1, longitude: 2, zoom: 3 }).catch(
-      (err: unknown) => err,
-    )
-    expect(failed).toMatchObject({ code: 'unavailable', cause: { message: 'TimeoutError' } })
-  },
-)
+test('a provider that says nothing is given up, and its address is in no error', async ({ provider }) => {
+  provider.fault = 'silent'
+  const failed = await fetchMap(provider.template, { latitude: 1, longitude: 2, zoom: 3 }).catch(
+    (err: unknown) => err,
+  )
+  expect(failed).toMatchObject({ code: 'unavailable', cause: { message: 'TimeoutError' } })
+})
 
 test.for([
   'https://{latitude}.example/{longitude}',

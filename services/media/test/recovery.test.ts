@@ -61,7 +61,7 @@ describe('P1: what Redis forgets', () => {
 
     await using next = await run()
     const media = () => findMedia(next.ctx.db, body.mediaId as MediaId)
-    await expect.poll(async () => (await media())?.status, { timeout: 20_000 }).toBe('ready')
+    await expect.poll(async () => (await media())?.status).toBe('ready')
   })
 })
 

@@ -180,7 +180,7 @@ describe('P8 a resumable upload', () => {
     const root = one.ctx.config.storage.driver === 'fs' ? one.ctx.config.storage.path : ''
     const key = (await findMedia(one.ctx.db, mediaId as MediaId))?.incomingKey ?? ''
     const store = other.ctx.storage.resumable(60)
-    await expect.poll(async () => (await store.getUpload(key)).offset, { timeout: 10_000 }).toBe(20_000)
+    await expect.poll(async () => (await store.getUpload(key)).offset).toBe(20_000)
 
     const url = `${other.endpoint}/${mediaId}`
     const head = await ask('HEAD', url, other.ann)

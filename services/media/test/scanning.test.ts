@@ -143,7 +143,7 @@ describe('an upload', () => {
     const bob = await scannedAt(port)
     const { body } = await bob.upload('text/plain', Buffer.from('hello'))
     // More often than the queue tries one job, and than a file may end what reads it.
-    await expect.poll(() => asked, { timeout: 10_000 }).toBeGreaterThan(5)
+    await expect.poll(() => asked).toBeGreaterThan(5)
     expect((await bob.look(body.mediaId)).body).toMatchObject({ status: 'processing', stage: 'scanning' })
     starting = false
     expect(await bob.settled(body.mediaId)).toMatchObject({ status: 'ready' })

@@ -21,7 +21,7 @@ test('an upload is one trace from its completion to its being processed, and rou
   const { mediaId } = await ann.settled(ticket.mediaId)
 
   const named = (name: string) => collector.spans.find((span) => span.name === name)
-  await vi.waitUntil(() => named('media-process'), { timeout: 10_000 })
+  await vi.waitUntil(() => named('media-process'))
   const completion = named('POST /v1/media/uploads/:mediaId/complete')
   expect(completion).toMatchObject({
     service: 'parley-media',

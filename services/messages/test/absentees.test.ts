@@ -33,7 +33,7 @@ describe('offline deliveries', () => {
   test('P6 somebody with no live session becomes a job, and the sender does not', async ({ api, jobs }) => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     const { conversationId, seq } = await say(api, alice, bob)
-    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId), { timeout: 10_000 })
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId))
     expect(jobs.filter((job) => job.conversationId === conversationId)).toMatchObject([
       { firstSeq: seq, lastSeq: seq, userIds: [bob.userId] },
     ])
@@ -49,9 +49,7 @@ describe('offline deliveries', () => {
     const toQuick = await say(api, alice, quick)
     await api.put(`/v1/conversations/${toQuick.conversationId}/receipts/delivered`, { seq: 1 }, quick.token)
     const toSilent = await say(api, alice, silent)
-    await vi.waitUntil(() => jobs.some((job) => job.conversationId === toSilent.conversationId), {
-      timeout: 10_000,
-    })
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === toSilent.conversationId))
     expect(jobs.some((job) => job.conversationId === toQuick.conversationId)).toBe(false)
   })
 
@@ -75,7 +73,7 @@ describe('offline deliveries', () => {
     )
     const told = () =>
       new Set(jobs.flatMap((job) => (job.conversationId === conversationId ? job.userIds : [])))
-    await vi.waitUntil(() => others.every(({ userId }) => told().has(userId as never)), { timeout: 10_000 })
+    await vi.waitUntil(() => others.every(({ userId }) => told().has(userId as never)))
     expect(told().has(owner.userId as never)).toBe(false)
   })
 
@@ -92,7 +90,7 @@ describe('offline deliveries', () => {
       jobs.flatMap(({ conversationId }) =>
         [toFront.conversationId, toBehind.conversationId].includes(conversationId) ? [conversationId] : [],
       )
-    await vi.waitUntil(() => order().length === 2, { timeout: 10_000 })
+    await vi.waitUntil(() => order().length === 2)
     expect(order()).toEqual([toBehind.conversationId, toFront.conversationId])
   })
 
@@ -108,7 +106,7 @@ describe('offline deliveries', () => {
       jobs.flatMap(({ userIds }) => both.filter((userId) => userIds.includes(userId as never)))
     await say(api, alice, front)
     await api.post('/v1/contacts/requests', { userId: away.userId, greeting: 'hi' }, alice.token)
-    await vi.waitUntil(() => told().length === 2, { timeout: 10_000 })
+    await vi.waitUntil(() => told().length === 2)
     expect(told()).toEqual([away.userId, front.userId])
   })
 
@@ -122,7 +120,7 @@ describe('offline deliveries', () => {
     const taken = await say(api, alice, behind)
     await api.put(`/v1/conversations/${taken.conversationId}/receipts/delivered`, { seq: 1 }, behind.token)
     const { conversationId } = await say(api, alice, later)
-    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId), { timeout: 10_000 })
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId))
     expect(jobs.some((job) => job.conversationId === taken.conversationId)).toBe(false)
   })
 
@@ -136,13 +134,9 @@ describe('offline deliveries', () => {
     const { conversationId } = await say(api, alice, silent, 'one')
     const toAway = await say(api, alice, away)
     // Whoever is away has a job once the first look is over.
-    await vi.waitUntil(() => jobs.some((job) => job.conversationId === toAway.conversationId), {
-      timeout: 10_000,
-    })
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === toAway.conversationId))
     await say(api, alice, silent, 'two')
-    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId && job.lastSeq === 2), {
-      timeout: 10_000,
-    })
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId && job.lastSeq === 2))
   })
 
   test('P1 a Redis that has lost everything gets the work back from the watermarks', async ({
@@ -154,7 +148,7 @@ describe('offline deliveries', () => {
     const [alice, bob] = [await signUp(api), await signUp(api)]
     await bind(api, bob)
     const { conversationId } = await say(api, alice, bob)
-    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId), { timeout: 10_000 })
+    await vi.waitUntil(() => jobs.some((job) => job.conversationId === conversationId))
     const before = jobs.length
     await service.ctx.pool.query(
       `update conversation set last_at = now() - interval '1 minute' where conversation_id = $1`,
@@ -163,9 +157,7 @@ describe('offline deliveries', () => {
     const redis = new Redis(redisUrl)
     await redis.flushall()
     redis.disconnect()
-    await vi.waitUntil(() => jobs.slice(before).some((job) => job.conversationId === conversationId), {
-      timeout: 15_000,
-    })
+    await vi.waitUntil(() => jobs.slice(before).some((job) => job.conversationId === conversationId))
   })
 })
 
@@ -186,13 +178,10 @@ describe('what the watermarks say', () => {
       once: (options: Partial<Parameters<typeof rebuild>[1]> = {}) =>
         rebuild({ db: ctx.db, pushQueue }, { idleMs: 30_000, ...options }),
       foundIn: async (conversationId: string) =>
-        vi.waitUntil(
-          () => {
-            const found = made.filter((job) => job.conversationId === conversationId)
-            return found.length > 0 && found
-          },
-          { timeout: 10_000 },
-        ),
+        vi.waitUntil(() => {
+          const found = made.filter((job) => job.conversationId === conversationId)
+          return found.length > 0 && found
+        }),
     }
   })
 

@@ -228,7 +228,7 @@ describe('a before-send hook', () => {
     }
     const message = { ...draft, to: { userId: bob.userId }, type: 'text', content: { text: 'good' } }
     const repeating = createApi(other.url).post('/v1/messages', message, ada.token)
-    await vi.waitUntil(() => veto, { timeout: 10_000 })
+    await vi.waitUntil(() => veto)
     await held.release()
     const stored = await storing
     veto?.()
@@ -247,7 +247,7 @@ describe('a before-send hook', () => {
       release = () => void response.end(JSON.stringify({ verdicts: [{ allow: true }] }))
     }
     const opening = say('opens the conversation')
-    await vi.waitUntil(() => release, { timeout: 10_000 })
+    await vi.waitUntil(() => release)
     const draft = { clientMessageId: uuid() }
     const both = [say('good', draft), say('good', draft)]
     // A read that is answered after them has come in after them.
@@ -300,7 +300,7 @@ describe('a before-send hook', () => {
       release = () => void response.end(JSON.stringify({ verdicts: messages.map(() => ({ allow: true })) }))
     }
     const first = say('0')
-    await vi.waitUntil(() => release, { timeout: 10_000 })
+    await vi.waitUntil(() => release)
     const rest = Array.from({ length: 30 }, (_, i) => say(String(i + 1)))
     // A read of somebody else's that is answered after them has come in after them.
     await Promise.all(Array.from({ length: 30 }, () => api.get('/v1/me', ada.token)))

@@ -87,7 +87,7 @@ describe('the own profile', () => {
     for (const friend of friends) {
       const told = async () =>
         (await ownEntries(api, friend)).filter(({ type }) => type === 'contact.profile')
-      await vi.waitUntil(async () => (await told()).length > 0, { timeout: 10_000 })
+      await vi.waitUntil(async () => (await told()).length > 0)
       expect(await told()).toMatchObject([
         { kind: 'contact', content: { userId: ann.userId, displayName: 'Ann the Second' } },
       ])

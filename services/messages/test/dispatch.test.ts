@@ -51,11 +51,8 @@ describe('after a commit', () => {
       `insert into dispatch (conversation_ids, first_seqs, last_seqs, claimed_at) values (array[$1], array[1], array[1], now() - interval '1 minute')`,
       [conversationId],
     )
-    await vi.waitUntil(() => heard.length > 0, { timeout: 10_000 })
-    await vi.waitUntil(
-      async () => (await service.ctx.pool.query('select 1 from dispatch')).rows.length === 0,
-      { timeout: 10_000 },
-    )
+    await vi.waitUntil(() => heard.length > 0)
+    await vi.waitUntil(async () => (await service.ctx.pool.query('select 1 from dispatch')).rows.length === 0)
   })
 
   test('A5.13 a notice rings at new members themselves, whose sockets may not be in the room yet', async ({
@@ -174,7 +171,7 @@ describe('the doorbell of an edit', () => {
       `insert into dispatch (conversation_ids, first_seqs, last_seqs, claimed_at) values (array[$1], array[$2::bigint], array[$2::bigint], now() - interval '1 minute')`,
       [conversationId, seq],
     )
-    await vi.waitUntil(() => heard.length > 0, { timeout: 10_000 })
+    await vi.waitUntil(() => heard.length > 0)
     expect(heard[0]).toBe(grown(conversationId, seq))
   })
 })

@@ -31,6 +31,9 @@ const mediaHandlers: RpcHandlers = {
     ),
 }
 
+const log = createLogger('migrate', { level: 'silent' })
+const migrated = { name: 'messages', fill: (url: string) => migrate({ url }, log) }
+
 /** The origin that browsers may ask from. */
 export const webApp = 'https://chat.example'
 
@@ -44,7 +47,7 @@ export const test = base
   .extend('config', { scope: 'file' }, async ({ redisUrl }, { onCleanup }) => {
     const opened = new AsyncDisposableStack()
     onCleanup(() => opened.disposeAsync())
-    const database = opened.use(await createDatabase(inject('postgresUrl')))
+    const database = opened.use(await createDatabase(inject('postgresUrl'), migrated))
     const media = opened.use(await startInternalPeer({ secret, handlers: mediaHandlers }))
     const config = loadConfig({
       HOST: '127.0.0.1',
@@ -63,7 +66,6 @@ export const test = base
       SIGN_UPS_PER_ADDRESS: '100000',
       LOG_INS_PER_ADDRESS: '100000',
     })
-    await migrate(config.database, createLogger('migrate', { level: 'silent' }))
     return config
   })
   .extend('service', { scope: 'file' }, async ({ config }, { onCleanup }) => {

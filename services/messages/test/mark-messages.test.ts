@@ -145,16 +145,13 @@ describe('a message that is marked by itself', () => {
         userIds: [ben.userId as UserId],
         claim: uuid(),
       })
-      await vi.waitUntil(
-        async () => {
-          const { rows } = await pool.query(
-            `select from pg_stat_activity
+      await vi.waitUntil(async () => {
+        const { rows } = await pool.query(
+          `select from pg_stat_activity
             where datname = current_database() and wait_event_type = 'Lock' and query like '%alerted_after%'`,
-          )
-          return rows.length > 0
-        },
-        { timeout: 10_000 },
-      )
+        )
+        return rows.length > 0
+      })
       await client.query('commit')
       expect(deliveriesOf(await due)).toMatchObject([{ alerts: [{ seq: 1 }, { seq: 3 }] }])
     } finally {

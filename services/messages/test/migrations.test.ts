@@ -44,7 +44,6 @@ const test = base.extend('database', async ({}, { onCleanup }) => {
               where datname = current_database() and application_name = 'parley-letters' and ${condition}`,
             )
           ).rows.length > 0,
-        { timeout: 10_000 },
       ),
   }
 })

@@ -32,7 +32,7 @@ test('while sends need everything the index goes on slower, and catches up after
     perSecond: 20,
     pressure: () => (found.push(indexed()) < 4 ? 0.9 : 0),
   })
-  await vi.waitUntil(() => found.length >= 6, { timeout: 20_000 })
+  await vi.waitUntil(() => found.length >= 6)
   // The first round finds out what grew, of which nobody noted anything.
   expect((await Promise.all(found)).slice(0, 6)).toEqual([0, 0, 1, 2, 12, 13])
 })
@@ -55,7 +55,7 @@ test('what was there before search was on is found also where messages never cea
         select from search_progress where conversation_id = ${old.conversationId}`.execute(service.ctx.db)
       return rows.length > 0
     },
-    { timeout: 20_000, interval: 30 },
+    { interval: 30 },
   )
   const { body } = await api.get('/v1/messages/search?words=quince', old.ann.token)
   expect(body['messages']).toHaveLength(1)

@@ -61,19 +61,17 @@ const cases = fc.record({
   queries: fc.array(query, { minLength: 12, maxLength: 12 }),
 })
 
-test(
-  'P9 a search finds what a look at everything the user may read would find, newest first, over any history',
-  { timeout: 180_000 },
-  async ({ service }) => {
-    const ctx = { ...service.ctx, searchLimits: createRequestLimits({ perSecond: 1e6, burst: 1e6 }) }
-    await checkProperty(cases, { runs: 64, atOnce: 8, withinMs: 120_000 }, async ({ history, queries }) => {
-      const world = await createWorld(ctx)
-      for (const step of history) await perform(ctx, world, step)
-      await indexed(ctx, world.conversationIds)
-      for (const each of queries) await compare(ctx, world, each)
-    })
-  },
-)
+test('P9 a search finds what a look at everything the user may read would find, newest first, over any history', async ({
+  service,
+}) => {
+  const ctx = { ...service.ctx, searchLimits: createRequestLimits({ perSecond: 1e6, burst: 1e6 }) }
+  await checkProperty(cases, { runs: 64, atOnce: 8, withinMs: 120_000 }, async ({ history, queries }) => {
+    const world = await createWorld(ctx)
+    for (const step of history) await perform(ctx, world, step)
+    await indexed(ctx, world.conversationIds)
+    for (const each of queries) await compare(ctx, world, each)
+  })
+})
 
 async function compare(ctx: Context, world: World, asked: Asked): Promise<void> {
   const since = asked.fromMessage === null ? undefined : await sentAtOf(ctx, world, asked.fromMessage)

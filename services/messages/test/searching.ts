@@ -17,6 +17,6 @@ export async function indexed(
       )
       return rows[0]?.behind === 0
     },
-    { timeout: 30_000, interval: 50 },
+    { interval: 50 },
   )
 }

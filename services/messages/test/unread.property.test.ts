@@ -11,15 +11,13 @@ import { createUnreadModel } from './unread-model.ts'
 
 const histories = historyOf(fc.constantFrom('a', 'b'), 60)
 
-test(
-  'P5 the list, the sync, the total and the badge agree with each other and with a model, after any history',
-  { timeout: 180_000 },
-  async ({ service: { ctx } }) => {
-    await checkProperty(histories, { runs: 200, atOnce: 10, withinMs: 120_000 }, (history) =>
-      check(ctx, history),
-    )
-  },
-)
+test('P5 the list, the sync, the total and the badge agree with each other and with a model, after any history', async ({
+  service: { ctx },
+}) => {
+  await checkProperty(histories, { runs: 200, atOnce: 10, withinMs: 120_000 }, (history) =>
+    check(ctx, history),
+  )
+})
 
 async function check(ctx: Context, history: Parameters<typeof perform>[2][]): Promise<void> {
   const world = await createWorld(ctx)

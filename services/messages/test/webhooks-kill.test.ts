@@ -10,7 +10,7 @@ import { startMessages } from '../src/service.ts'
 import { test } from './fixture.ts'
 
 const main = path.resolve(import.meta.dirname, '../src/main.ts')
-const patient = { timeout: 60_000, interval: 50 }
+const patient = { interval: 50 }
 const kills = 2
 
 /** The service as a process of its own, which can be killed as processes are. */

@@ -15,7 +15,7 @@ import { test as base } from './fixture.ts'
 const newSecret = () => `whsec_${randomBytes(32).toString('base64')}`
 const secret = newSecret()
 const { key, entry } = makeApiKey('hooks', ['webhooks:write', 'users:write'])
-const patient = { timeout: 20_000, interval: 50 }
+const patient = { interval: 50 }
 
 interface EndpointState {
   endpointId: string
@@ -321,7 +321,7 @@ describe('a webhook', () => {
         await service.ctx.redis.flushall()
         return idsIn(receiver).includes(`${conversationId}.1`)
       },
-      { timeout: 20_000, interval: 700 },
+      { interval: 700 },
     )
   })
 

@@ -64,12 +64,10 @@ async function settle(rpc: RpcClient, who: Person): Promise<void> {
 
 /** One that names the conversation was made because an alert of it may have come too late. */
 const hasJob = (withdrawn: WithdrawalJob[], who: Person, late?: string) =>
-  vi.waitUntil(
-    () =>
-      withdrawn.some(
-        ({ userIds, conversationId }) => userIds.includes(who.userId as UserId) && conversationId === late,
-      ),
-    { timeout: 10_000 },
+  vi.waitUntil(() =>
+    withdrawn.some(
+      ({ userIds, conversationId }) => userIds.includes(who.userId as UserId) && conversationId === late,
+    ),
   )
 
 /**
@@ -78,14 +76,11 @@ const hasJob = (withdrawn: WithdrawalJob[], who: Person, late?: string) =>
  */
 async function othersEnded({ db }: Pick<Context, 'db'>): Promise<void> {
   const { rows } = await sql<{ now: string }>`select pg_current_xact_id()::text as now`.execute(db)
-  await vi.waitUntil(
-    async () => {
-      const since = await sql<{ ended: boolean }>`
+  await vi.waitUntil(async () => {
+    const since = await sql<{ ended: boolean }>`
         select pg_snapshot_xmin(pg_current_snapshot()) > ${rows[0]?.now}::xid8 as ended`.execute(db)
-      return since.rows[0]?.ended
-    },
-    { timeout: 20_000 },
-  )
+    return since.rows[0]?.ended
+  })
 }
 
 /** Alice's words and Bob's phone, in a group that Alice owns. */

@@ -28,6 +28,6 @@ test('finishes the job in hand before it stops, and is not ready meanwhile', asy
   go.resolve()
   await stopped
   messages.handlers['deliveries/due'] = due ?? (() => dueReply([]))
-  await expect.poll(conversation.outcomes, { timeout: 20_000 }).toMatchObject([{ result: 'accepted' }])
+  await expect.poll(conversation.outcomes).toMatchObject([{ result: 'accepted' }])
   expect(providers.apns.received().map(({ token }) => token)).toEqual([one.token.value])
 })

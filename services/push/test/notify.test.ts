@@ -40,7 +40,7 @@ describe('a chat push', () => {
       delivery({ conversationId: conversation.id, kind: 'fcm' }),
     ]
     await conversation.push(due)
-    await expect.poll(conversation.outcomes, { timeout: 20_000 }).toHaveLength(2)
+    await expect.poll(conversation.outcomes).toHaveLength(2)
     expect(conversation.outcomes()).toEqual(
       expect.arrayContaining(
         due.map(({ userId, deviceId, token }) =>
@@ -60,7 +60,7 @@ describe('a chat push', () => {
     const apns = delivery({ conversationId: conversation.id })
     const fcm = delivery({ conversationId: conversation.id, kind: 'fcm' })
     await conversation.push([apns, fcm])
-    await expect.poll(conversation.outcomes, { timeout: 20_000 }).toHaveLength(2)
+    await expect.poll(conversation.outcomes).toHaveLength(2)
     const messageId = apns.alerts[0]?.messageId ?? ''
     const [onApple] = received(providers, apns.token.value)
     expect(onApple?.headers).toMatchObject({
@@ -145,7 +145,7 @@ describe('a chat push', () => {
     expect(push.internalUrl).toMatch(/^http/)
     const one = delivery({ conversationId: conversation.id, seqs: [1, 2, 3, 4, 5] })
     await conversation.push([one])
-    await expect.poll(conversation.outcomes, { timeout: 20_000 }).toHaveLength(5)
+    await expect.poll(conversation.outcomes).toHaveLength(5)
     const seqs = received(providers, one.token.value).map(({ payload }) => (payload as { seq: number }).seq)
     expect(seqs).toEqual([1, 2, 3, 4, 5])
   })
@@ -198,7 +198,7 @@ describe('a dead token', () => {
     const before = Date.now()
     await conversation.push([one])
     await expect
-      .poll(conversation.outcomes, { timeout: 20_000 })
+      .poll(conversation.outcomes)
       .toMatchObject([
         { result: 'dropped-token', reason: 'UNREGISTERED', deadToken: { value: one.token.value } },
       ])
@@ -241,7 +241,7 @@ describe('a job that is tried again', () => {
       const unlucky = due[2]?.token.value ?? ''
       providers[kind].setFaults(firstOf(unlucky, { kind: 'answer', status, body }))
       await conversation.push(due)
-      await expect.poll(() => conversation.asked.reports.length, { timeout: 20_000 }).toBe(2)
+      await expect.poll(() => conversation.asked.reports.length).toBe(2)
 
       const [first, second] = conversation.asked.reports
       expect(first?.filter(({ result }) => result === 'retry')).toMatchObject([{ reason }])
@@ -259,7 +259,7 @@ describe('a job that is tried again', () => {
     providers.apns.setFaults(firstOf(one.token.value, { kind: 'kill' }))
     await conversation.push([one])
     await expect
-      .poll(conversation.outcomes, { timeout: 20_000 })
+      .poll(conversation.outcomes)
       .toMatchObject([{ result: 'retry', reason: 'unknown-disconnected' }, { result: 'accepted' }])
     const [lost, repeated] = received(providers, one.token.value)
     expect(lost?.answered).toBe(false)
@@ -273,9 +273,9 @@ describe('a job that is tried again', () => {
     const answer = { kind: 'answer', status: 429, headers: { 'retry-after': '3' } } as const
     providers.fcm.setFaults(firstOf(one.token.value, answer))
     await conversation.push([one])
-    await expect.poll(() => conversation.asked.reports.length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => conversation.asked.reports.length).toBe(1)
     const reportedAt = Date.now()
-    await expect.poll(() => conversation.asked.reports.length, { timeout: 15_000 }).toBe(2)
+    await expect.poll(() => conversation.asked.reports.length).toBe(2)
     expect(Date.now() - reportedAt).toBeGreaterThan(2_500)
     expect(conversation.outcomes()).toMatchObject([{ result: 'retry' }, { result: 'accepted' }])
   })
@@ -296,7 +296,7 @@ describe('a job that is tried again', () => {
       throw new AppError('unavailable', 'not now')
     }
     await conversation.push([one])
-    await expect.poll(conversation.outcomes, { timeout: 20_000 }).toMatchObject([{ result: 'accepted' }])
+    await expect.poll(conversation.outcomes).toMatchObject([{ result: 'accepted' }])
     expect(refused).toBe(1)
     expect(received(providers, one.token.value)).toHaveLength(1)
   })
@@ -442,7 +442,7 @@ describe('the service', () => {
   }) => {
     const one = delivery({ conversationId: conversation.id })
     await conversation.push([one])
-    await expect.poll(conversation.outcomes, { timeout: 20_000 }).toHaveLength(1)
+    await expect.poll(conversation.outcomes).toHaveLength(1)
     for (const path of ['/livez', '/readyz']) {
       expect((await fetch(push.internalUrl + path)).status).toBe(200)
     }

@@ -29,7 +29,7 @@ test('P7 a provider that answers nothing does not keep pushes from another, howe
   const token = jobs.at(-1)?.due[0]?.token.value
   const isTold = () => providers.apns.received().some((one) => one.token === token)
   // Each answer of FCM is waited for for ten seconds.
-  await expect.poll(isTold, { timeout: 25_000 }).toBe(true)
+  await expect.poll(isTold).toBe(true)
   const silent = [...messages.asked.values()]
     .flatMap(({ reports }) => reports.flat())
     .filter(({ reason }) => reason === 'silent')

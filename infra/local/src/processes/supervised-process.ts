@@ -149,7 +149,7 @@ export class SupervisedProcess implements AsyncDisposable {
     }
     if (run.child.pid !== undefined) this.#listeners.onPid(run.child.pid)
     try {
-      await waitUntilReady(name, run, ready, 60_000)
+      await waitUntilReady(name, run, ready)
       this.#hasBeenReady = true
       this.#readyIsSettled = true
       this.#ready.resolve()

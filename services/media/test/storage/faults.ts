@@ -19,7 +19,6 @@ const isStoring = ({ method, headers }: IncomingMessage) => method === 'PUT' && 
 export function testStoreFaults(test: typeof onS3): void {
   test.for<StoreFault>([...storeFaults])(
     'P8 a completion while the store is %s fails with a code and is done once it is not, or is done at once',
-    { timeout: 60_000 },
     async (kind, { proxy, throughProxy }) => {
       const { ann } = await throughProxy()
       const bytes = randomBytes(200_000)
@@ -45,7 +44,6 @@ export function testStoreFaults(test: typeof onS3): void {
     { kind: 'cut', what: 'fetching', when: ({ method, headers }) => method === 'GET' && !headers['range'] },
   ])(
     'a picture whose $what fails with $kind for a while stays in processing, and is ready and whole in the end',
-    { timeout: 60_000 },
     async ({ kind, when }, { proxy, throughProxy }) => {
       const { ann } = await throughProxy()
       const { body: ticket } = await ann.begin('image/png', (await picture).length)
@@ -82,7 +80,6 @@ export function testStoreFaults(test: typeof onS3): void {
 
   test.for<StoreFault>(['reset', 'down', '503', 'cut'])(
     'an upload by tus goes on where it stood after the store was %s, and is whole',
-    { timeout: 60_000 },
     async (kind, { proxy, throughProxy }) => {
       const { service, ann } = await throughProxy()
       // Three parts of the store.

@@ -66,7 +66,6 @@ export function testServiceOnS3(): void {
 
   onS3(
     'P8 a store that is silent while it copies, or puts parts together, is waited for longer than one that is away',
-    { timeout: 120_000 },
     async ({ s3, storage, proxy, directory }) => {
       const patience = { silentMs: 400, copySilentMs: 20_000 }
       await using through = openS3Storage({ ...s3, endpoint: proxy.endpoint }, patience)

@@ -84,8 +84,10 @@ export function observeQueues(
         queues.map((queue) => withinScrape(queue.getJobs(['waiting'], 0, 0, true))),
       )
       for (const [i, { name }] of queues.entries()) {
-        const addedAt = all[i]?.[0]?.timestamp ?? Date.now()
-        if (all[i]) this.set({ queue: name }, Math.max(0, (Date.now() - addedAt) / 1_000))
+        const addedAt = all[i]?.[0]?.timestamp
+        // The clocks of those who add jobs may be ahead of ours.
+        const ageMs = addedAt === undefined ? 0 : Math.max(0, Date.now() - addedAt)
+        if (all[i]) this.set({ queue: name }, ageMs / 1_000)
       }
     },
   })

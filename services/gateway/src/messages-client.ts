@@ -1,9 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBatcher, type Waiter } from '@parley/shared/batcher'
+import type { AppError } from '@parley/shared/errors'
 import { directConversationId } from '@parley/shared/ids'
 import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
 import {
+  type Aside,
   type Caller,
   fromBatchReply,
   type MarkCall,
@@ -19,11 +21,13 @@ import {
   type VisibleAsk,
   type VisibleUser,
 } from '@parley/shared/rpc'
-import { callsInLine, openRpc } from '@parley/shared/rpc-client'
+import { callsInLine, openRpc, type RpcClient } from '@parley/shared/rpc-client'
 import { during, type Tracing } from '@parley/shared/tracing'
 import { messagesUnavailable } from './errors.ts'
 
 const maxQueued = 10_000
+/** Each may take as long as who is asked. */
+const callsAside = 8
 /** An instance that restarts is back within moments. Every call here is safe to repeat. */
 const retryDelaysMs = [100, 400, 1_000, 2_000]
 
@@ -58,7 +62,7 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
     return during(span, () =>
       patiently(
         () => conversationOf(call),
-        (instance) => instance.sends.add(told),
+        (instance) => new Promise<Sent>((resolve, reject) => instance.sends.put(told, { resolve, reject })),
       ),
     )
   }
@@ -151,13 +155,7 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
   return {
     name: options.baseUrl,
     rpc,
-    sends: createBatcher<SendCall, Sent>({
-      maxBatch: 256,
-      maxQueued,
-      enough: 128,
-      beside: callsInLine,
-      run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends }, { inOrder: true })),
-    }),
+    sends: openSends(rpc),
     marks: createBatcher<MarkCall, { seq: number }>({
       maxBatch: 1_000,
       maxQueued,
@@ -190,6 +188,33 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
       maxQueued,
       run: async (sessions) => fromBatchReply(await rpc.call('sessions/open', { sessions })),
     }),
+  }
+}
+
+/** In order, but for those about which somebody is asked first, which go beside: who sends words waits for nobody's photo. */
+function openSends(rpc: RpcClient) {
+  const line = createBatcher<SendCall, Sent | Aside>({
+    maxBatch: 256,
+    maxQueued,
+    enough: 128,
+    beside: callsInLine,
+    run: async (sends) =>
+      fromBatchReply(await rpc.call('messages/send', { sends, inLine: true }, { inOrder: true })),
+  })
+  const aside = createBatcher<SendCall, Sent>({
+    maxBatch: 256,
+    maxQueued,
+    enough: 1,
+    beside: callsAside,
+    // Here nothing is put aside.
+    run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends })) as (Sent | AppError)[],
+  })
+  return {
+    put: (call: SendCall, waiter: Waiter<Sent>): void =>
+      line.put(call, {
+        resolve: (sent) => (sent === 'aside' ? aside.put(call, waiter) : waiter.resolve(sent)),
+        reject: waiter.reject,
+      }),
   }
 }
 

@@ -23,6 +23,35 @@ describe('whatever a client emits', () => {
     expect(messages.seen.sends.at(-1)).toMatchObject({ userId: alice.userId, draft: draft() })
   })
 
+  test('P8 a send that is put aside is sent again beside the line, and nobody waits for it', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    await using alice = await connectClient(a.url, issuer)
+    const answer = messages.handlers['messages/send']
+    let endOfPhoto = () => {}
+    const photoMayEnd = new Promise<void>((resolve) => (endOfPhoto = resolve))
+    messages.handlers['messages/send'] = async (request) => {
+      const reply = (await answer?.(request)) ?? { results: [] }
+      const isPhoto = request.sends.map(({ draft: { type } }) => type === 'image')
+      if (!request.inLine && isPhoto.includes(true)) await photoMayEnd
+      const aside = { ok: true, data: 'aside' } as const
+      return { results: reply.results.map((result, i) => (request.inLine && isPhoto[i] ? aside : result)) }
+    }
+    try {
+      const photo = { ...draft(), type: 'image', content: { mediaId: uuid() } }
+      const photos = [1, 2, 3].map(() => alice.ask('message:send', photo))
+      for (const text of ['one', 'two', 'three'])
+        expect(await alice.ask('message:send', draft(text))).toMatchObject({ ok: true })
+      endOfPhoto()
+      const ok = { ok: true, data: { conversationId: 'c' } }
+      expect(await Promise.all(photos)).toMatchObject([ok, ok, ok])
+    } finally {
+      if (answer) messages.handlers['messages/send'] = answer
+    }
+  })
+
   test.for([
     ['an event nobody knows', 'no:such', {}, 'unknown_event'],
     ['the name of a built-in', 'constructor', {}, 'unknown_event'],

@@ -161,6 +161,27 @@ describe('sending a message', () => {
     expect(page.body['entries']).toMatchObject([{ type: 'image', content: { ...facts, caption: 'sea' } }])
   })
 
+  test('P8 is put aside in a line of calls where the media service is to be asked, and words beside it are not', async ({
+    api,
+    rpc,
+  }) => {
+    const { alice, bob } = await twoFriends(api)
+    const call = (type: string, content: object) =>
+      ({
+        userId: alice.userId,
+        deviceId: alice.deviceId,
+        draft: { clientMessageId: uuid(), to: { userId: bob.userId }, type, content },
+      }) as never
+    const sends = [call('image', { mediaId: uuid() }), call('text', { text: 'words' })]
+    const inLine = await rpc.call('messages/send', { sends, inLine: true })
+    expect(inLine.results).toMatchObject([
+      { ok: true, data: 'aside' },
+      { ok: true, data: { seq: 1 } },
+    ])
+    const beside = await rpc.call('messages/send', { sends })
+    expect(beside.results).toMatchObject([{ error: { code: 'not_found' } }, { ok: true, data: { seq: 1 } }])
+  })
+
   test.for([
     ['text with NUL', { type: 'text', content: { text: 'a\0b' } }, 'invalid_request'],
     ['half a surrogate pair', { type: 'text', content: { text: '\ud83d' } }, 'invalid_request'],

@@ -4,7 +4,7 @@ import { createMetrics } from '@parley/shared/metrics'
 import { chatPush } from '@parley/shared/queues'
 import { openRedis } from '@parley/shared/redis'
 import { startPrivateRedis } from '@parley/testing/redis'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 const log = createLogger('test', { level: 'silent' })
 
@@ -29,8 +29,10 @@ test('shows what waits in the queue and since when, and no figure while Redis is
   const lines = await shown()
   expect(lines).toContain('parley_queue_jobs{queue="push-chat",state="waiting",service="test"} 2')
   expect(lines).toContain('parley_queue_jobs{queue="push-chat",state="delayed",service="test"} 1')
-  const age = lines.find((line) => line.startsWith('parley_queue_oldest_waiting_seconds'))
-  expect(Number(age?.split(' ')[1])).toBeGreaterThan(0)
+  await vi.waitUntil(async () => {
+    const age = (await shown()).find((line) => line.startsWith('parley_queue_oldest_waiting_seconds'))
+    return Number(age?.split(' ')[1]) > 0
+  })
 
   connection.disconnect()
   expect(await shown()).toEqual([])

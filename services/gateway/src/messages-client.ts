@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBatcher, type Waiter } from '@parley/shared/batcher'
-import type { AppError } from '@parley/shared/errors'
+import { AppError } from '@parley/shared/errors'
 import { directConversationId } from '@parley/shared/ids'
 import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
@@ -59,12 +59,15 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
   function send(call: SendCall, trace?: string): Promise<Sent> {
     const span = tracing?.follow(trace, 'messages/send', { kind: 'client' })
     const told = span ? { ...call, trace: span.traceparent } : call
-    return during(span, () =>
-      patiently(
+    return during(span, async () => {
+      const answer = await patiently(
         () => conversationOf(call),
-        (instance) => new Promise<Sent>((resolve, reject) => instance.sends.put(told, { resolve, reject })),
-      ),
-    )
+        ({ sends }) =>
+          new Promise<Sent | AppError>((resolve, reject) => sends.put(told, { resolve, reject })),
+      )
+      if (answer instanceof AppError) throw answer
+      return answer
+    })
   }
 
   return {
@@ -75,9 +78,10 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
       const instance = trace === undefined ? among.first(() => conversationOf(call)) : undefined
       if (!instance) return patientlyThen()
       instance.sends.put(call, {
-        resolve: (sent) => {
+        resolve: (answer) => {
           among.answered(instance)
-          waiter.resolve(sent)
+          if (answer instanceof AppError) waiter.reject(answer)
+          else waiter.resolve(answer)
         },
         reject: (cause) => {
           if (!isElsewhere(cause)) return waiter.reject(cause)
@@ -191,7 +195,10 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
   }
 }
 
-/** In order, but for those about which somebody is asked first, which go beside: who sends words waits for nobody's photo. */
+/**
+ * In order, but for those about which somebody is asked first, which go beside: who sends words waits for nobody's photo (ADR 49). What
+ * is refused there is an answer: whom messages could not ask is not asked by another instance, and this one is not away.
+ */
 function openSends(rpc: RpcClient) {
   const line = createBatcher<SendCall, Sent | Aside>({
     maxBatch: 256,
@@ -201,20 +208,22 @@ function openSends(rpc: RpcClient) {
     run: async (sends) =>
       fromBatchReply(await rpc.call('messages/send', { sends, inLine: true }, { inOrder: true })),
   })
-  const aside = createBatcher<SendCall, Sent>({
+  const aside = createBatcher<SendCall, { answer: Sent | AppError }>({
     maxBatch: 256,
     maxQueued,
     enough: 1,
     beside: callsAside,
-    // Here nothing is put aside.
-    run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends })) as (Sent | AppError)[],
+    async run(sends) {
+      const answers = fromBatchReply(await rpc.call('messages/send', { sends }))
+      // Here nothing is put aside.
+      return answers.map((answer) => ({ answer: answer as Sent | AppError }))
+    },
   })
   return {
-    put: (call: SendCall, waiter: Waiter<Sent>): void =>
-      line.put(call, {
-        resolve: (sent) => (sent === 'aside' ? aside.put(call, waiter) : waiter.resolve(sent)),
-        reject: waiter.reject,
-      }),
+    put(call: SendCall, { resolve, reject }: Waiter<Sent | AppError>): void {
+      const putAside = () => aside.put(call, { resolve: ({ answer }) => resolve(answer), reject })
+      line.put(call, { resolve: (sent) => (sent === 'aside' ? putAside() : resolve(sent)), reject })
+    },
   }
 }
 

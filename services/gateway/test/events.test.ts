@@ -1,8 +1,11 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { once } from 'node:events'
+import { AppError } from '@parley/shared/errors'
+import { type Sent, toBatchReply } from '@parley/shared/rpc'
+import { startInternalPeer } from '@parley/testing/internal-peer'
 import { describe, expect, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { connectClient, test, type TestClient } from './fixture.ts'
+import { connectClient, createMessagesDouble, secret, test, type TestClient } from './fixture.ts'
 
 const draft = (text = 'hi', clientMessageId = 'c1') => ({
   clientMessageId,
@@ -50,6 +53,42 @@ describe('whatever a client emits', () => {
     } finally {
       if (answer) messages.handlers['messages/send'] = answer
     }
+  })
+
+  test('P8 an instance of messages that could not ask somebody else about a send is not away', async ({
+    start,
+    issuer,
+  }) => {
+    await using opened = new AsyncDisposableStack()
+    const doubles = [createMessagesDouble(), createMessagesDouble()]
+    const askedBeside = [0, 0]
+    for (const [i, { handlers }] of doubles.entries()) {
+      const answer = handlers['messages/send']
+      handlers['messages/send'] = async (request) => {
+        if (!request.sends.some(({ draft: { type } }) => type === 'image'))
+          return (await answer?.(request)) ?? { results: [] }
+        if (request.inLine) return toBatchReply(request.sends.map(() => 'aside' as const))
+        askedBeside[i] = (askedBeside[i] ?? 0) + 1
+        return toBatchReply<Sent>(
+          request.sends.map(() => new AppError('unavailable', 'the media service gave no answer')),
+        )
+      }
+    }
+    const peers = await Promise.all(
+      doubles.map(async ({ handlers }) => opened.use(await startInternalPeer({ secret, handlers }))),
+    )
+    const node = opened.use(await start('b', { MESSAGES_URLS: peers.map(({ url }) => url).join(',') }))
+    await using alice = await connectClient(node.url, issuer)
+    const heardBy = () => doubles.map(({ seen }) => seen.sends.length)
+    for (const text of ['one', 'two']) {
+      const photo = { ...draft(text), type: 'image', content: { mediaId: uuid() } }
+      expect(await alice.ask('message:send', photo)).toMatchObject({ error: { code: 'unavailable' } })
+      await alice.ask('message:send', draft(text))
+    }
+    const preferred = heardBy().indexOf(2)
+    expect(heardBy()[1 - preferred]).toBe(0)
+    expect(askedBeside[preferred]).toBe(2)
+    expect(askedBeside[1 - preferred]).toBe(0)
   })
 
   test.for([

@@ -18,17 +18,21 @@ const signingKey = generateKeyPairSync('ed25519')
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString()
 
+/** How often the media service is away, from now on. */
+export const mediaAway = { times: 0 }
 /** Media that the media service would call ready, by id. */
 export const readyMedia = new Map<string, { ownerId: string; facts: MediaFacts }>()
 
 const mediaHandlers: RpcHandlers = {
-  'media/claim': ({ claims }) =>
-    toBatchReply(
+  'media/claim': ({ claims }) => {
+    if (mediaAway.times-- > 0) throw new AppError('unavailable', 'it restarts')
+    return toBatchReply(
       claims.map(({ userId, mediaId }) => {
         const known = readyMedia.get(mediaId)
         return known?.ownerId === userId ? known.facts : new AppError('not_found', 'no such media')
       }),
-    ),
+    )
+  },
 }
 
 const log = createLogger('migrate', { level: 'silent' })

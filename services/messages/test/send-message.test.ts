@@ -3,7 +3,7 @@ import { directConversationId, type UserId } from '@parley/shared/ids'
 import { createApi, signUp, type Api, type Person } from '@parley/testing/chat-api'
 import { describe, expect } from 'vitest'
 import { startMessages } from '../src/service.ts'
-import { readyMedia, test } from './fixture.ts'
+import { mediaAway, readyMedia, test } from './fixture.ts'
 
 const text = (body = 'hi') => ({ clientMessageId: uuid(), type: 'text', content: { text: body } })
 const send = (api: Api, from: Person, draft: object) => api.post('/v1/messages', draft, from.token)
@@ -159,6 +159,21 @@ describe('sending a message', () => {
     expect(sent.status).toBe(201)
     const page = await api.get(`/v1/conversations/${sent.body['conversationId']}/entries`, bob.token)
     expect(page.body['entries']).toMatchObject([{ type: 'image', content: { ...facts, caption: 'sea' } }])
+  })
+
+  test('P8 waits for a media service that restarts', async ({ api }) => {
+    const { alice, bob } = await twoFriends(api)
+    mediaAway.times = 2
+    const draft = {
+      clientMessageId: uuid(),
+      type: 'image',
+      content: { mediaId: uuid() },
+      to: { userId: bob.userId },
+    }
+    expect((await send(api, alice, draft)).body.error?.code).toBe('not_found')
+    mediaAway.times = 100
+    expect((await send(api, alice, draft)).body.error?.code).toBe('unavailable')
+    mediaAway.times = 0
   })
 
   test('P8 is put aside in a line of calls where the media service is to be asked, and words beside it are not', async ({

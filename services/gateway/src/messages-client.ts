@@ -26,6 +26,11 @@ import { during, type Tracing } from '@parley/shared/tracing'
 import { messagesUnavailable } from './errors.ts'
 
 const maxQueued = 10_000
+/**
+ * What users ask one by one has connections of its own: a search may take seconds, and what a gateway asks for everybody waits for none.
+ * More than messages lets search at once.
+ */
+const mostQuestions = 256
 /** Each may take as long as who is asked. */
 const callsAside = 8
 /** An instance that restarts is back within moments. Every call here is safe to repeat. */
@@ -137,7 +142,7 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
     ask: (caller: Caller, event: string, request: unknown, trace?: string) =>
       patiently(
         () => caller.userId,
-        ({ rpc }) => rpc.call('events/ask', { identity: caller, event, request }, { trace }),
+        ({ questions }) => questions.call('events/ask', { identity: caller, event, request }, { trace }),
       ),
     findEnded: (sessionIds: Caller['sessionId'][]) =>
       patiently(
@@ -145,7 +150,9 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
         ({ rpc }) => rpc.call('sessions/ended', { sessionIds }),
       ),
     async [Symbol.asyncDispose]() {
-      await Promise.all(instances.map(({ rpc }) => rpc[Symbol.asyncDispose]()))
+      await Promise.all(
+        instances.flatMap(({ rpc, questions }) => [rpc, questions].map((it) => it[Symbol.asyncDispose]())),
+      )
     },
   }
 }
@@ -159,6 +166,7 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
   return {
     name: options.baseUrl,
     rpc,
+    questions: openRpc({ ...options, connections: mostQuestions }),
     sends: openSends(rpc),
     marks: createBatcher<MarkCall, { seq: number }>({
       maxBatch: 1_000,

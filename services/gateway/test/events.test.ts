@@ -55,6 +55,36 @@ describe('whatever a client emits', () => {
     }
   })
 
+  test('P8 what users ask that takes long holds up nothing that the gateway asks for everybody', async ({
+    a,
+    issuer,
+    messages,
+  }) => {
+    await using alice = await connectClient(a.url, issuer)
+    const answer = messages.handlers['events/ask']
+    let end = () => {}
+    const mayEnd = new Promise<void>((resolve) => (end = resolve))
+    const slow = { asked: 0 }
+    messages.handlers['events/ask'] = async (request) => {
+      slow.asked++
+      await mayEnd
+      return answer?.(request)
+    }
+    try {
+      const replies = Array.from({ length: 16 }, () =>
+        alice.ask('log:read', { conversationId: 'c', after: 0 }),
+      )
+      await vi.waitUntil(() => slow.asked === replies.length)
+      await using bob = await connectClient(a.url, issuer)
+      expect(await bob.ask('receipt:read', { conversationId: 'c', seq: 1 })).toMatchObject({ ok: true })
+      end()
+      for (const reply of await Promise.all(replies)) expect(reply).toMatchObject({ ok: true })
+    } finally {
+      end()
+      if (answer) messages.handlers['events/ask'] = answer
+    }
+  })
+
   test('P8 an instance of messages that could not ask somebody else about a send is not away', async ({
     start,
     issuer,

@@ -6,13 +6,15 @@ import { connectClient, test as base } from './fixture.ts'
 const test = base.extend('hold', ({ messages: { handlers } }, { onCleanup }) => {
   const stock = { ...handlers }
   onCleanup(() => void Object.assign(handlers, stock))
-  /** Holds back what messages says until it is let go. `asked` resolves with the first question that has these words. */
+  /** Holds back what messages says to questions that have these words until it is let go; the first of them resolves `asked`. */
   return (method: 'sessions/open' | 'messages/send', words = '') => {
     const answer = stock[method] as (request: unknown) => unknown
     const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const held = async (request: unknown) => {
-      if (JSON.stringify(request).includes(words)) asked.resolve()
-      await gate.promise
+      if (JSON.stringify(request).includes(words)) {
+        asked.resolve()
+        await gate.promise
+      }
       return answer(request)
     }
     handlers[method] = held as never

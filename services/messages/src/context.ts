@@ -6,7 +6,6 @@ import { openPool, queryBuilder } from '@parley/shared/postgres'
 import { chatPush, withdrawal } from '@parley/shared/queues'
 import { type Announcer, createAnnouncer } from '@parley/shared/realtime'
 import { connectSoon, openRedis, type RedisClient } from '@parley/shared/redis'
-import { openRpc, type RpcClient } from '@parley/shared/rpc-client'
 import { createTokenVerifier, type VerifyToken } from '@parley/shared/tokens'
 import { openTracing, type Tracing } from '@parley/shared/tracing'
 import { createLocalJWKSet } from 'jose'
@@ -28,6 +27,7 @@ import {
 } from './deliveries/withdrawals.ts'
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts'
 import { createPages, type Pages } from './log/pages.ts'
+import { type MediaClient, openMediaClient } from './media-client.ts'
 import { createMessageTypes, type MessageTypes } from './message-types/message-types.ts'
 import { createCommitter, type Committer } from './messages/committer.ts'
 import { loadPolicies, type Policies } from './policies/load-policies.ts'
@@ -58,7 +58,7 @@ export interface Context {
   db: Kysely<Database>
   redis: RedisClient
   announcer: Announcer
-  media: RpcClient
+  media: MediaClient
   pushQueue: JobQueue<typeof chatPush.data>
   withdrawalQueue: WithdrawalQueue
   signingKey: SigningKey
@@ -111,7 +111,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
   const pushQueue = opened.use(openQueue(chatPush, redis, log))
   const withdrawalQueue = opened.use(openQueue(withdrawal, redis, log))
   const media = opened.use(
-    openRpc({ baseUrl: config.mediaUrl, secret: config.internalSecret, connections: 8, tracing }),
+    openMediaClient({ baseUrl: config.mediaUrl, secret: config.internalSecret, tracing }),
   )
 
   const messageTypes = opened.use(createMessageTypes({ log, db }))

@@ -91,6 +91,8 @@ export const nothingToSearch = () => new AppError('invalid_request', 'there is n
 export const tooManyWords = (limit: number) =>
   new AppError('invalid_request', `at most ${limit} words are searched for at once`)
 export const searchIsOff = () => new AppError('not_found', 'this server has no search')
+export const tooManyClaims = () =>
+  new AppError('overloaded', 'too many wait for the media service', { retryAfterMs: 2_000 })
 export const tooManySearches = () =>
   new AppError('overloaded', 'too many searches at once', { retryAfterMs: 1_000 })
 export const searchTookTooLong = (cause: unknown) =>

@@ -18,14 +18,16 @@ const signingKey = generateKeyPairSync('ed25519')
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
   .toString()
 
-/** How often the media service is away, from now on. */
-export const mediaAway = { times: 0 }
+/** How the media service is, from now on: how often it is away, and what each of its answers waits for. */
+export const mediaTrouble = { awayTimes: 0, asked: 0, until: Promise.resolve() }
 /** Media that the media service would call ready, by id. */
 export const readyMedia = new Map<string, { ownerId: string; facts: MediaFacts }>()
 
 const mediaHandlers: RpcHandlers = {
-  'media/claim': ({ claims }) => {
-    if (mediaAway.times-- > 0) throw new AppError('unavailable', 'it restarts')
+  'media/claim': async ({ claims }) => {
+    mediaTrouble.asked++
+    await mediaTrouble.until
+    if (mediaTrouble.awayTimes-- > 0) throw new AppError('unavailable', 'it restarts')
     return toBatchReply(
       claims.map(({ userId, mediaId }) => {
         const known = readyMedia.get(mediaId)

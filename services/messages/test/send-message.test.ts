@@ -1,9 +1,9 @@
 import { randomUUID as uuid } from 'node:crypto'
 import { directConversationId, type UserId } from '@parley/shared/ids'
 import { createApi, signUp, type Api, type Person } from '@parley/testing/chat-api'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { startMessages } from '../src/service.ts'
-import { mediaAway, readyMedia, test } from './fixture.ts'
+import { mediaTrouble, readyMedia, test } from './fixture.ts'
 
 const text = (body = 'hi') => ({ clientMessageId: uuid(), type: 'text', content: { text: body } })
 const send = (api: Api, from: Person, draft: object) => api.post('/v1/messages', draft, from.token)
@@ -163,7 +163,7 @@ describe('sending a message', () => {
 
   test('P8 waits for a media service that restarts', async ({ api }) => {
     const { alice, bob } = await twoFriends(api)
-    mediaAway.times = 2
+    mediaTrouble.awayTimes = 2
     const draft = {
       clientMessageId: uuid(),
       type: 'image',
@@ -171,9 +171,34 @@ describe('sending a message', () => {
       to: { userId: bob.userId },
     }
     expect((await send(api, alice, draft)).body.error?.code).toBe('not_found')
-    mediaAway.times = 100
+    mediaTrouble.awayTimes = 100
     expect((await send(api, alice, draft)).body.error?.code).toBe('unavailable')
-    mediaAway.times = 0
+    mediaTrouble.awayTimes = 0
+  })
+
+  test('P10 is refused while too many wait for the media service', async ({ api, rpc }) => {
+    const { alice, bob } = await twoFriends(api)
+    const call = () =>
+      ({
+        userId: alice.userId,
+        deviceId: alice.deviceId,
+        draft: {
+          clientMessageId: uuid(),
+          to: { userId: bob.userId },
+          type: 'image',
+          content: { mediaId: uuid() },
+        },
+      }) as never
+    let end = () => {}
+    mediaTrouble.until = new Promise((resolve) => (end = resolve))
+    mediaTrouble.asked = 0
+    const many = rpc.call('messages/send', { sends: Array.from({ length: 256 }, call) })
+    await vi.waitUntil(() => mediaTrouble.asked === 256)
+    const { results } = await rpc.call('messages/send', { sends: [call()] })
+    expect(results).toMatchObject([{ error: { code: 'overloaded', retryable: true } }])
+    end()
+    const codes = (await many).results.map((result) => (result.ok ? 'ok' : result.error.code))
+    expect(new Set(codes)).toEqual(new Set(['not_found']))
   })
 
   test('P8 is put aside in a line of calls where the media service is to be asked, and words beside it are not', async ({

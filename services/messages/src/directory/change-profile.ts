@@ -1,7 +1,7 @@
 import type { UserId } from '@parley/shared/ids'
 import type { Context } from '../context.ts'
 import { unknownUser } from '../errors.ts'
-import { claimPicture } from '../media-access/claim-media.ts'
+import { claimPicture } from '../media-access/claim-picture.ts'
 import { announceOwn, appendOwn } from '../own-log/append-own.ts'
 import { recheckPresence } from '../presence/recheck.ts'
 import { type OwnProfile, type ProfileChange, toOwnProfile } from './profile.ts'

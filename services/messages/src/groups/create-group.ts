@@ -14,7 +14,7 @@ import {
 } from '../errors.ts'
 import { appendEntry } from '../log/append.ts'
 import { toSummary } from '../log/entry.ts'
-import { claimPicture } from '../media-access/claim-media.ts'
+import { claimPicture } from '../media-access/claim-picture.ts'
 import type { Policy } from '../policies/policy.ts'
 import { creatorRole } from '../policies/rights.ts'
 import { admit } from './admit.ts'

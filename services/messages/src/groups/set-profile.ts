@@ -2,7 +2,7 @@ import type { UserId } from '@parley/shared/ids'
 import type { ClientReply, ClientRequest } from '@parley/shared/protocol'
 import type { Context } from '../context.ts'
 import { noSuchJoinBy } from '../errors.ts'
-import { claimPicture } from '../media-access/claim-media.ts'
+import { claimPicture } from '../media-access/claim-picture.ts'
 import { changeGroup } from './change-group.ts'
 import * as store from './store.ts'
 

@@ -6,7 +6,6 @@ import type { Aside, Rpc, SendCall, Sent } from '@parley/shared/rpc'
 import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { contentTooLarge, mediaNotKept, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
-import { claimMedia } from '../media-access/claim-media.ts'
 import { digestOf } from '../message-types/digest.ts'
 import type { MessageType } from '../message-types/message-type.ts'
 import type { PreparedSend } from './prepared-send.ts'
@@ -40,9 +39,9 @@ export async function sendMessage(
     // The right to read media is asked of stored messages.
     if (!send.stored) return sentBefore(ctx, send, mediaNotKept())
     // What a message says of its media comes from the media service, never from the sender.
-    const facts = await claimMedia(ctx, call.userId, mediaId, span?.traceparent).catch((cause: unknown) =>
-      AppError.from(cause),
-    )
+    const facts = await ctx.media
+      .claim(call.userId, mediaId, span?.traceparent)
+      .catch((cause: unknown) => AppError.from(cause))
     if (facts instanceof AppError) return sentBefore(ctx, send, facts)
     send.content = { ...call.draft.content, ...facts }
     send.mediaId = mediaId

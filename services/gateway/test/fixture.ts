@@ -8,7 +8,7 @@ import { startPrivateRedis } from '@parley/testing/redis'
 import { startTokenIssuer, type TokenIssuer } from '@parley/testing/token-issuer'
 import { Redis } from 'ioredis'
 import { io, type Socket } from 'socket.io-client'
-import { test as base } from 'vitest'
+import { test as base, vi } from 'vitest'
 import { loadConfig } from '../src/config.ts'
 import type { Overrides } from '../src/context.ts'
 import { startGateway } from '../src/service.ts'
@@ -235,8 +235,8 @@ export const test = base
     'start',
     { scope: 'file' },
     ({ redisUrl, issuer, messages }) =>
-      (id: string, more: Record<string, string> = {}, overrides: Overrides = {}) =>
-        startGateway(
+      async (id: string, more: Record<string, string> = {}, overrides: Overrides = {}) => {
+        const node = await startGateway(
           loadConfig({
             HOST: '127.0.0.1',
             PORT: '0',
@@ -254,7 +254,11 @@ export const test = base
             ...more,
           }),
           overrides,
-        ),
+        )
+        // It does not wait for Redis, and who is let in before then may miss what is rung at once.
+        if (!more['REDIS_URL']) await vi.waitUntil(() => node.ctx.subscriber.missing === 0)
+        return node
+      },
   )
   .extend('a', { scope: 'file' }, async ({ start }, { onCleanup }) => {
     const node = await start('a')

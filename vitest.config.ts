@@ -7,8 +7,8 @@ const local = ['infra/{cli,load,local}/test/**/*.test.ts']
 
 export default defineConfig({
   test: {
-    // Half of what tests do is to wait for servers, so two cores have work for three.
-    maxWorkers: 3,
+    // More than half of what tests do is to wait for servers, so two cores have work for five.
+    maxWorkers: 5,
     reporters: ['default', './packages/testing/src/plain-reporter.ts'],
     setupFiles: ['./packages/testing/src/fail-on-console.ts', './packages/testing/src/wait-patiently.ts'],
     // Bounds of what never ends, not of what takes long: a busy machine fails no test that would pass on another.

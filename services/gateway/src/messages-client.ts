@@ -28,9 +28,9 @@ import { messagesUnavailable } from './errors.ts'
 const maxQueued = 10_000
 /**
  * What users ask one by one has connections of its own: a search may take seconds, and what a gateway asks for everybody waits for none.
- * More than messages lets search at once.
+ * More than the 52 searches that messages takes at once, and no more than its database answers within moments.
  */
-const mostQuestions = 256
+const mostQuestions = 64
 /** Each may take as long as who is asked. */
 const callsAside = 8
 /** An instance that restarts is back within moments. Every call here is safe to repeat. */

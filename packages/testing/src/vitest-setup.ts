@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { TestProject } from 'vitest/node'
 import { dropTemplates, startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
@@ -15,7 +15,7 @@ declare module 'vitest' {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // Decided once: the workers inherit it, so a private Redis is of the same kind as the shared one.
   process.env['PARLEY_TEST_SERVERS'] ??= await chooseServers()
-  process.env['PARLEY_TEST_RUN'] = randomUUID().replaceAll('-', '')
+  process.env['PARLEY_TEST_RUN'] = randomBytes(6).toString('hex')
   await using started = new AsyncDisposableStack()
   const postgres = started.use(await startPostgres())
   started.defer(() => dropTemplates(postgres.url))

@@ -45,9 +45,9 @@ test.for(Object.entries(starts))(
     const heard: string[] = []
     subscriber.on('smessageBuffer', (channel) => heard.push(channel.toString()))
     for (const key of keys) subscriber.ssubscribe(key)
-    await vi.waitUntil(() => keys.every((key) => subscriber.hears(key)), 10_000)
+    await vi.waitUntil(() => keys.every((key) => subscriber.hears(key)))
     for (const key of keys) await client.spublish(key, 'word')
-    await vi.waitUntil(() => keys.every((key) => heard.includes(key)), 10_000)
+    await vi.waitUntil(() => keys.every((key) => heard.includes(key)))
 
     setDefaultCACertificates([])
     try {

@@ -22,9 +22,8 @@ test('the server is PostgreSQL 18', async () => {
 test('databases start as copies of a template that is filled once, and are gone when let go of', async () => {
   const server = inject('postgresUrl')
   let filled = 0
-  const name = `thing_${process.pid}`
   const template = {
-    name,
+    name: 'thing',
     fill: async (url: string) => {
       filled++
       await rows(url, 'create table thing as select 1 as id')
@@ -45,7 +44,7 @@ test('databases start as copies of a template that is filled once, and are gone 
 
 test('a template whose filling failed is filled anew', async () => {
   const server = inject('postgresUrl')
-  const name = `doomed_${process.pid}`
+  const name = 'doomed'
   const fail = () => Promise.reject(new Error('no'))
   await expect(createDatabase(server, { name, fill: fail })).rejects.toThrow('no')
   await using database = await createDatabase(server, {

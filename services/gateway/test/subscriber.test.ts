@@ -20,7 +20,7 @@ async function listen(url: string) {
   const healed: ReadonlySet<string>[] = []
   subscriber.on('smessageBuffer', (channel, message) => heard.add(`${String(channel)} ${String(message)}`))
   for (const channel of channels) subscriber.ssubscribe(channel)
-  await vi.waitUntil(() => subscriber.missing === 0 && subscriber.hears(channels[0] ?? ''), 10_000)
+  await vi.waitUntil(() => subscriber.missing === 0 && subscriber.hears(channels[0] ?? ''))
   subscriber.on('healed', (some) => healed.push(some))
   return {
     subscriber,

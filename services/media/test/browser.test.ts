@@ -82,7 +82,7 @@ const test = onS3
         said.length = 0
         await tab.evaluate((values) => Object.assign(globalThis, values), { token, ...given })
         await tab.addScriptTag({ type: 'module', content: `${lines}\nconsole.log('done')` })
-        await vi.waitUntil(() => said.some((line) => line === 'done' || /error/i.test(line)), 20_000)
+        await vi.waitUntil(() => said.some((line) => line === 'done' || /error/i.test(line)))
         return said
       }
       return { ann, tab, run, said, url }
@@ -149,7 +149,7 @@ describe.for(ways)('the lines of docs/media.md for browsers, $driver, page of it
     await ready(mediaIdIn(form))
 
     await run(there(await block('tus-js-client')))
-    await vi.waitUntil(() => said.some((line) => line.startsWith('mediaId ')), 20_000)
+    await vi.waitUntil(() => said.some((line) => line.startsWith('mediaId ')))
     await ready(mediaIdIn(said))
 
     const begin = async (more: object) => {

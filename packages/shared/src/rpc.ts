@@ -23,8 +23,8 @@ import type { Identity } from './tokens.ts'
  * one item's failure is that item's alone.
  */
 export interface Rpc {
-  /** messages: commit a batch of sends. One call follows another `inLine`: there nobody waits for whom a send has to ask first. */
-  'messages/send': { request: { sends: SendCall[]; inLine?: boolean }; reply: BatchReply<Sent | Aside> }
+  /** messages: commit a batch of sends. */
+  'messages/send': { request: { sends: SendCall[] }; reply: BatchReply<Sent> }
   /** messages: move delivered and read watermarks forward. */
   'receipts/mark': { request: { marks: MarkCall[] }; reply: BatchReply<{ seq: number }> }
   /** messages: any other client event, by its name in the protocol table. */
@@ -112,9 +112,6 @@ export interface SendCall {
   /** W3C `traceparent`, if its trace is recorded. */
   trace?: string
 }
-
-/** Nothing was done: to be sent again in a call beside the line, since somebody is to be asked about it who may take long. */
-export type Aside = 'aside'
 
 export interface Sent {
   messageId: string

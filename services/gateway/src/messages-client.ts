@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { createBatcher, type Waiter } from '@parley/shared/batcher'
+import { mediaIdOf } from '@parley/shared/content'
 import { AppError } from '@parley/shared/errors'
 import { directConversationId } from '@parley/shared/ids'
 import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import type { SyncPage } from '@parley/shared/protocol'
 import {
-  type Aside,
   type Caller,
   fromBatchReply,
   type MarkCall,
@@ -31,7 +31,7 @@ const maxQueued = 10_000
  * More than the 52 searches that messages takes at once, and no more than its database answers within moments.
  */
 const mostQuestions = 64
-/** Each may take as long as who is asked. */
+/** Each may take as long as the media service. */
 const callsAside = 8
 /** An instance that restarts is back within moments. Every call here is safe to repeat. */
 const retryDelaysMs = [100, 400, 1_000, 2_000]
@@ -204,33 +204,29 @@ function openInstance(options: Parameters<typeof openRpc>[0]) {
 }
 
 /**
- * In order, but for those about which somebody is asked first, which go beside: who sends words waits for nobody's photo (ADR 49). What
- * is refused there is an answer: whom messages could not ask is not asked by another instance, and this one is not away.
+ * In order, but for those with media, about which the media service is asked first: they go beside, so who sends words waits for
+ * nobody's photo (ADR 49). What is refused there is an answer: this instance is not away because the media service is.
  */
 function openSends(rpc: RpcClient) {
-  const line = createBatcher<SendCall, Sent | Aside>({
+  const line = createBatcher<SendCall, Sent>({
     maxBatch: 256,
     maxQueued,
     enough: 128,
     beside: callsInLine,
-    run: async (sends) =>
-      fromBatchReply(await rpc.call('messages/send', { sends, inLine: true }, { inOrder: true })),
+    run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends }, { inOrder: true })),
   })
   const aside = createBatcher<SendCall, { answer: Sent | AppError }>({
     maxBatch: 256,
     maxQueued,
     enough: 1,
     beside: callsAside,
-    async run(sends) {
-      const answers = fromBatchReply(await rpc.call('messages/send', { sends }))
-      // Here nothing is put aside.
-      return answers.map((answer) => ({ answer: answer as Sent | AppError }))
-    },
+    run: async (sends) =>
+      fromBatchReply(await rpc.call('messages/send', { sends })).map((answer) => ({ answer })),
   })
   return {
     put(call: SendCall, { resolve, reject }: Waiter<Sent | AppError>): void {
-      const putAside = () => aside.put(call, { resolve: ({ answer }) => resolve(answer), reject })
-      line.put(call, { resolve: (sent) => (sent === 'aside' ? putAside() : resolve(sent)), reject })
+      if (mediaIdOf(call.draft) === undefined) line.put(call, { resolve, reject })
+      else aside.put(call, { resolve: ({ answer }) => resolve(answer), reject })
     },
   }
 }

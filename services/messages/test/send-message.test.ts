@@ -161,7 +161,7 @@ describe('sending a message', () => {
     expect(page.body['entries']).toMatchObject([{ type: 'image', content: { ...facts, caption: 'sea' } }])
   })
 
-  test('P8 waits for a media service that restarts', async ({ api }) => {
+  test('waits for a media service that restarts', async ({ api }) => {
     const { alice, bob } = await twoFriends(api)
     mediaTrouble.awayTimes = 2
     const draft = {
@@ -199,27 +199,6 @@ describe('sending a message', () => {
     end()
     const codes = (await many).results.map((result) => (result.ok ? 'ok' : result.error.code))
     expect(new Set(codes)).toEqual(new Set(['not_found']))
-  })
-
-  test('P8 is put aside in a line of calls where the media service is to be asked, and words beside it are not', async ({
-    api,
-    rpc,
-  }) => {
-    const { alice, bob } = await twoFriends(api)
-    const call = (type: string, content: object) =>
-      ({
-        userId: alice.userId,
-        deviceId: alice.deviceId,
-        draft: { clientMessageId: uuid(), to: { userId: bob.userId }, type, content },
-      }) as never
-    const sends = [call('image', { mediaId: uuid() }), call('text', { text: 'words' })]
-    const inLine = await rpc.call('messages/send', { sends, inLine: true })
-    expect(inLine.results).toMatchObject([
-      { ok: true, data: 'aside' },
-      { ok: true, data: { seq: 1 } },
-    ])
-    const beside = await rpc.call('messages/send', { sends })
-    expect(beside.results).toMatchObject([{ error: { code: 'not_found' } }, { ok: true, data: { seq: 1 } }])
   })
 
   test.for([

@@ -75,14 +75,8 @@ export const rpcSchemas = {
       sends: z.array(
         z.object({ userId: UserId, deviceId: DeviceId, draft: MessageDraft, trace: text.exactOptional() }),
       ),
-      inLine: z.boolean().exactOptional(),
     }),
-    reply: batch(
-      z.union([
-        z.object({ messageId: text, conversationId: text, seq: count, sentAt: text }),
-        z.literal('aside'),
-      ]),
-    ),
+    reply: batch(z.object({ messageId: text, conversationId: text, seq: count, sentAt: text })),
   },
   'receipts/mark': {
     request: z.object({

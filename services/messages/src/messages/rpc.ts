@@ -5,5 +5,5 @@ import type { Context } from '../context.ts'
 import { sendMessages } from './send-message.ts'
 
 export function messageRpc(app: HttpApp, ctx: Context): void {
-  serveRpc(app, 'messages/send', async (request) => toBatchReply(await sendMessages(ctx, request)))
+  serveRpc(app, 'messages/send', async ({ sends }) => toBatchReply(await sendMessages(ctx, sends)))
 }

@@ -2,7 +2,7 @@ import type { Waiter } from '@parley/shared/batcher'
 import { builtInSwitches, isBuiltIn, jsonAtMost, mediaIdOf } from '@parley/shared/content'
 import { AppError } from '@parley/shared/errors'
 import { type ConversationId, directConversationId, seqOfMessage } from '@parley/shared/ids'
-import type { Aside, Rpc, SendCall, Sent } from '@parley/shared/rpc'
+import type { SendCall, Sent } from '@parley/shared/rpc'
 import type { TraceSpan } from '@parley/shared/tracing'
 import type { Context } from '../context.ts'
 import { contentTooLarge, mediaNotKept, noSelfChat, noSuchMessage, unregisteredType } from '../errors.ts'
@@ -53,22 +53,15 @@ export async function sendMessage(
 }
 
 /** Each send by itself: one that fails leaves the others alone. Those that ask nobody keep the order in which they are here. */
-export function sendMessages(
-  ctx: SendContext,
-  { sends, inLine = false }: Rpc['messages/send']['request'],
-): Promise<(Sent | Aside | AppError)[]> {
+export function sendMessages(ctx: SendContext, calls: SendCall[]): Promise<(Sent | AppError)[]> {
   return new Promise((resolve) => {
-    const results = Array.from<Sent | Aside | AppError>({ length: sends.length })
-    let open = sends.length
-    function settle(place: number, result: Sent | Aside | AppError): void {
+    const results = Array.from<Sent | AppError>({ length: calls.length })
+    let open = calls.length
+    function settle(place: number, result: Sent | AppError): void {
       results[place] = result
       if (--open === 0) resolve(results)
     }
-    for (const [place, call] of sends.entries()) {
-      if (inLine && mayTakeLong(ctx, call)) {
-        settle(place, 'aside')
-        continue
-      }
+    for (const [place, call] of calls.entries()) {
       const span = ctx.tracing?.follow(call.trace, 'messages/send', { kind: 'server' })
       takeSend(ctx, call, span, {
         resolve(sent) {
@@ -81,19 +74,15 @@ export function sendMessages(
         },
       })
     }
-    if (sends.length === 0) resolve(results)
+    if (calls.length === 0) resolve(results)
   })
 }
-
-/** Whether somebody is asked first who is not ours to vouch for: the operator's own back end, or the media service. */
-const mayTakeLong = ({ beforeSend }: SendContext, { draft }: SendCall) =>
-  beforeSend !== undefined || mediaIdOf(draft) !== undefined
 
 /** As `sendMessage`, without a chain of promises where nobody has to be asked: there are thousands of sends under way. */
 function takeSend(ctx: SendContext, call: SendCall, span: TraceSpan | undefined, waiter: Waiter<Sent>): void {
   try {
     const registered = ctx.messageTypes.find(call.draft.type)
-    const asks = registered instanceof Promise || mayTakeLong(ctx, call)
+    const asks = ctx.beforeSend || registered instanceof Promise || mediaIdOf(call.draft) !== undefined
     if (!asks && !refusalByType(ctx, call.draft, registered)) {
       const send = prepare(call, { registered, bySystem: false })
       if (span) send.span = span

@@ -281,9 +281,9 @@ describe('contacts', () => {
     expect(await ownEntries(api, ben)).toEqual([])
   })
 
-  test('P10 nobody has more open requests than the limit', async ({ api, service }) => {
+  test('P10 nobody has more open requests than the limit', async ({ api, pool }) => {
     const [ann, ben] = await pair(api)
-    await service.ctx.pool.query(
+    await pool.query(
       `with crowd as (
          insert into account (user_id, password_hash) select $1 || '-' || i, 'x' from generate_series(1, 1000) i returning user_id
        )

@@ -9,7 +9,7 @@ import { test as base } from './fixture.ts'
 const members = 3_000
 
 /** Of a large group in which nobody came late, cleared or hid anything, and of many who hid something elsewhere. */
-const test = base.extend('conversationId', async ({ api, service }) => {
+const test = base.extend('conversationId', async ({ api, pool }) => {
   const ann = await signUp(api)
   const { body } = await api.post('/v1/conversations', { name: 'G', policy: 'chatroom' }, ann.token)
   const { conversationId } = body['summary'] as unknown as { conversationId: string }
@@ -23,7 +23,7 @@ const test = base.extend('conversationId', async ({ api, service }) => {
     `insert into hidden_entry (conversation_id, user_id, seq) select '${other}', '${name}-' || i, 1 from generate_series(1, ${members}) i`,
     `update member set hides_entries = true where conversation_id = '${other}'`,
   ]
-  for (const statement of statements) await service.ctx.pool.query(statement)
+  for (const statement of statements) await pool.query(statement)
   return conversationId
 })
 

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { AppError } from '@parley/shared/errors'
 import { createLogger } from '@parley/shared/log'
 import type { MediaFacts } from '@parley/shared/media'
+import { openPool } from '@parley/shared/postgres'
 import { toBatchReply } from '@parley/shared/rpc'
 import { openRpc } from '@parley/shared/rpc-client'
 import { createApi } from '@parley/testing/chat-api'
@@ -10,7 +11,7 @@ import { createDatabase } from '@parley/testing/postgres'
 import { startPrivateRedis } from '@parley/testing/redis'
 import { test as base, inject } from 'vitest'
 import { loadConfig } from '../src/config.ts'
-import { migrate } from '../src/db/database.ts'
+import { migrate, schema } from '../src/db/database.ts'
 import { startMessages } from '../src/service.ts'
 
 const secret = 'a secret between services'
@@ -78,6 +79,12 @@ export const test = base
     const service = await startMessages(config)
     onCleanup(() => service[Symbol.asyncDispose]())
     return service
+  })
+  // What a test fills tables with: thousands of rows in one statement, for which the service's own bound is none.
+  .extend('pool', { scope: 'file' }, ({ config }, { onCleanup }) => {
+    const pool = openPool({ ...config.database, poolSize: 1, schema, statementTimeoutMs: 0 }, log)
+    onCleanup(() => pool.end())
+    return pool
   })
   .extend('api', { scope: 'file' }, ({ service }) => createApi(service.url))
   .extend('rpc', { scope: 'file' }, ({ service }, { onCleanup }) => {

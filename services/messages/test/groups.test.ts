@@ -3,7 +3,6 @@ import type { Entry } from '@parley/shared/entry'
 import type { SyncPage } from '@parley/shared/protocol'
 import type { Caller, StandingAsk } from '@parley/shared/rpc'
 import { type Api, type Person, signUp } from '@parley/testing/chat-api'
-import { sql } from 'kysely'
 import { describe, expect } from 'vitest'
 import { test } from './fixture.ts'
 
@@ -292,18 +291,20 @@ test('A8.1 P3 made again under its own id after a lost answer it is one group; t
 
 test('a user is in at most 5,000 groups, and in as many direct conversations beside as there are people', async ({
   api,
-  service,
+  pool,
 }) => {
   const [owner, talker, collector] = (await people(api, 3)) as [Person, Person, Person]
   const fill = ({ userId }: Person, kind: string, count: number) =>
-    sql`
-      with made as (
-        insert into conversation (conversation_id, kind, creator_id, last_seq, last_count)
-        select ${kind} || ${uuid()} || n, ${kind}, ${userId}, 0, 0 from generate_series(1, ${count}::int) n
-        returning conversation_id
-      )
-      insert into member (conversation_id, user_id, role, joined_seq, delivered_seq, read_seq, notified_seq)
-      select conversation_id, ${userId}, 'member', 0, 0, 0, 0 from made`.execute(service.ctx.db)
+    pool.query(
+      `with made as (
+         insert into conversation (conversation_id, kind, creator_id, last_seq, last_count)
+         select $1::text || $2::text || n, $1, $3, 0, 0 from generate_series(1, $4::int) n
+         returning conversation_id
+       )
+       insert into member (conversation_id, user_id, role, joined_seq, delivered_seq, read_seq, notified_seq)
+       select conversation_id, $3, 'member', 0, 0, 0, 0 from made`,
+      [kind, uuid(), userId, count],
+    )
   await fill(talker, 'direct', 5_000)
   await fill(collector, 'group', 3_000)
   await fill(collector, 'live', 2_000)

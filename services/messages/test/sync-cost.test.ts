@@ -54,6 +54,7 @@ const sync = (rpc: RpcClient, person: Person, request: object): Promise<SyncPage
 
 test('P11 a device that comes back to 5,000 conversations costs two statements before its first page, whatever changed', async ({
   api,
+  pool,
   rpc,
   service,
   statements,
@@ -63,7 +64,7 @@ test('P11 a device that comes back to 5,000 conversations costs two statements b
   const { conversationId } = (body as unknown as { summary: { conversationId: string } }).summary
   // As that one, 4,999 more, each with an entry.
   for (const table of ['conversation', 'member', 'entry']) {
-    await service.ctx.pool.query(
+    await pool.query(
       `insert into ${table} select (jsonb_populate_record(t, jsonb_build_object('conversation_id', 'copy-' || i))).*
        from ${table} t, generate_series(1, 4999) i where t.conversation_id = $1`,
       [conversationId],

@@ -176,6 +176,19 @@ describe('sending a message', () => {
     mediaTrouble.awayTimes = 0
   })
 
+  test('is refused within moments where the media service takes questions and answers none', async ({
+    api,
+  }) => {
+    const { alice, bob } = await twoFriends(api)
+    let end = () => {}
+    mediaTrouble.until = new Promise((resolve) => (end = resolve))
+    const to = { userId: bob.userId }
+    const photo = { clientMessageId: uuid(), to, type: 'image', content: { mediaId: uuid() } }
+    expect((await send(api, alice, photo)).body.error).toMatchObject({ code: 'unavailable', retryable: true })
+    end()
+    expect((await send(api, alice, photo)).body.error?.code).toBe('not_found')
+  })
+
   test('P10 is refused while too many wait for the media service', async ({ api, rpc }) => {
     const { alice, bob } = await twoFriends(api)
     const call = () =>

@@ -23,7 +23,8 @@ export interface Context {
   queueRedis: RedisClient
   messages: MessagesClient
   providers: Providers
-  /** For calls alone, over connections of their own: what is queued before a chat never stands before a call. */
+  /** For calls alone, over connections of their own: what waits for the sake of a chat never stands before a call. */
+  callMessages: MessagesClient
   callProviders: Providers
   deadLetters: DeadLetters
   lull: Lull
@@ -54,9 +55,9 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     client.disconnect(),
   )
   await connectSoon(redis, queueRedis)
-  const messages = opened.use(
-    openMessagesClient({ urls: config.messages.urls, secret: config.internalSecret, tracing }),
-  )
+  const { urls } = config.messages
+  const messages = opened.use(openMessagesClient({ urls, secret: config.internalSecret, tracing }))
+  const callMessages = opened.use(openMessagesClient({ urls, secret: config.internalSecret, tracing }))
 
   const providers = opened.use(openProviders({ redis, log, metrics }))
   const callProviders = opened.use(
@@ -78,6 +79,7 @@ export async function createContext(config: Config): Promise<Context & AsyncDisp
     queueRedis,
     messages,
     providers,
+    callMessages,
     callProviders,
     deadLetters: openDeadLetters(redis, metrics.registry),
     lull: createLull(reportWithinMs),

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { CallNotice } from '@parley/shared/call-notice'
 import type { PushTarget } from '@parley/shared/delivery'
-import type { DeviceId, UserId } from '@parley/shared/ids'
+import type { ConversationId, DeviceId, UserId } from '@parley/shared/ids'
 import { openQueue, RetryLater } from '@parley/shared/jobs'
 import { callPush } from '@parley/shared/queues'
 import { startRinging, stopRinging } from '@parley/shared/ringing'
 import type { FaultRule } from '@parley/testing/http2-simulator'
 import type { PushSimulators } from '@parley/testing/push-simulators'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { pushCall } from '../src/calls/push-call.ts'
-import { delivery, jobInHand, log, newToken, test as base } from './fixture.ts'
+import { delivery, dueReply, jobInHand, log, newToken, test as base } from './fixture.ts'
 
 const users = ['ann', 'cem'] as UserId[]
 
@@ -250,6 +250,46 @@ describe('a call', () => {
     answered.resolve()
     await expect.poll(() => [...actions(slow)]).toEqual(['ring', 'stop'])
     await expect.poll(() => [...actions(lost)]).toEqual(['ring', 'stop'])
+  })
+
+  test('rings while as many chats as there are jobs wait for an answer about them', async ({
+    run,
+    queue,
+    targets,
+    providers,
+    messages,
+  }) => {
+    const phone = target('apns-voip')
+    targets.push(phone)
+    await using stack = new AsyncDisposableStack()
+    const answered = Promise.withResolvers<void>()
+    const handlers = { ...messages.handlers }
+    stack.defer(() => {
+      Object.assign(messages.handlers, handlers)
+      answered.resolve()
+    })
+    let asked = 0
+    messages.handlers['deliveries/due'] = async () => {
+      asked++
+      await answered.promise
+      return dueReply([])
+    }
+    const chat = (i: number) => ({
+      id: randomUUID(),
+      data: {
+        conversationId: `g-${i}` as ConversationId,
+        firstSeq: 1,
+        lastSeq: 1,
+        userIds: users,
+      },
+    })
+    await queue.add(Array.from({ length: 32 }, (_, i) => chat(i)))
+    // As many as there are connections for.
+    await vi.waitUntil(() => asked === 16)
+    await run('ring')
+    expect(of(providers, phone)).toHaveLength(1)
+    // None of them has been given up, so none has left its connection to the call.
+    expect(asked).toBe(16)
   })
 
   test('that a provider cannot take just now is tried again, and the others are not rung twice', async ({

@@ -12,7 +12,7 @@ import { isUntried, type Verdict } from '../providers/provider.ts'
 import { tokenHash } from '../providers/token-hash.ts'
 
 type CallPushData = z.output<typeof callPush.data>
-type CallContext = Pick<Context, 'redis' | 'messages' | 'callProviders' | 'metrics' | 'log'>
+type CallContext = Pick<Context, 'redis' | 'callMessages' | 'callProviders' | 'metrics' | 'log'>
 
 const devicesAtOnce = 256
 const retryMs = 400
@@ -29,7 +29,7 @@ const ringTries = 3
 export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInHand): Promise<void> {
   const { action, call } = data
   if (hasRungOut(data)) return
-  const { targets } = await ctx.messages.call('calls/targets', call.callId, { userIds: data.userIds })
+  const { targets } = await ctx.callMessages.call('calls/targets', call.callId, { userIds: data.userIds })
   const devices = targets.filter((device) => !wasTold(data, device))
   const ledger = openLedger(ctx.redis, `call:${call.callId}`, job.claim)
   const chosen = await (action === 'ring'
@@ -53,7 +53,7 @@ export async function pushCall(ctx: CallContext, data: CallPushData, job: JobInH
     } else ledger.settle(id, settledOf(verdict, maybeShown, device))
   })
   await ledger.flush()
-  if (dead.length > 0) await ctx.messages.call('push-tokens/forget', call.callId, { tokens: dead })
+  if (dead.length > 0) await ctx.callMessages.call('push-tokens/forget', call.callId, { tokens: dead })
   if (open && !job.lastAttempt && !hasRungOut(data)) {
     throw new RetryLater('some devices are still open', Math.min(retryMs * job.attempt, longestRetryMs))
   }

@@ -1,5 +1,5 @@
 import { randomUUID as uuid } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -10,12 +10,13 @@ import { test as base } from './fixture.ts'
 const test = base
   .extend('hook', { scope: 'file' }, async ({}, { onCleanup }) => {
     let asked = 0
-    const server = createServer(async (request, response) => {
+    async function allow(request: IncomingMessage, response: ServerResponse): Promise<void> {
       const { data } = (await json(request)) as { data: { messages: unknown[] } }
       asked += data.messages.length
       await wait(Math.random() * 20)
       response.end(JSON.stringify({ verdicts: data.messages.map(() => ({ allow: true })) }))
-    })
+    }
+    const server = createServer((request, response) => void allow(request, response))
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     onCleanup(() => {
       server.closeAllConnections()

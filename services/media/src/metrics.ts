@@ -22,7 +22,7 @@ export function createMediaMetrics(registry: Registry) {
     }),
     swept: new Counter({
       name: 'parley_media_swept_total',
-      help: 'What the sweep found: uploads to queue again, tickets that ended, media looked at and collected, objects nobody refers to',
+      help: 'What the sweep found: uploads to queue again, tickets that ended, media looked at and collected, objects nobody refers to, of which some were kept by the store',
       labelNames: ['kind'],
       registers: [registry],
     }),

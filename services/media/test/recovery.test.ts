@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdir, rmdir } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
+import path from 'node:path'
 import type { MediaId } from '@parley/shared/ids'
 import { queuePrefix } from '@parley/shared/jobs'
 import { createLogger } from '@parley/shared/log'
@@ -15,6 +17,7 @@ import type { Config } from '../src/config.ts'
 import { beginRun, findMedia, releaseRun, takeBackRun } from '../src/media/store.ts'
 import { startMedia } from '../src/service.ts'
 import { uploadDeadlineMs } from '../src/storage/fs.ts'
+import { newKey } from '../src/storage/storage.ts'
 import { createClient } from './client.ts'
 import { test as base } from './fixture.ts'
 import { plainPng } from './images.ts'
@@ -122,6 +125,32 @@ describe('one file in many jobs', () => {
 })
 
 describe('the sweep', () => {
+  test('goes on beside an object that cannot be removed, and comes back to it later', async ({ run }) => {
+    await using service = await run()
+    const { ann, ctx } = service
+    const stuck = newKey('media')
+    const { storage } = ctx.config
+    // A directory stands where the object would, and is not removed as one.
+    const directory = path.join(storage.driver === 'fs' ? storage.path : '', stuck)
+    await mkdir(directory, { recursive: true })
+    await sql`insert into doomed_object (key, due_at) values (${stuck}, now() - interval '1 day')`.execute(
+      ctx.db,
+    )
+    const { mediaId } = (await ann.begin('text/plain', 5)).body
+    const incoming = (await findMedia(ctx.db, mediaId as MediaId))?.incomingKey ?? ''
+    await sql`update doomed_object set due_at = now() where key = ${incoming}`.execute(ctx.db)
+    const doomed = async () =>
+      (
+        await sql<{
+          key: string
+        }>`select key from doomed_object where key in (${stuck}, ${incoming})`.execute(ctx.db)
+      ).rows
+    await expect.poll(doomed).toEqual([{ key: stuck }])
+    await rmdir(directory)
+    await sql`update doomed_object set due_at = now() where key = ${stuck}`.execute(ctx.db)
+    await expect.poll(doomed).toEqual([])
+  })
+
   test('removes tickets that were not used, and their bytes', async ({ run }) => {
     await using service = await run()
     const { ann, ctx } = service

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes, randomUUID as uuid } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { Entry } from '@parley/shared/entry'
+import { openRpc } from '@parley/shared/rpc-client'
 import { type Api, createApi, type Person, signUp } from '@parley/testing/chat-api'
 import { describe, expect, vi } from 'vitest'
 import { type Config, loadConfig } from '../src/config.ts'
@@ -239,25 +240,21 @@ describe('a before-send hook', () => {
 
   test('P2 a send and its repeat in one question are one message where one of them is allowed', async ({
     asking,
+    config,
   }) => {
-    const { hook, api, ada, say } = await asking('closed')
-    let release: (() => void) | undefined
-    hook.answer = (_, response) => {
-      hook.answer = (messages) => messages.map((_message, i) => ({ allow: i === 1 }))
-      release = () => void response.end(JSON.stringify({ verdicts: [{ allow: true }] }))
+    const { hook, service, ada, bob } = await asking('closed')
+    hook.answer = (messages) => messages.map((_message, i) => ({ allow: i === 1 }))
+    await using rpc = openRpc({ baseUrl: service.internalUrl, secret: config.internalSecret })
+    const draft = {
+      clientMessageId: uuid(),
+      to: { userId: bob.userId },
+      type: 'text',
+      content: { text: 'good' },
     }
-    const opening = say('opens the conversation')
-    await vi.waitUntil(() => release)
-    const draft = { clientMessageId: uuid() }
-    const both = [say('good', draft), say('good', draft)]
-    // A read that is answered after them has come in after them.
-    await Promise.all([api.get('/v1/me', ada.token), api.get('/v1/me', ada.token)])
-    release?.()
-    expect((await opening).status).toBe(201)
-    const [one, another] = await Promise.all(both)
-    expect(hook.requests.map(({ messages }) => messages.length)).toEqual([1, 2])
-    expect(one?.status).toBe(201)
-    expect(another?.body).toEqual(one?.body)
+    const send = { userId: ada.userId, deviceId: ada.deviceId, draft } as never
+    const { results } = await rpc.call('messages/send', { sends: [send, send] })
+    expect(hook.requests.map(({ messages }) => messages.length)).toEqual([2])
+    expect(results).toMatchObject([{ ok: true, data: { seq: 1 } }, results[0]])
   })
 
   test('puts its own ext in the place of the sender’s', async ({ asking }) => {

@@ -9,7 +9,7 @@ import type { Logger } from '@parley/shared/log'
 import { FileStore } from '@tus/file-store'
 import type { FsConfig } from '../config.ts'
 import { signLink } from './link.ts'
-import { isIn, partSizes, resumableExtensions, type Storage } from './storage.ts'
+import { isIn, type Kept, partSizes, resumableExtensions, type Storage } from './storage.ts'
 
 /** Paths of the routes that stand where an object store's own endpoint would; `fs-routes.ts` answers them. */
 export const fsPaths = { upload: '/v1/media/incoming', download: '/v1/media/content' } as const
@@ -181,11 +181,18 @@ export async function openFsStorage(
     },
 
     async remove(keys) {
+      const kept: Kept[] = []
       for (const key of keys) {
-        await rm(pathOf(root, key), { force: true })
-        if (isIn('parts', key)) await removeParts(key)
-        if (isIn('tus', key)) await removeGathered(key)
+        const file = pathOf(root, key)
+        try {
+          await rm(file, { force: true })
+          if (isIn('parts', key)) await removeParts(key)
+          if (isIn('tus', key)) await removeGathered(key)
+        } catch (cause) {
+          kept.push({ key, cause })
+        }
       }
+      return kept
     },
 
     async [Symbol.asyncDispose]() {},

@@ -18,7 +18,7 @@ import { storageUnavailable } from '../errors.ts'
 import { isRefusal, openS3Client, s3ClientConfig, statusOf, storePatience } from './s3-client.ts'
 import { createS3Parts } from './s3-parts.ts'
 import { openResumable } from './s3-resumable.ts'
-import { type FormLink, isIn, type Storage, type UploadTerms } from './storage.ts'
+import { type FormLink, isIn, type Kept, type Storage, type UploadTerms } from './storage.ts'
 
 /** Objects in an S3-compatible store. Links are presigned, so no byte of a client passes through this service. */
 export function openS3Storage(
@@ -126,16 +126,24 @@ export function openS3Storage(
     },
 
     async remove(keys) {
-      if (keys.length === 0) return
-      for (const key of keys) {
-        if (isIn('parts', key) || isIn('tus', key)) await parts.abort(key).catch(asUnavailable)
+      if (keys.length === 0) return []
+      const kept: Kept[] = []
+      for (const key of keys.filter((one) => isIn('parts', one) || isIn('tus', one))) {
+        await parts.abort(key).catch((cause: unknown) => {
+          if (!isRefusal(cause)) throw storageUnavailable(cause)
+          kept.push({ key, cause })
+        })
       }
       const beside = keys.filter((key) => isIn('tus', key)).flatMap((key) => [`${key}.info`, `${key}.part`])
       const Delete = { Objects: [...keys, ...beside].map((Key) => ({ Key })), Quiet: true }
       const { Errors = [] } = await client
         .send(new DeleteObjectsCommand({ Bucket, Delete }), soon())
         .catch(asUnavailable)
-      if (Errors.length > 0) throw storageUnavailable(new Error(`${Errors[0]?.Code} on delete`))
+      for (const { Key = '', Code } of Errors) {
+        const key = keys.find((one) => Key === one || Key.startsWith(`${one}.`))
+        if (key !== undefined) kept.push({ key, cause: new Error(`${Code} on delete`) })
+      }
+      return kept.filter(({ key }, i) => kept.findIndex((one) => one.key === key) === i)
     },
 
     async [Symbol.asyncDispose]() {

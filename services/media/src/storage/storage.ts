@@ -30,8 +30,16 @@ export interface Storage extends AsyncDisposable {
   fetchFile(key: string, file: string): Promise<boolean>
   /** Stores a local file; when this returns the object survives a crash. */
   putFile(key: string, file: string): Promise<void>
-  /** Objects, and what has arrived of one that was never made. What is not there counts as removed. At most 300 keys. */
-  remove(keys: string[]): Promise<void>
+  /**
+   * Objects, and what has arrived of one that was never made. What is not there counts as removed. Gives those that stay,
+   * which the store keeps by a rule of its own, say. At most 300 keys.
+   */
+  remove(keys: string[]): Promise<Kept[]>
+}
+
+export interface Kept {
+  key: string
+  cause: unknown
 }
 
 export interface UploadTerms {

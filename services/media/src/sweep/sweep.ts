@@ -7,6 +7,8 @@ import { lateMs } from '../uploads/open-ticket.ts'
 import { collectMedia } from './collect-media.ts'
 
 const pageSize = 100
+/** Before an object is tried again that the store would not remove. */
+const keptForMs = 3_600_000
 /** So that one tick ends, however much there is; the next goes on. */
 const pagesPerTick = 10
 
@@ -28,7 +30,7 @@ export function startSweep(ctx: Context): AsyncDisposable {
 async function run(ctx: Context, signal: AbortSignal): Promise<void> {
   const { everyMs } = ctx.config.sweep
   while (!signal.aborted) {
-    await sweep(ctx, signal).catch((err: unknown) => ctx.log.error({ err }, 'sweep failed'))
+    await sweep(ctx, signal)
     // Spread, so that instances which started together do not sweep together.
     await wait(everyMs * (0.75 + Math.random() / 2), undefined, { signal }).catch(() => {})
   }
@@ -42,16 +44,21 @@ async function sweep(ctx: Context, signal: AbortSignal): Promise<void> {
   await inPages(ctx, signal, 'looked_at', () => collectMedia(ctx, pageSize))
 }
 
+/** What fails of one kind keeps nothing of another from being found. */
 async function inPages(
   ctx: Context,
   signal: AbortSignal,
   kind: string,
   page: (ctx: Context) => Promise<number>,
 ): Promise<void> {
-  for (let i = 0; i < pagesPerTick && !signal.aborted; i++) {
-    const count = await page(ctx)
-    if (count > 0) ctx.metrics.swept.inc({ kind }, count)
-    if (count < pageSize) return
+  try {
+    for (let i = 0; i < pagesPerTick && !signal.aborted; i++) {
+      const count = await page(ctx)
+      if (count > 0) ctx.metrics.swept.inc({ kind }, count)
+      if (count < pageSize) return
+    }
+  } catch (err) {
+    ctx.log.error({ err, kind }, 'sweep failed')
   }
 }
 
@@ -62,11 +69,25 @@ async function requeueForgotten({ db, config, enqueue }: Context): Promise<numbe
   return forgotten.length
 }
 
-async function removeDoomed({ db, storage }: Context): Promise<number> {
+async function removeDoomed({ db, log, metrics, storage }: Context): Promise<number> {
   const keys = await listDue(db, pageSize)
-  await storage.remove(keys)
+  const kept = await storage.remove(keys)
+  const [first] = kept
+  if (first) {
+    metrics.swept.inc({ kind: 'kept' }, kept.length)
+    log.warn(
+      { err: first.cause, key: first.key, objects: kept.length },
+      'objects stay that nothing refers to',
+    )
+    // Or as many as these would be all that is ever tried.
+    await doom(
+      db,
+      kept.map(({ key }) => key),
+      keptForMs,
+    )
+  }
   await forget(db, keys)
-  return keys.length
+  return keys.length - kept.length
 }
 
 async function removeMaps({ db, config }: Context): Promise<number> {

@@ -33,26 +33,35 @@ export interface ErrorBody {
   retryAfterMs?: number
 }
 
+/** What our own services tell each other. */
+export interface InternalErrorBody extends ErrorBody {
+  /** Every instance would answer the same: the one that did is not away, and no other needs to be asked. */
+  everywhere?: boolean
+}
+
 interface AppErrorOptions extends ErrorOptions {
   retryAfterMs?: number
+  everywhere?: boolean
 }
 
 export class AppError extends Error {
   override name = 'AppError'
   readonly code: ErrorCode
   readonly retryAfterMs: number | undefined
+  readonly everywhere: boolean
 
   constructor(code: ErrorCode, message: string, options?: AppErrorOptions) {
     super(message, options)
     this.code = code
     this.retryAfterMs = options?.retryAfterMs
+    this.everywhere = options?.everywhere ?? false
   }
 
   get status(): number {
     return catalogue[this.code].status
   }
 
-  /** What leaves the process. Internal details stay in the log. */
+  /** What leaves our services. Internal details stay in the log. */
   toJSON(): ErrorBody {
     return {
       code: this.code,
@@ -62,13 +71,17 @@ export class AppError extends Error {
     }
   }
 
+  toInternal(): InternalErrorBody {
+    return { ...this.toJSON(), ...(this.everywhere && { everywhere: true }) }
+  }
+
   static from(cause: unknown): AppError {
     return cause instanceof AppError ? cause : new AppError('internal', 'unexpected failure', { cause })
   }
 
   /** The error another of our services answered with. */
-  static fromBody(body: ErrorBody): AppError {
-    const options = body.retryAfterMs === undefined ? {} : { retryAfterMs: body.retryAfterMs }
-    return new AppError(body.code in catalogue ? body.code : 'internal', body.message, options)
+  static fromBody({ code, message, retryAfterMs, everywhere = false }: InternalErrorBody): AppError {
+    const options = { everywhere, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
+    return new AppError(code in catalogue ? code : 'internal', message, options)
   }
 }

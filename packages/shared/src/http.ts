@@ -75,7 +75,7 @@ export function createHttpApp(
     if (error.code === 'internal')
       request.log.error({ err: error, traceId: spanOf(request)?.traceId }, 'request failed')
     if (error.retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(error.retryAfterMs / 1_000))
-    return reply.status(error.status).send({ error: error.toJSON() })
+    return reply.status(error.status).send({ error: trusted ? error.toInternal() : error.toJSON() })
   })
 
   app.setNotFoundHandler(() => {

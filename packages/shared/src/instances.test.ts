@@ -56,6 +56,25 @@ test('where all were away they are asked all the same', async () => {
   expect(await ask()).toEqual([first])
 })
 
+test('an answer that every instance would give is one: no other is asked, and the one that gave it stays first', async () => {
+  const among = chooseAmong(instances)
+  const asked: string[] = []
+  const failure = AppError.fromBody(
+    new AppError('unavailable', 'the hook is away', { everywhere: true }).toInternal(),
+  )
+  const ask = () =>
+    among.ask(
+      () => 'key',
+      async ({ name }) => {
+        asked.push(name)
+        throw failure
+      },
+    )
+  await expect(ask()).rejects.toMatchObject({ code: 'unavailable' })
+  await expect(ask()).rejects.toMatchObject({ code: 'unavailable' })
+  expect(asked).toEqual([first, first])
+})
+
 test('who asks the first one itself says how it went, and everybody knows', async () => {
   const among = chooseAmong(instances)
   const firstOf = () => among.first(() => 'key')

@@ -70,8 +70,13 @@ export function chooseAmong<I extends { name: string }>(
   }
 }
 
+/** Whether another instance, or the same in a moment, may do what this one did not. */
 export function isElsewhere(cause: unknown): boolean {
-  return cause instanceof AppError && (cause.code === 'unavailable' || cause.code === 'draining')
+  return (
+    cause instanceof AppError &&
+    !cause.everywhere &&
+    (cause.code === 'unavailable' || cause.code === 'draining')
+  )
 }
 
 /** A stable number below `count` for a key. */

@@ -1,5 +1,5 @@
 import { Client, Pool } from 'undici'
-import { AppError, type ErrorBody } from './errors.ts'
+import { AppError, type InternalErrorBody } from './errors.ts'
 import type { Rpc } from './rpc.ts'
 import { during, type Tracing } from './tracing.ts'
 
@@ -75,7 +75,7 @@ export function openRpc({ baseUrl, secret, connections = 16, tracing }: RpcOptio
         const { status, body } = await asked.catch((cause: unknown) => {
           throw new AppError('unavailable', 'a service cannot be reached', { cause, retryAfterMs: 500 })
         })
-        if (status >= 400) throw AppError.fromBody((body as { error: ErrorBody }).error)
+        if (status >= 400) throw AppError.fromBody((body as { error: InternalErrorBody }).error)
         return body as never
       })
     },

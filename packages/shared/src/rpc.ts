@@ -9,7 +9,7 @@ import type {
   Withdrawal,
   WithdrawalOutcome,
 } from './delivery.ts'
-import { AppError, type ErrorBody } from './errors.ts'
+import { AppError, type InternalErrorBody } from './errors.ts'
 import type { ConversationId, DeviceId, MediaId, SessionId, UserId } from './ids.ts'
 import type { MediaFacts } from './media.ts'
 import type { MessageDraft, ReceiptKind, SyncPage, SyncQuery } from './protocol.ts'
@@ -90,7 +90,7 @@ export interface Rpc {
 export type PictureOf = { userId: UserId } | { conversationId: ConversationId }
 
 export interface BatchReply<T> {
-  results: ({ ok: true; data: T } | { ok: false; error: ErrorBody })[]
+  results: ({ ok: true; data: T } | { ok: false; error: InternalErrorBody })[]
 }
 
 /** The part of an identity that travels between services. */
@@ -177,7 +177,7 @@ export function fromBatchReply<T>({ results }: BatchReply<T>): (T | AppError)[] 
 export function toBatchReply<T>(results: (T | AppError)[]): BatchReply<T> {
   return {
     results: results.map((result) =>
-      result instanceof AppError ? { ok: false, error: result.toJSON() } : { ok: true, data: result },
+      result instanceof AppError ? { ok: false, error: result.toInternal() } : { ok: true, data: result },
     ),
   }
 }

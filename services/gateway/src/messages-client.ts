@@ -1,6 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Waiter } from '@parley/shared/batcher'
-import { AppError } from '@parley/shared/errors'
 import { directConversationId } from '@parley/shared/ids'
 import { chooseAmong, isElsewhere } from '@parley/shared/instances'
 import {
@@ -52,15 +51,12 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
   function send(call: SendCall, trace?: string): Promise<Sent> {
     const span = tracing?.follow(trace, 'messages/send', { kind: 'client' })
     const told = span ? { ...call, trace: span.traceparent } : call
-    return during(span, async () => {
-      const answer = await patiently(
+    return during(span, () =>
+      patiently(
         () => conversationOf(call),
-        ({ sends }) =>
-          new Promise<Sent | AppError>((resolve, reject) => sends.put(told, { resolve, reject })),
-      )
-      if (answer instanceof AppError) throw answer
-      return answer
-    })
+        ({ sends }) => new Promise<Sent>((resolve, reject) => sends.put(told, { resolve, reject })),
+      ),
+    )
   }
 
   return {
@@ -71,10 +67,9 @@ export function openMessagesClient({ urls, secret, tracing }: MessagesClientOpti
       const instance = trace === undefined ? among.first(() => conversationOf(call)) : undefined
       if (!instance) return patientlyThen()
       instance.sends.put(call, {
-        resolve: (answer) => {
+        resolve: (sent) => {
           among.answered(instance)
-          if (answer instanceof AppError) waiter.reject(answer)
-          else waiter.resolve(answer)
+          waiter.resolve(sent)
         },
         reject: (cause) => {
           if (!isElsewhere(cause)) return waiter.reject(cause)

@@ -1,6 +1,5 @@
 import { createBatcher, type Waiter } from '@parley/shared/batcher'
 import { mediaIdOf } from '@parley/shared/content'
-import type { AppError } from '@parley/shared/errors'
 import type { SyncPage } from '@parley/shared/protocol'
 import {
   type Caller,
@@ -75,7 +74,7 @@ export type MessagesInstance = ReturnType<typeof openMessagesInstance>
 
 /**
  * In order, but for those with media, about which the media service is asked first: they go beside, so who sends words waits for
- * nobody's photo (ADR 49). What is refused there is an answer: this instance is not away because the media service is.
+ * nobody's photo (ADR 49).
  */
 function openSends(rpc: RpcClient) {
   const line = createBatcher<SendCall, Sent>({
@@ -85,18 +84,17 @@ function openSends(rpc: RpcClient) {
     beside: callsInLine,
     run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends }, { inOrder: true })),
   })
-  const aside = createBatcher<SendCall, { answer: Sent | AppError }>({
+  const aside = createBatcher<SendCall, Sent>({
     maxBatch: 256,
     maxQueued,
     enough: 1,
     beside: callsAside,
-    run: async (sends) =>
-      fromBatchReply(await rpc.call('messages/send', { sends })).map((answer) => ({ answer })),
+    run: async (sends) => fromBatchReply(await rpc.call('messages/send', { sends })),
   })
   return {
-    put(call: SendCall, { resolve, reject }: Waiter<Sent | AppError>): void {
-      if (mediaIdOf(call.draft) === undefined) line.put(call, { resolve, reject })
-      else aside.put(call, { resolve: ({ answer }) => resolve(answer), reject })
+    put(call: SendCall, waiter: Waiter<Sent>): void {
+      const way = mediaIdOf(call.draft) === undefined ? line : aside
+      way.put(call, waiter)
     },
   }
 }

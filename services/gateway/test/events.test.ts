@@ -98,7 +98,9 @@ describe('whatever a client emits', () => {
           return (await answer?.(request)) ?? { results: [] }
         askedBeside[i] = (askedBeside[i] ?? 0) + 1
         return toBatchReply<Sent>(
-          request.sends.map(() => new AppError('unavailable', 'the media service gave no answer')),
+          request.sends.map(
+            () => new AppError('unavailable', 'the media service gave no answer', { everywhere: true }),
+          ),
         )
       }
     }

@@ -66,7 +66,10 @@ export const tooManyRequestsOfKey = (retryAfterMs: number) =>
 export const vetoed = (reason: string | undefined) =>
   new AppError('vetoed', reason || 'this message is not taken')
 export const unchecked = () =>
-  new AppError('unavailable', 'messages cannot be checked at the moment', { retryAfterMs: 2_000 })
+  new AppError('unavailable', 'messages cannot be checked at the moment', {
+    retryAfterMs: 2_000,
+    everywhere: true,
+  })
 export const noSuchEndpoint = () => new AppError('not_found', 'no such webhook endpoint')
 export const stillConfigured = () =>
   new AppError('conflict', 'this endpoint is in the configuration; take it out there first')
@@ -93,6 +96,12 @@ export const tooManyWords = (limit: number) =>
 export const searchIsOff = () => new AppError('not_found', 'this server has no search')
 export const tooManyClaims = () =>
   new AppError('overloaded', 'too many wait for the media service', { retryAfterMs: 2_000 })
+export const mediaSilent = (cause?: unknown) =>
+  new AppError('unavailable', 'the media service gave no answer', {
+    cause,
+    retryAfterMs: 500,
+    everywhere: true,
+  })
 export const tooManySearches = () =>
   new AppError('overloaded', 'too many searches at once', { retryAfterMs: 1_000 })
 export const searchTookTooLong = (cause: unknown) =>

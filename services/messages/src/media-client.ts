@@ -6,7 +6,7 @@ import type { MediaFacts } from '@parley/shared/media'
 import { fromBatchReply, type Rpc } from '@parley/shared/rpc'
 import { openRpc } from '@parley/shared/rpc-client'
 import type { Tracing } from '@parley/shared/tracing'
-import { tooManyClaims } from './errors.ts'
+import { mediaSilent, tooManyClaims } from './errors.ts'
 
 /** Under way at once. A media service that hangs holds each of them until its deadline. */
 const mostClaims = 256
@@ -34,7 +34,8 @@ export function openMediaClient(options: MediaClientOptions) {
         return await rpc.call('media/claim', { claims: [claim] }, { deadlineMs: leftMs, trace })
       } catch (cause) {
         const delayMs = retryDelaysMs[attempt]
-        if (!isElsewhere(cause) || delayMs === undefined || performance.now() + delayMs >= endsAt) throw cause
+        if (!isElsewhere(cause)) throw cause
+        if (delayMs === undefined || performance.now() + delayMs >= endsAt) throw mediaSilent(cause)
         await wait(delayMs)
       }
     }
@@ -53,7 +54,7 @@ export function openMediaClient(options: MediaClientOptions) {
       underWay++
       try {
         const [facts] = fromBatchReply(await askUntilThere({ userId, mediaId }, trace))
-        if (facts === undefined) throw new AppError('unavailable', 'the media service gave no answer')
+        if (facts === undefined) throw mediaSilent()
         if (facts instanceof AppError) throw facts
         return facts
       } finally {

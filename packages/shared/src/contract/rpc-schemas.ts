@@ -11,6 +11,7 @@ const ErrorBody = z.object({
   message: z.string(),
   retryable: z.boolean(),
   retryAfterMs: z.number().exactOptional(),
+  everywhere: z.boolean().exactOptional(),
 })
 const batch = <T extends z.ZodType>(data: T) =>
   z.object({

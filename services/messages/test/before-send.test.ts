@@ -209,11 +209,25 @@ describe('a before-send hook', () => {
     ])
   })
 
+  test('that closes a connection at the moment it is used again is asked once more', async ({ asking }) => {
+    const { hook, say } = await asking('closed')
+    await say('first')
+    hook.answer = (_, response) => {
+      hook.answer = vetoBad
+      return void response.destroy()
+    }
+    expect(await say('second')).toMatchObject({ status: 201 })
+    expect(hook.requests.map(({ headers }) => headers['webhook-id'])).toEqual([
+      expect.any(String),
+      ...Array(2).fill(hook.requests[1]?.headers['webhook-id']),
+    ])
+  })
+
   test('P2 a repeat that another instance asks about while the first is being stored is that message, whatever is said of it', async ({
     asking,
     config,
   }) => {
-    const { hook, service, ada, bob, say } = await asking('closed')
+    const { hook, service, ada, bob, say } = await asking('closed', { deadlineMs: 20_000 })
     const { body } = await say('opens the conversation')
     await using other = await startMessages({
       ...config,

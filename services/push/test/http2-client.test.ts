@@ -291,8 +291,8 @@ describe('a connection', () => {
   test('that answers nothing any more is left after three requests timed out', async () => {
     const faults: FaultRule = ({ connection, numberOnConnection }) =>
       connection.number === 1 && numberOnConnection > 1 ? { kind: 'hang' } : undefined
-    await using connection = await connect({ faults }, { requestTimeoutMs: 200, maxConnections: 1 })
-    await connection.client.send(connection.request())
+    await using connection = await connect({ faults }, { requestTimeoutMs: 1_000, maxConnections: 1 })
+    expect(await connection.client.send(connection.request())).toMatchObject({ status: 200, connection: 1 })
     const hung = await Promise.all([1, 2, 3].map(() => connection.client.send(connection.request())))
     expect(hung.map(outcome)).toEqual(Array(3).fill('unknown timeout'))
     expect(await connection.client.send(connection.request())).toMatchObject({ status: 200, connection: 2 })

@@ -26,23 +26,33 @@ export function openHook({ url, secrets, deadlineMs, connections }: HookOptions)
     connect: { timeout: deadlineMs },
   })
   return {
-    /** One verdict for each message, in order; throws if that is not what comes back within the deadline. */
+    /**
+     * One verdict for each message, in order; throws if that is not what comes back within the deadline. Asked once more, with the
+     * same `webhook-id`, where the connection ended before an answer began: a server may close one that was idle just then
+     * (RFC 9112, 9.3.1).
+     */
     async ask(messages: object[]): Promise<Verdict[]> {
       const id = `hook_${randomUUID()}`
       const now = new Date()
       const timestamp = Math.floor(now.getTime() / 1_000)
       const body = bodyOf('message.sending', now, { messages })
-      const response = await pool.request({
-        method: 'POST',
-        path: `${pathname}${search}`,
-        headers: {
-          'content-type': 'application/json',
-          'webhook-id': id,
-          'webhook-timestamp': String(timestamp),
-          'webhook-signature': sign(secrets, { id, timestamp, body }),
-        },
-        body,
-        signal: AbortSignal.timeout(deadlineMs),
+      const signal = AbortSignal.timeout(deadlineMs)
+      const request = () =>
+        pool.request({
+          method: 'POST',
+          path: `${pathname}${search}`,
+          headers: {
+            'content-type': 'application/json',
+            'webhook-id': id,
+            'webhook-timestamp': String(timestamp),
+            'webhook-signature': sign(secrets, { id, timestamp, body }),
+          },
+          body,
+          signal,
+        })
+      const response = await request().catch((cause: unknown) => {
+        if (!isLostConnection(cause)) throw cause
+        return request()
       })
       if (response.statusCode !== 200) {
         await discard(response.body)
@@ -56,4 +66,9 @@ export function openHook({ url, secrets, deadlineMs, connections }: HookOptions)
     },
     [Symbol.asyncDispose]: () => pool.destroy(),
   }
+}
+
+function isLostConnection(cause: unknown): boolean {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -26,7 +26,14 @@ const burns = [
 ]
 const windows = [...new Set(burns.flatMap(({ long, short }) => [short, long]))]
 
-const recordOf = ({ name }: Slo, window: string) => `parley:slo_${name.toLowerCase()}:bad_ratio_rate${window}`
+/**
+ * How many must have gone wrong within the long window. Where few ask, one that went wrong is a large share and no
+ * trend: of twenty uploads in an hour, two slow ones would wake somebody (SRE Workbook, chapter 5, low traffic).
+ */
+const trend = 10
+
+const ratioOf = ({ name }: Slo, window: string) => `parley:slo_${name.toLowerCase()}:bad_ratio_rate${window}`
+const countOf = ({ name }: Slo, window: string) => `parley:slo_${name.toLowerCase()}:bad_increase${window}`
 
 /** What is recorded of each promise, and the alerts on it. */
 export function burnRateGroups(slos: Slo[]): RuleGroup[] {
@@ -34,9 +41,13 @@ export function burnRateGroups(slos: Slo[]): RuleGroup[] {
     {
       name: 'parley-slo-ratios',
       interval: '30s',
-      rules: slos.flatMap((slo) =>
-        windows.map((window) => ({ record: recordOf(slo, window), expr: slo.badRatio(window) })),
-      ),
+      rules: slos.flatMap((slo) => [
+        ...windows.map((window) => ({
+          record: ratioOf(slo, window),
+          expr: `${slo.bad(window)} / ${slo.all(window)}`,
+        })),
+        ...burns.map(({ long }) => ({ record: countOf(slo, long), expr: slo.bad(long) })),
+      ]),
     },
     { name: 'parley-slo-alerts', rules: slos.flatMap(alertsOf) },
   ]
@@ -48,7 +59,9 @@ function alertsOf(slo: Slo): Rule[] {
     const limit = Number((factor * allowed).toPrecision(6))
     return {
       alert: `Parley${slo.name}${suffix}`,
-      expr: `${recordOf(slo, long)} > ${limit} and ${recordOf(slo, short)} > ${limit}`,
+      expr:
+        `${ratioOf(slo, long)} > ${limit} and ${ratioOf(slo, short)} > ${limit} ` +
+        `and ${countOf(slo, long)} >= ${trend}`,
       labels: { severity, slo: slo.name.toLowerCase() },
       annotations: {
         summary: `Too many ${slo.says}: ${factor} times the allowance of 28 days over ${long}`,

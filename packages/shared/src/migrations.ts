@@ -24,7 +24,8 @@ const mostTries = 50
 /**
  * Brings a schema to its newest version and names what was applied. Each migration has a transaction of its own, which takes
  * as long as it takes: its locks end with it, and one that fails leaves those before it applied. Safe to run from many
- * places at once, and of several schemas: one is at work, the others wait for it.
+ * places at once, and of several schemas: one is at work, the others wait for it. A database that cannot hold every text is
+ * refused.
  */
 export async function migrateToLatest(
   { url }: { url: string },
@@ -36,6 +37,7 @@ export async function migrateToLatest(
     return await overPool(pool)
       .connection()
       .execute(async (db) => {
+        await needUnicode(db)
         await sql`set statement_timeout = 0`.execute(db)
         // Kysely's own lock lasts as long as one migration, and it looks at the tables without it, which fails beside another's changes.
         await sql`select pg_advisory_lock(hashtextextended('parley migrations', 0))`.execute(db)
@@ -45,6 +47,17 @@ export async function migrateToLatest(
   } finally {
     await pool.end()
   }
+}
+
+/** In any other encoding some text or other is an internal error: a sign-up in SQL_ASCII, the first emoji in LATIN1. */
+async function needUnicode(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ encoding: string }>`
+    select current_setting('server_encoding') as encoding`.execute(db)
+  const encoding = rows[0]?.encoding
+  if (encoding !== 'UTF8')
+    throw new Error(
+      `the encoding of this database is ${encoding} and must be UTF8: create database NAME encoding 'UTF8' template template0`,
+    )
 }
 
 async function applyAll(migrator: Migrator, log: Logger): Promise<string[]> {

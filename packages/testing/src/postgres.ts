@@ -66,10 +66,18 @@ export interface Template {
 
 /** A database nobody else sees, dropped when the caller lets go of it. */
 export async function createDatabase(serverUrl: string, template?: Template): Promise<TestDatabase> {
-  const source = template && (await prepareTemplate(serverUrl, template))
+  return create(serverUrl, template ? `template ${await prepareTemplate(serverUrl, template)}` : '')
+}
+
+/** The same as another server may have made it: empty, with an encoding or a locale of its own. */
+export function createDatabaseWith(serverUrl: string, settings: string): Promise<TestDatabase> {
+  return create(serverUrl, `template template0 ${settings}`)
+}
+
+async function create(serverUrl: string, clauses: string): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`
   await using server = await connect(serverUrl)
-  await server.query(`create database ${name}${source ? ` template ${source}` : ''}`)
+  await server.query(`create database ${name} ${clauses}`)
   return {
     url: urlOf(serverUrl, name),
     async [Symbol.asyncDispose]() {

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import path from 'node:path'
-import { createDatabase } from '@parley/testing/postgres'
+import { createDatabase, createDatabaseWith } from '@parley/testing/postgres'
 import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 
@@ -27,20 +26,12 @@ test('the check fails until the migrations of this release have run, and changes
 })
 
 test('a database that cannot hold every text is refused, and stays as it was', async () => {
+  await using database = await createDatabaseWith(inject('postgresUrl'), `encoding 'LATIN1' locale 'C'`)
+  expect(await run(database.url)).toBe(1)
   await using opened = new AsyncDisposableStack()
-  const connect = async (url: string) => {
-    const client = new Client(url)
-    await client.connect()
-    opened.defer(() => client.end())
-    return client
-  }
-  const server = await connect(inject('postgresUrl'))
-  const name = `test_${randomUUID().replaceAll('-', '')}`
-  await server.query(`create database ${name} encoding 'LATIN1' locale 'C' template template0`)
-  opened.defer(async () => void (await server.query(`drop database ${name} with (force)`)))
-  const url = Object.assign(new URL(inject('postgresUrl')), { pathname: name }).href
-  expect(await run(url)).toBe(1)
-  const latin = await connect(url)
-  const { rows } = await latin.query(`select to_regnamespace('messages') as schema`)
+  const client = new Client(database.url)
+  await client.connect()
+  opened.defer(() => client.end())
+  const { rows } = await client.query(`select to_regnamespace('messages') as schema`)
   expect(rows).toEqual([{ schema: null }])
 })

@@ -74,7 +74,7 @@ export async function listByPrefix(db: Kysely<Database>, query: PrefixQuery): Pr
 
 export function accountsByPrefix({ words, after, seenBy, limit }: PrefixQuery): RawBuilder<FoundRow> {
   // A subquery is evaluated once, so the index gives the terms in order and a full page ends the scan.
-  const prefix = sql`(select lower(normalize(${words}, nfkc)))`
+  const prefix = sql`(select casefold(normalize(${words}, nfkc) collate pg_unicode_fast) collate "C")`
   return sql<FoundRow>`
     select t.term, a.user_id, a.display_name, a.avatar
     from directory_term t
